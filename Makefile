@@ -1,0 +1,86 @@
+# goheap: builds everything into build/. `make help` lists the targets.
+
+VERSION := 0.1.0
+
+CC ?= gcc
+SANITIZE ?=
+DEBUG ?=
+comma := ,
+
+# A sanitizer, a debug build or another compiler gets a directory of its own.
+flavour := $(if $(filter-out gcc cc,$(CC)),-$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(DEBUG),-debug)
+B := build$(flavour)
+
+PREFIX ?= /usr/local
+DATADIR := $(PREFIX)/share/goheap
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+CFLAGS ?= $(if $(DEBUG),-O1,-O2)
+base_cflags := -std=c11 -D_GNU_SOURCE -g $(warnings) -fno-strict-aliasing -ffp-contract=off -MMD -MP \
+  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+  $(if $(or $(DEBUG),$(SANITIZE)),-DGOHEAP_DEBUG=1)
+core_cflags := $(base_cflags) -fPIC -fvisibility=hidden
+sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHEAP_DATADIR='"$(DATADIR)"' \
+  -DGOHEAP_SOURCE_DIR='"$(CURDIR)"'
+ldflags := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+sim_libs := -lcsv -ljansson -lzstd -lpthread -lm
+
+core_src := $(sort $(wildcard core/*.c))
+sim_src := $(sort $(filter-out sim/main.c,$(wildcard sim/*.c)))
+core_obj := $(core_src:%.c=$B/%.o)
+sim_obj := $(sim_src:%.c=$B/%.o)
+
+core_tests := $(patsubst tests/core/%.c,$B/tests/core/%,$(sort $(wildcard tests/core/test_*.c)))
+sim_tests := $(patsubst tests/sim/%.c,$B/tests/sim/%,$(sort $(wildcard tests/sim/test_*.c)))
+unit_tests := $(core_tests) $(sim_tests)
+
+all: $B/goheap $B/libgoheap.a $B/libgoheap.so $B/libgoheap-record.so
+
+$B/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(core_cflags) $(CFLAGS) -c -o $@ $<
+
+$B/sim/%.o: sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
+
+$B/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
+
+$B/libgoheap.a: $(core_obj)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$B/libgoheap.so: $(core_obj)
+	$(CC) -shared -Wl,-soname,libgoheap.so.0 $(ldflags) -o $@ $^ -lpthread
+
+# The simulator's modules, so that tests link what they test.
+$B/libsim.a: $(sim_obj)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$B/goheap: $B/sim/main.o $B/libsim.a $B/libgoheap.a
+	$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
+# The recorder is a library of its own: no goheap code, nothing but libc in it.
+$B/libgoheap-record.so: $(wildcard sim/preload/*.c sim/preload/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(base_cflags) $(CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
+	  -MF $B/libgoheap-record.d -o $@ $(filter %.c,$^) -ldl -lpthread
+
+$(core_tests): $B/tests/core/%: $B/tests/core/%.o $B/libgoheap.a
+	$(CC) $(ldflags) -o $@ $^ -lcmocka -lpthread
+
+$(sim_tests): $B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libgoheap.a
+	$(CC) $(ldflags) -o $@ $^ -lcmocka $(sim_libs)
+
+unit: $(unit_tests)
+	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done
+
+clean:
+	rm -rf build build-*
+
+.PHONY: all unit clean
+.SECONDARY:
+-include $(shell find $B -name '*.d' 2>/dev/null)

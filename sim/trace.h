@@ -1,0 +1,66 @@
+/* A trace as the replay sees it: events in file order, ids already turned into small numbers.
+ *
+ *   file (.csv, .csv.zst, ...)  --reader-->  struct trace_event batches  --->  replay
+ *
+ * A reader is anything that fills in struct trace_source. Slots are dense and recycled, so that whoever
+ * replays keeps one array indexed by slot, as long as the most lifetimes ever open at once.
+ */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+enum trace_op {
+    TRACE_ALLOC,      /* size, slot, noscan, align_log2 */
+    TRACE_FREE,       /* slot: the lifetime ends */
+    TRACE_DEAD,       /* slot: last moment at which it can be reachable; a free may follow */
+    TRACE_GC,         /* a forced, complete collection */
+    TRACE_STATS,      /* append a MemStats snapshot */
+    TRACE_STACKALLOC, /* size, slot: a goroutine stack */
+    TRACE_STACKFREE,  /* slot */
+    TRACE_GCBEGIN,    /* what the recorded runtime did and said; size carries the value */
+    TRACE_GCEND,
+    TRACE_PROCS,
+    TRACE_HEAPLIVE,
+    TRACE_HEAPGOAL,
+    TRACE_END, /* end of a stream; its time counts */
+    TRACE_OPS
+};
+
+struct trace_event {
+    uint64_t time_ns;   /* from the start of the trace; 0 where the trace has no times */
+    uint64_t size;      /* requested bytes; for the recorded runtime's events their value */
+    uint32_t slot;      /* of the lifetime, for the ops that have one */
+    uint32_t stream;    /* dense number of the P (thread) or goroutine, in order of first appearance */
+    uint8_t op;         /* enum trace_op */
+    uint8_t align_log2; /* 0: natural alignment */
+    uint8_t noscan;     /* 1: holds no pointers */
+    uint8_t reserved[5];
+};
+
+enum { TRACE_STREAM_BY_P, TRACE_STREAM_BY_G };
+
+/* The largest size a trace may ask for, in bytes: 64 TiB, the simulated address space. */
+#define TRACE_MAX_SIZE (UINT64_C(1) << 46)
+
+struct trace_source {
+    /* Fills in up to max events in file order and returns how many; 0 at the end of the trace or after an
+     * error, which is then in *error. */
+    size_t (*read)(struct trace_source *source, struct trace_event *events, size_t max, struct error *error);
+    /* The replay has executed the free of this slot: it may be handed out again. A reader never reuses a slot
+     * before. */
+    void (*release)(struct trace_source *source, uint32_t slot);
+    void (*close)(struct trace_source *source);
+    const char *name; /* for messages; owned by the source */
+    bool timed;       /* the trace has recorded times; known once the first event has been read */
+    uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
+};
+
+/* Opens a trace by its path ("-" is standard input); the format is recognised by content (zstd magic or
+ * not). NULL and *error if it cannot be opened. The caller closes it. */
+struct trace_source *trace_open(const char *path, int stream_by, struct error *error);
+
+#endif
