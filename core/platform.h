@@ -27,6 +27,7 @@ enum goheap_lock_kind {
     GOHEAP_LOCK_HEAP,    /* page allocator, span descriptors, growth: Go's mheap_.lock */
     GOHEAP_LOCK_CENTRAL, /* the span lists of one span class: Go's mcentral.lock, up to Go 1.15 */
     GOHEAP_LOCK_SETS,    /* the same lists where Go has lock-free span sets: nobody waits, a cache line moves */
+    GOHEAP_LOCK_BITS,    /* memory for bitmaps: Go's gcBitsArenas.lock */
     GOHEAP_LOCK_KINDS
 };
 
@@ -54,7 +55,7 @@ struct goheap_platform {
     void *self; /* handed back as the first argument of every function below */
 
     /* The address that every allocation of size 0 returns; never inside a heap. */
-    uint64_t zero_base;
+    const void *zero_base;
 
     /* Reserves bytes of address space, aligned to align (a power of two), at hint if that can be had.
      * Returns its address, or 0. Nothing is backed by memory yet. */

@@ -1,0 +1,34 @@
+/* Go 1.19 as a config: what a heap is unless its embedder says otherwise. */
+#include "goheap.h"
+
+#include <string.h>
+
+/* runtime/sizeclasses.go: class_to_size and class_to_allocnpages. */
+static const struct goheap_size_class go119_classes[] = {
+    {0, 0}, {8, 1}, {16, 1}, {24, 1}, {32, 1}, {48, 1}, {64, 1}, {80, 1}, {96, 1}, {112, 1},
+    {128, 1}, {144, 1}, {160, 1}, {176, 1}, {192, 1}, {208, 1}, {224, 1}, {240, 1}, {256, 1},
+    {288, 1}, {320, 1}, {352, 1}, {384, 1}, {416, 1}, {448, 1}, {480, 1}, {512, 1}, {576, 1},
+    {640, 1}, {704, 1}, {768, 1}, {896, 1}, {1024, 1}, {1152, 1}, {1280, 1}, {1408, 2}, {1536, 1},
+    {1792, 2}, {2048, 1}, {2304, 2}, {2688, 1}, {3072, 3}, {3200, 2}, {3456, 3}, {4096, 1},
+    {4864, 3}, {5376, 2}, {6144, 3}, {6528, 4}, {6784, 5}, {6912, 6}, {8192, 1}, {9472, 7},
+    {9728, 6}, {10240, 5}, {10880, 4}, {12288, 3}, {13568, 5}, {14336, 7}, {16384, 2}, {18432, 9},
+    {19072, 7}, {20480, 5}, {21760, 8}, {24576, 3}, {27264, 10}, {28672, 7}, {32768, 4},
+};
+
+void goheap_config_go119(struct goheap_config *config)
+{
+    *config = (struct goheap_config){
+        .table.count = sizeof go119_classes / sizeof go119_classes[0],
+        .page_shift = 13,
+        .tiny_size = 16,
+        .page_cache = true,
+        .reclaim = GOHEAP_RECLAIM_GC,
+        .arena_base = UINT64_C(0xc000000000),
+        .address_space = UINT64_C(1) << 40,
+        /* unsafe.Sizeof(mspan{}) and mcache{} on linux/amd64, and mfixalloc.go's _FixAllocChunk */
+        .mspan_bytes = 144,
+        .mcache_bytes = 1200,
+        .descriptor_chunk = 16 << 10,
+    };
+    memcpy(config->table.classes, go119_classes, sizeof go119_classes);
+}

@@ -1,0 +1,49 @@
+/* A collection cycle, as far as the heap takes part: who is marked, and the turn to the next sweep phase.
+ *
+ *     begin: sweep what is left --> mark: live bits become mark bits --> end: sweep_gen += 2
+ *
+ * An object that is live when marking starts, or is allocated before it ends, survives the cycle: that is
+ * what Go's snapshot-at-the-beginning barrier and allocate-black come to (mgc.go, mbarrier.go). Every other
+ * object becomes a free slot when its span is swept. Follows runtime/mgc.go of Go 1.19 (gcStart, gcSweep)
+ * and mgcpacer.go (resetLive).
+ */
+#include "heap.h"
+
+void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
+{
+    while (goheap_sweep_one(heap, p) != UINT64_MAX)
+        ;
+}
+
+static void count_marked(struct goheap_marked *marked, const struct gh_span *s, uint64_t objects)
+{
+    marked->objects += objects;
+    marked->bytes += objects * s->elem_size;
+    if (!gh_noscan(s))
+        marked->scan_bytes += objects * s->elem_size;
+}
+
+void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)
+{
+    *marked = (struct goheap_marked){0};
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (struct gh_span *s; (s = gh_spans_next(&iter));)
+        count_marked(marked, s, gh_span_mark_live(s));
+}
+
+void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
+{
+    *survived = (struct goheap_marked){0};
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (struct gh_span *s; (s = gh_spans_next(&iter));)
+        count_marked(survived, s, gh_span_mark_new(s));
+    heap->sweep_gen += 2;
+    heap->sweeping = 0;
+    heap->sweep_class = 0;
+    heap->sweep_pages_per_byte = 0;
+    heap->pages_swept = 0;
+    heap->reclaim_index = 0;
+    heap->reclaim_credit = 0;
+    heap->reclaim_end = (heap->grown - heap->base) >> heap->config.page_shift;
+    heap->heap_live = survived->bytes;
+}

@@ -1,0 +1,202 @@
+/* libgoheap: Go's memory allocator as a library.
+ *
+ *     goheap_alloc(p) -> tiny block | the P's span of that class | mcentral | mheap | the OS
+ *
+ * A heap is a handle; there is no global state, so any number of heaps live side by side. Each thread of
+ * work has a P of its own (Go's word for a processor): the P's caches are touched by one thread at a time,
+ * which is the embedder's promise. Bookkeeping is kept apart from the objects, which are never read or
+ * written, zeroing apart; platform.h says how memory, locks and the clock are had.
+ *
+ * Unless stated otherwise: sizes are bytes, addresses are uint64_t, a function may be called from any
+ * thread whose P it is given, and "the world is stopped" means that no thread is inside the heap.
+ */
+#ifndef GOHEAP_H
+#define GOHEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GOHEAP_API __attribute__((visibility("default")))
+
+struct goheap;
+struct goheap_p;
+
+/* --- configuration ------------------------------------------------------------------------------------ */
+
+/* A size class: objects of `size` bytes in spans of `pages` pages. */
+struct goheap_size_class {
+    uint32_t size;
+    uint32_t pages;
+};
+
+enum { GOHEAP_MAX_CLASSES = 256 }; /* size classes, class 0 (large objects) included */
+
+/* A table of size classes: classes[0] is {0, 0} and stands for large objects, sizes ascend from 1. */
+struct goheap_class_table {
+    unsigned count; /* class 0 included: 68 in Go 1.19 */
+    struct goheap_size_class classes[GOHEAP_MAX_CLASSES];
+};
+
+enum goheap_reclaim {
+    GOHEAP_RECLAIM_GC,       /* Go: a death is seen by the sweep after the next collection */
+    GOHEAP_RECLAIM_IMMEDIATE /* C: the next refill, or a span's last death, sees it */
+};
+
+struct goheap_config {
+    struct goheap_class_table table;
+    unsigned page_shift;         /* log2 of the page size; 13 */
+    uint32_t tiny_size;          /* bytes of a tiny block, a class of the table; 0: no tiny allocator */
+    bool page_cache;             /* each P keeps up to 64 pages */
+    bool central_locked;         /* span lists behind a lock a class (Go <= 1.15), else span sets */
+    bool concurrent;             /* several threads use the heap at once */
+    enum goheap_reclaim reclaim;
+    uint64_t arena_base;         /* where the region is wished for; 0xc000000000 */
+    uint64_t address_space;      /* bytes of address space to reserve, the most the heap can ever map */
+    uint32_t mspan_bytes;        /* size of Go's span descriptor, of its mcache, and of the block they are */
+    uint32_t mcache_bytes;       /* cut from: what MemStats reports of them */
+    uint32_t descriptor_chunk;
+};
+
+/* Go 1.19's settings: its 68 classes, 8 KiB pages, tiny blocks of 16 bytes, reclaim by collection. */
+GOHEAP_API void goheap_config_go119(struct goheap_config *config);
+
+/* Checks a table against what the allocator needs; on failure false and a sentence in why. */
+GOHEAP_API bool goheap_config_check(const struct goheap_config *config, char *why, size_t why_size);
+
+/* --- life ---------------------------------------------------------------------------------------------- */
+
+/* The operating system: mmap, pthread mutexes. Static, stateless. */
+GOHEAP_API const struct goheap_platform *goheap_platform_mmap(void);
+
+/* A heap with nothing in it. The platform is borrowed and must outlive it; the config is copied. NULL if
+ * the config fails goheap_config_check or memory cannot be had. */
+GOHEAP_API struct goheap *goheap_new(const struct goheap_config *config, const struct goheap_platform *platform);
+/* Returns everything to the platform, Ps included. No thread may be inside the heap. */
+GOHEAP_API void goheap_delete(struct goheap *heap);
+
+/* A P. user is the embedder's own, handed back by goheap_p_user: platforms use it to find their P. NULL if
+ * memory cannot be had. */
+GOHEAP_API struct goheap_p *goheap_p_new(struct goheap *heap, void *user);
+/* Gives the P's spans and pages back to the heap. */
+GOHEAP_API void goheap_p_delete(struct goheap_p *p);
+GOHEAP_API void *goheap_p_user(const struct goheap_p *p);
+
+/* --- objects ------------------------------------------------------------------------------------------- */
+
+enum {
+    GOHEAP_NOSCAN = 1, /* the object holds no pointers: it shares spans with its like, and may be tiny */
+    GOHEAP_ZEROED = 2  /* the memory is to be zero */
+};
+
+/* Allocates size bytes; the address, or 0 if the heap cannot grow. Addresses are aligned as Go aligns: to
+ * the largest power of two that divides the class size, tiny objects to what their size is a multiple of.
+ * O(1); one bit scan when the P's span has room. */
+GOHEAP_API uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags);
+/* The same at a multiple of align, a power of two. Never tiny. */
+GOHEAP_API uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align, unsigned flags);
+
+enum goheap_result {
+    GOHEAP_OK,
+    GOHEAP_FOREIGN,    /* no object of this heap lies there */
+    GOHEAP_INTERIOR,   /* inside an object, not at its start */
+    GOHEAP_DOUBLE_FREE /* the object was freed before */
+};
+
+/* The object at addr is dead: its live bit is cleared, and under immediate reclaim its span looked after.
+ * Any P may free any object; addr may be 0 or the zero-size address. O(1). */
+GOHEAP_API enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr);
+
+/* Bytes of the slot that addr lies in, 0 if in none. For a tiny object: to the end of its block. */
+GOHEAP_API uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr);
+
+/* The size class that serves a size of at least 1: 0 for large objects. */
+GOHEAP_API unsigned goheap_class_of(const struct goheap *heap, uint64_t size);
+
+/* --- collection ---------------------------------------------------------------------------------------- */
+
+/* A cycle: begin (world stopped; what the last cycle left is swept, on p's account or nobody's), mark, end (world stopped; unmarked
+ * objects become reclaimable as their spans are swept). Objects allocated in between survive. Meant for
+ * GOHEAP_RECLAIM_GC. */
+GOHEAP_API void goheap_gc_begin(struct goheap *heap, struct goheap_p *p);
+
+struct goheap_marked {
+    uint64_t objects;
+    uint64_t bytes;      /* slot bytes of all marked objects */
+    uint64_t scan_bytes; /* the part of them in spans whose objects may hold pointers */
+};
+/* Marks every object whose live bit is set: the world is stopped. For embedders whose objects die by
+ * goheap_free. O(spans). */
+GOHEAP_API void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked);
+/* Ends marking and begins the sweep phase; what survives, allocations since begin included, is added up
+ * in *survived. */
+GOHEAP_API void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived);
+/* Lets this P notice the new cycle: its cached spans go back and are swept (Go's prepareForSweep). To be
+ * called for each P after goheap_gc_end, before it allocates. */
+GOHEAP_API void goheap_p_begin_sweep(struct goheap_p *p);
+
+/* Sweeps one span, on p's account or, where p is NULL, on nobody's (a background sweeper): its pages if the span became free, 0 if not; UINT64_MAX when nothing is left to sweep. */
+GOHEAP_API uint64_t goheap_sweep_one(struct goheap *heap, struct goheap_p *p);
+GOHEAP_API bool goheap_sweep_done(const struct goheap *heap);
+/* Sets how many pages to sweep for each byte allocated so that sweeping ends before the live heap reaches
+ * trigger (gcPaceSweeper). To be called after goheap_gc_end. */
+GOHEAP_API void goheap_sweep_pace(struct goheap *heap, uint64_t trigger);
+
+/* --- figures ------------------------------------------------------------------------------------------- */
+
+struct goheap_by_size {
+    uint32_t size;
+    uint64_t mallocs, frees;
+};
+
+/* The allocator's part of runtime.MemStats, with Go's meanings (mstats.go, readmemstats_m). The collector's
+ * fields (NextGC, NumGC, pauses) are the embedder's. */
+struct goheap_memstats {
+    uint64_t total_alloc, mallocs, frees;
+    uint64_t heap_alloc, heap_sys, heap_idle, heap_inuse, heap_released, heap_objects;
+    uint64_t mspan_inuse, mspan_sys, mcache_inuse, mcache_sys;
+    struct goheap_by_size by_size[GOHEAP_MAX_CLASSES]; /* as many as the table has classes */
+};
+/* Flushes every P's cache, as ReadMemStats does, and reads. The world is stopped. O(Ps x classes). */
+GOHEAP_API void goheap_memstats(struct goheap *heap, struct goheap_memstats *stats);
+
+/* Totals that can be read at any time without disturbing anything; consistent if the world is stopped. */
+struct goheap_gauges {
+    uint64_t heap_live;     /* bytes the pacer counts as live: Go's gcController.heapLive */
+    uint64_t total_alloc;   /* slot bytes allocated, by spans handed back so far */
+    uint64_t total_free;    /* slot bytes swept */
+    uint64_t heap_inuse, heap_free, heap_released; /* bytes of pages */
+    uint64_t pages_swept;   /* since the cycle's sweep began */
+    uint64_t page_cache_pages; /* free pages that lie in the Ps' page caches */
+};
+GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);
+GOHEAP_API uint64_t goheap_heap_live(const struct goheap *heap);
+
+/* What the spans of one class hold, both span classes together. */
+struct goheap_class_stats {
+    uint64_t spans, pages;
+    uint64_t slots;     /* room for objects */
+    uint64_t allocated; /* slots taken, dead and not yet swept ones included */
+    uint64_t live;      /* slots whose object is live */
+    uint64_t allocated_bytes, live_bytes; /* the last two in bytes of slots */
+};
+/* Fills in one entry a class of the table. The world is stopped. O(spans). */
+GOHEAP_API void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats);
+
+/* Free pages in the page allocator and the longest run of them, in pages. The world is stopped. */
+GOHEAP_API void goheap_free_runs(const struct goheap *heap, uint64_t *free_pages, uint64_t *longest_run);
+
+/* Walks every structure and checks every invariant; false at the first that does not hold, with a sentence
+ * in why. The world is stopped. O(heap). */
+GOHEAP_API bool goheap_verify(struct goheap *heap, char *why, size_t why_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,204 @@
+/* Heaps and Ps: how they come to be and how they end. */
+#include "heap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_SWEEP_GEN = 4 }; /* above GH_GEN_DEAD by more than the generations that are told apart */
+
+bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
+{
+    if (c->page_shift < 12 || c->page_shift > 16) {
+        snprintf(why, n, "pages of 2^%u bytes, expected 2^12 to 2^16", c->page_shift);
+        return false;
+    }
+    if (c->address_space < UINT64_C(1) << 32 || c->address_space > UINT64_C(1) << 46) {
+        snprintf(why, n, "an address space of %llu bytes, expected 2^32 to 2^46",
+                 (unsigned long long)c->address_space);
+        return false;
+    }
+    if (c->arena_base % (UINT64_C(1) << GH_ARENA_SHIFT) != 0 || c->arena_base > UINT64_C(1) << 46) {
+        snprintf(why, n, "an arena base of 0x%llx, expected a multiple of 64 MiB up to 2^46",
+                 (unsigned long long)c->arena_base);
+        return false;
+    }
+    if (c->mspan_bytes == 0 || c->mcache_bytes == 0 || c->descriptor_chunk < c->mspan_bytes ||
+        c->descriptor_chunk < c->mcache_bytes) {
+        snprintf(why, n, "descriptor sizes, expected at least 1 byte each and no more than a block of them");
+        return false;
+    }
+    if (!gh_size_classes_check(&c->table, c->page_shift, why, n))
+        return false;
+    if (c->tiny_size == 0)
+        return true;
+    for (unsigned i = 1; i < c->table.count; i++)
+        if (c->table.classes[i].size == c->tiny_size && c->tiny_size <= 128)
+            return true;
+    snprintf(why, n, "tiny blocks of %u bytes, expected 0 or the size of a class up to 128", c->tiny_size);
+    return false;
+}
+
+/* The largest address space up to what the config asks for; a machine may limit it. */
+static bool reserve_region(struct goheap *heap)
+{
+    const struct goheap_platform *pf = heap->platform;
+    for (uint64_t bytes = heap->config.address_space; bytes >= UINT64_C(1) << 30; bytes /= 2) {
+        heap->base = pf->reserve(pf->self, heap->config.arena_base, bytes, UINT64_C(1) << GH_ARENA_SHIFT);
+        if (heap->base) {
+            heap->limit = heap->base + bytes;
+            heap->grown = heap->base;
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t arena_table_bytes(const struct goheap *heap)
+{
+    return (size_t)((heap->limit - heap->base) >> GH_ARENA_SHIFT) * sizeof(void *);
+}
+
+static size_t central_bytes(const struct goheap *heap)
+{
+    return heap->span_classes * sizeof(struct gh_central);
+}
+
+static void init_locks(struct goheap *heap)
+{
+    const struct goheap_platform *pf = heap->platform;
+    pf->lock_init(pf->self, &heap->lock, GOHEAP_LOCK_HEAP, 0);
+    enum goheap_lock_kind kind = heap->config.central_locked ? GOHEAP_LOCK_CENTRAL : GOHEAP_LOCK_SETS;
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        pf->lock_init(pf->self, &heap->central[i].lock, kind, i);
+}
+
+static void init_fields(struct goheap *heap)
+{
+    gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
+    heap->span_classes = heap->sc.count * 2;
+    if (heap->config.tiny_size)
+        heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + 1;
+    heap->descriptors.platform = heap->platform;
+    heap->sweep_gen = FIRST_SWEEP_GEN;
+    heap->sweeping = GH_SWEEP_DRAINED;
+}
+
+/* Tables that need memory; false leaves what was had for release_tables. */
+static bool take_tables(struct goheap *heap)
+{
+    const struct goheap_platform *pf = heap->platform;
+    heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
+    heap->central = pf->metadata_alloc(pf->self, central_bytes(heap));
+    return heap->arenas && heap->central &&
+           gh_page_alloc_init(&heap->pages, pf, heap->base, heap->limit - heap->base, heap->config.page_shift);
+}
+
+static void release_tables(struct goheap *heap)
+{
+    const struct goheap_platform *pf = heap->platform;
+    size_t arena = sizeof(struct gh_arena) + (sizeof(void *) << (GH_ARENA_SHIFT - heap->config.page_shift));
+    for (uint64_t i = 0; heap->arenas && i << GH_ARENA_SHIFT < heap->grown - heap->base; i++)
+        pf->metadata_free(pf->self, heap->arenas[i], arena);
+    if (heap->arenas)
+        pf->metadata_free(pf->self, heap->arenas, arena_table_bytes(heap));
+    if (heap->central)
+        pf->metadata_free(pf->self, heap->central, central_bytes(heap));
+    pf->unreserve(pf->self, heap->base, heap->limit - heap->base);
+    pf->metadata_free(pf->self, heap, sizeof *heap);
+}
+
+struct goheap *goheap_new(const struct goheap_config *config, const struct goheap_platform *platform)
+{
+    char why[1];
+    if (!goheap_config_check(config, why, sizeof why))
+        return NULL;
+    struct goheap *heap = platform->metadata_alloc(platform->self, sizeof *heap);
+    if (!heap)
+        return NULL;
+    heap->config = *config;
+    heap->platform = platform;
+    if (!reserve_region(heap)) {
+        platform->metadata_free(platform->self, heap, sizeof *heap);
+        return NULL;
+    }
+    init_fields(heap);
+    if (!take_tables(heap)) {
+        release_tables(heap);
+        return NULL;
+    }
+    init_locks(heap);
+    gh_pool_init(&heap->bits, platform);
+    return heap;
+}
+
+void goheap_delete(struct goheap *heap)
+{
+    const struct goheap_platform *pf = heap->platform;
+    for (struct goheap_p *p = heap->ps, *next; p; p = next) {
+        next = p->next;
+        pf->metadata_free(pf->self, p, p->bytes);
+    }
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        pf->lock_destroy(pf->self, &heap->central[i].lock);
+    pf->lock_destroy(pf->self, &heap->lock);
+    gh_pool_destroy(&heap->bits);
+    gh_descriptors_destroy(&heap->descriptors);
+    gh_page_alloc_destroy(&heap->pages);
+    release_tables(heap);
+}
+
+/* --- Ps ------------------------------------------------------------------------------------------------ */
+
+struct goheap_p *goheap_p_new(struct goheap *heap, void *user)
+{
+    size_t bytes = sizeof(struct goheap_p) + heap->span_classes * sizeof(struct gh_span *);
+    struct goheap_p *p = heap->platform->metadata_alloc(heap->platform->self, bytes);
+    if (!p)
+        return NULL;
+    p->heap = heap;
+    p->bytes = bytes;
+    p->user = user;
+    p->alloc = (struct gh_span **)(p + 1);
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        p->alloc[i] = &heap->empty;
+    gh_lock(heap, p, &heap->lock);
+    p->flush_gen = heap->sweep_gen;
+    p->next = heap->ps;
+    heap->ps = p;
+    if (++heap->p_count > heap->p_peak)
+        heap->p_peak = heap->p_count;
+    gh_unlock(heap, p, &heap->lock);
+    return p;
+}
+
+static void unlink_p(struct goheap *heap, struct goheap_p *p)
+{
+    struct goheap_p **at = &heap->ps;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    heap->p_count--;
+}
+
+void goheap_p_delete(struct goheap_p *p)
+{
+    struct goheap *heap = p->heap;
+    gh_mcache_release_all(p);
+    gh_pool_flush(&heap->bits, &p->bits);
+    gh_lock(heap, p, &heap->lock);
+    gh_page_cache_flush(&heap->pages, &p->pages);
+    while (p->free_spans) {
+        struct gh_span *s = p->free_spans;
+        p->free_spans = s->next;
+        gh_descriptor_give(&heap->descriptors, s);
+    }
+    unlink_p(heap, p);
+    gh_unlock(heap, p, &heap->lock);
+    heap->platform->metadata_free(heap->platform->self, p, p->bytes);
+}
+
+void *goheap_p_user(const struct goheap_p *p)
+{
+    return p->user;
+}

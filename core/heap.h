@@ -1,0 +1,184 @@
+/* The heap and its Ps: what lives where, and who may touch it.
+ *
+ *   struct goheap_p   touched only by the thread that runs the P (while the world is stopped, by whoever stopped it)
+ *   struct gh_central one a span class; its lists under its lock
+ *   struct goheap     pages, arenas, descriptors: under the heap lock; totals: relaxed atomics
+ *
+ * Lock order: central, then heap, then pool. Nothing is called with a lock held but what that lock protects.
+ */
+#ifndef GH_HEAP_H
+#define GH_HEAP_H
+
+#include "page_alloc.h"
+#include "pool.h"
+#include "span.h"
+
+enum {
+    GH_ARENA_SHIFT = 26,         /* 64 MiB (heapArenaBytes) */
+    GH_SPAN_CACHE = 128,         /* descriptors a P may keep (p.mspancache) */
+    GH_RECLAIM_CHUNK = 512,      /* pages looked at a time (pagesPerReclaimerChunk) */
+    GH_SWEEP_BUDGET = 100,       /* spans a refill sweeps before it asks mheap (mcentral.cacheSpan) */
+    GH_PAGE_CACHE_MAX_PAGES = 16 /* smaller spans come from the P's page cache (pageCachePages/4) */
+};
+
+/* Per 64 MiB of the region: which span each page belongs to. */
+struct gh_arena {
+    uint64_t zeroed; /* offset below which pages have been used before (heapArena.zeroedBase) */
+    struct gh_span *spans[]; /* one a page; of free pages NULL or a dead span */
+};
+
+struct gh_central {
+    struct goheap_lock lock;
+    /* Two of each; which one holds the swept spans alternates from cycle to cycle (mcentral.go). */
+    struct gh_list partial[2], full[2];
+};
+
+struct gh_stats { /* totals since the heap began; relaxed atomics */
+    uint64_t small_allocs[GOHEAP_MAX_CLASSES], small_frees[GOHEAP_MAX_CLASSES];
+    uint64_t large_allocs, large_alloc_bytes, large_frees, large_free_bytes;
+    uint64_t tiny_allocs; /* objects that shared a block with an earlier one */
+    uint64_t total_alloc, total_free;
+};
+
+struct goheap_p {
+    struct goheap *heap;
+    /* mcache */
+    uint64_t tiny;        /* current tiny block, or 0; the P itself is one of its holders */
+    struct gh_span *tiny_span; /* that it lies in */
+    uint32_t tiny_offset; /* first unused byte in it */
+    uint32_t flush_gen;   /* sweep_gen that this P has noticed */
+    uint64_t tiny_allocs; /* not yet in the totals */
+    struct gh_span **alloc; /* by span class; &heap->empty where there is none */
+
+    struct gh_page_cache pages;
+    struct gh_span *free_spans; /* descriptors at hand */
+    unsigned free_span_count;   /* of them */
+    struct gh_pool_cache bits;
+    void *user;
+    struct goheap_p *next; /* on heap->ps */
+    size_t bytes;          /* of this allocation */
+};
+
+struct goheap {
+    struct goheap_config config;
+    const struct goheap_platform *platform;
+    struct gh_size_classes sc;
+    unsigned span_classes;   /* sc.count x 2 */
+    unsigned tiny_class;     /* span class of tiny blocks, 0 if there is no tiny allocator */
+    uint64_t base, limit;    /* the region */
+    struct gh_arena **arenas; /* by (addr - base) >> GH_ARENA_SHIFT; NULL where not grown */
+    struct gh_central *central; /* by span class */
+    struct gh_span empty;    /* what an mcache holds where it holds nothing: a span without slots */
+
+    struct goheap_lock lock;
+    struct gh_page_alloc pages;
+    uint64_t grown;               /* region address up to which pages are mapped */
+    struct gh_descriptors descriptors;
+    struct goheap_p *ps;          /* every P */
+    unsigned p_count, p_peak;
+    struct gh_pool bits;          /* bitmaps of spans with more than 64 slots */
+
+    uint32_t sweep_gen;           /* += 2 a cycle */
+    uint32_t sweeping;            /* sweeps under way, and GH_SWEEP_DRAINED (activeSweep) */
+    uint32_t sweep_class;         /* next list to sweep from: span class x 2, + 1 for partial */
+    uint64_t pages_in_use, pages_swept, pages_swept_basis, sweep_live_basis;
+    double sweep_pages_per_byte;  /* 0: no proportional sweeping */
+    uint64_t reclaim_index, reclaim_credit, reclaim_end; /* pages */
+
+    uint64_t heap_live;
+    uint64_t in_use, free, released; /* bytes of pages: in spans; mapped but not; given back or never used */
+    struct gh_stats stats;
+};
+
+#define GH_SWEEP_DRAINED (UINT32_C(1) << 31)
+
+static inline void gh_add(uint64_t *total, uint64_t n)
+{
+    __atomic_fetch_add(total, n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t gh_get(const uint64_t *total)
+{
+    return __atomic_load_n(total, __ATOMIC_RELAXED);
+}
+
+static inline void gh_step(struct goheap *heap, struct goheap_p *p, enum goheap_step step, uint64_t amount)
+{
+    if (heap->platform->step)
+        heap->platform->step(heap->platform->self, p, step, amount);
+}
+
+static inline void gh_lock(struct goheap *heap, struct goheap_p *p, struct goheap_lock *lock)
+{
+    heap->platform->lock(heap->platform->self, p, lock);
+}
+
+static inline void gh_unlock(struct goheap *heap, struct goheap_p *p, struct goheap_lock *lock)
+{
+    heap->platform->unlock(heap->platform->self, p, lock);
+}
+
+static inline uint64_t gh_zero_base(const struct goheap *heap)
+{
+    return (uintptr_t)heap->platform->zero_base;
+}
+
+/* The span at addr: NULL outside the heap; may be dead. */
+static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t addr)
+{
+    uint64_t offset = addr - heap->base;
+    if (offset >= heap->limit - heap->base)
+        return NULL;
+    struct gh_arena *arena = heap->arenas[offset >> GH_ARENA_SHIFT];
+    if (!arena)
+        return NULL;
+    return arena->spans[(offset & ((UINT64_C(1) << GH_ARENA_SHIFT) - 1)) >> heap->config.page_shift];
+}
+
+/* mheap.c */
+
+/* A span of npages, set up for span_class but on no list, in *no* P; size class 0 makes it one object. NULL
+ * if the heap cannot grow. */
+struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class);
+/* Takes back a span that is on no list and has no allocated slot. */
+void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+
+/* mcentral.c */
+
+/* A swept span of the class with room, set up for allocation; NULL if the heap cannot grow. */
+struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigned span_class);
+/* Takes back a span from an mcache. */
+void gh_central_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+/* Puts a swept span on the list that fits its alloc_count. */
+void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+/* Immediate reclaim: a slot of a span that nobody holds has died. */
+void gh_central_note_death(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+
+/* mcache.c */
+
+/* Replaces the P's used-up span of the class; false if the heap cannot grow. */
+bool gh_mcache_refill(struct goheap_p *p, unsigned span_class);
+/* Gives every span back and lets go of the tiny block (releaseAll). */
+void gh_mcache_release_all(struct goheap_p *p);
+/* The P no longer holds its tiny block. */
+void gh_tiny_let_go(struct goheap_p *p);
+/* Takes one holder away from the slot, or its live bit when there is no other. */
+enum goheap_result gh_slot_release(struct goheap_p *p, struct gh_span *s, unsigned index);
+
+/* sweep.c */
+
+/* Under reclaim by collection; see mgcsweep.go. */
+bool gh_sweep_begin(struct goheap *heap);
+void gh_sweep_end(struct goheap *heap);
+/* Claims an unswept span for sweeping; false if it was swept or is being swept. */
+bool gh_sweep_claim(struct goheap *heap, struct gh_span *s);
+/* Sweeps a claimed span. Unless keep, puts it where it belongs then; true if that was mheap. */
+bool gh_sweep_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool keep);
+/* Turns deaths into free slots and counts them; returns the slots still allocated. */
+unsigned gh_sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, const uint64_t *survivors);
+/* Sweeps what the pacing asks for before span_bytes more are allocated (deductSweepCredit). */
+void gh_sweep_pay(struct goheap *heap, struct goheap_p *p, uint64_t span_bytes, uint64_t caller_pages);
+/* Sweeps until npages pages were freed, or nothing is left (mheap.reclaim). */
+void gh_sweep_reclaim(struct goheap *heap, struct goheap_p *p, uint64_t npages);
+
+#endif

@@ -1,0 +1,181 @@
+/* mcentral: the spans of one span class that no P holds.
+ *
+ *                 gc reclaim                              immediate reclaim
+ *     partial[swept]    room, swept                       some slot is free or dead
+ *     partial[unswept]  had room before this cycle        -
+ *     full[swept]       no room                           no slot free or dead (and all large objects)
+ *     full[unswept]     had none before this cycle        -
+ *
+ * Which of the two partial and full lists is the swept one alternates with the sweep generation, so that a
+ * cycle's end turns all lists over by changing one number. Follows runtime/mcentral.go of Go 1.19; the
+ * locks are Go's up to 1.15, or stand for its later lock-free span sets (GOHEAP_LOCK_SETS).
+ */
+#include "heap.h"
+
+static unsigned swept_index(const struct goheap *heap)
+{
+    return heap->sweep_gen / 2 % 2;
+}
+
+static bool has_room(const struct gh_span *s)
+{
+    return s->alloc_count < s->objects;
+}
+
+static bool immediate(const struct goheap *heap)
+{
+    return heap->config.reclaim == GOHEAP_RECLAIM_IMMEDIATE;
+}
+
+/* The best candidate on the lists, in Go's order; *unswept says that it has to be swept first. */
+static struct gh_span *pop_candidate(struct goheap *heap, struct goheap_p *p, struct gh_central *c, bool may_sweep,
+                                     bool *unswept)
+{
+    unsigned swept = swept_index(heap);
+    gh_lock(heap, p, &c->lock);
+    struct gh_span *s = gh_list_pop(&c->partial[swept]);
+    *unswept = false;
+    if (!s && may_sweep) {
+        s = gh_list_pop(&c->partial[1 - swept]);
+        if (!s)
+            s = gh_list_pop(&c->full[1 - swept]);
+        *unswept = s != NULL;
+    }
+    if (s)
+        __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_SEQ_CST);
+    gh_unlock(heap, p, &c->lock);
+    return s;
+}
+
+/* A span with room from the lists, swept on the way if need be; NULL if there is none within the budget. */
+static struct gh_span *take_listed(struct goheap *heap, struct goheap_p *p, unsigned span_class)
+{
+    struct gh_central *c = &heap->central[span_class];
+    struct gh_span *s = NULL;
+    bool may_sweep = gh_sweep_begin(heap);
+    for (int budget = GH_SWEEP_BUDGET; budget >= 0; budget--) {
+        bool unswept;
+        s = pop_candidate(heap, p, c, may_sweep, &unswept);
+        if (!s)
+            break;
+        if (immediate(heap))
+            gh_sweep_bits(heap, p, s, s->live);
+        else if (unswept) {
+            if (!gh_sweep_claim(heap, s)) {
+                s = NULL;
+                continue;
+            }
+            gh_sweep_span(heap, p, s, true);
+        }
+        if (has_room(s))
+            break;
+        gh_central_push(heap, p, s);
+        s = NULL;
+    }
+    if (may_sweep)
+        gh_sweep_end(heap);
+    return s;
+}
+
+struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigned span_class)
+{
+    uint64_t npages = heap->sc.classes[span_class >> 1].pages;
+    gh_sweep_pay(heap, p, npages << heap->config.page_shift, 0);
+    struct gh_span *s = take_listed(heap, p, span_class);
+    if (!s)
+        s = gh_mheap_alloc(heap, p, npages, span_class);
+    if (s)
+        gh_span_cache(s, heap->config.concurrent);
+    return s;
+}
+
+/* --- immediate reclaim --------------------------------------------------------------------------------- */
+
+static bool has_deaths(const struct gh_span *s)
+{
+    for (unsigned w = 0; w < s->words; w++)
+        if (s->alloc_bits[w] & ~gh_live_load(&s->live[w]))
+            return true;
+    return false;
+}
+
+/* Under the class's lock: lists the span by what its live bits say. The watch is set before they are read
+ * again, and a free clears its bit before it reads the watch: one of the two sees the other. True if the
+ * span is all dead and now on no list. */
+static bool place(struct goheap *heap, struct gh_central *c, struct gh_span *s)
+{
+    unsigned swept = swept_index(heap);
+    bool full = !has_room(s) && !has_deaths(s);
+    __atomic_store_n(&s->watch, full ? GH_WATCH_FULL : GH_WATCH_PARTIAL, __ATOMIC_SEQ_CST);
+    if (gh_span_all_dead(s)) {
+        __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_SEQ_CST);
+        return true;
+    }
+    if (full && has_deaths(s)) {
+        full = false;
+        __atomic_store_n(&s->watch, GH_WATCH_PARTIAL, __ATOMIC_SEQ_CST);
+        if (gh_span_all_dead(s)) {
+            __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_SEQ_CST);
+            return true;
+        }
+    }
+    gh_list_push(full ? &c->full[swept] : &c->partial[swept], s);
+    return false;
+}
+
+static void place_or_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    struct gh_central *c = &heap->central[s->span_class];
+    gh_lock(heap, p, &c->lock);
+    bool dead = place(heap, c, s);
+    gh_unlock(heap, p, &c->lock);
+    if (dead) {
+        gh_sweep_bits(heap, p, s, s->live);
+        gh_mheap_free(heap, p, s);
+    }
+}
+
+void gh_central_note_death(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    /* The span may have been taken, freed and even reused since the caller looked: whatever the descriptor
+     * says under its lock is what holds, and looking at a span that has no news does no harm. */
+    unsigned span_class = __atomic_load_n(&s->span_class, __ATOMIC_RELAXED);
+    struct gh_central *c = &heap->central[span_class];
+    gh_lock(heap, p, &c->lock);
+    bool dead = false;
+    if (__atomic_load_n(&s->span_class, __ATOMIC_RELAXED) == span_class && s->list) {
+        gh_list_remove(s);
+        dead = place(heap, c, s);
+    }
+    gh_unlock(heap, p, &c->lock);
+    if (dead) {
+        gh_sweep_bits(heap, p, s, s->live);
+        gh_mheap_free(heap, p, s);
+    }
+}
+
+/* --- both ---------------------------------------------------------------------------------------------- */
+
+void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    if (immediate(heap)) {
+        place_or_free(heap, p, s);
+        return;
+    }
+    struct gh_central *c = &heap->central[s->span_class];
+    unsigned swept = swept_index(heap);
+    gh_lock(heap, p, &c->lock);
+    gh_list_push(has_room(s) ? &c->partial[swept] : &c->full[swept], s);
+    gh_unlock(heap, p, &c->lock);
+}
+
+void gh_central_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    gh_span_uncache(s, heap->config.concurrent);
+    bool stale = s->sweep_gen == heap->sweep_gen + 1;
+    __atomic_store_n(&s->sweep_gen, stale ? heap->sweep_gen - 1 : heap->sweep_gen, __ATOMIC_RELEASE);
+    if (stale)
+        gh_sweep_span(heap, p, s, false);
+    else
+        gh_central_push(heap, p, s);
+}

@@ -1,0 +1,96 @@
+/* What the heap knows about itself, in the words of runtime.MemStats.
+ *
+ * Follows runtime/mstats.go of Go 1.19 (readmemstats_m): totals a class, tiny objects counted as allocated
+ * and freed at once, HeapSys as what is in use, free and released. */
+#include "heap.h"
+
+#include <string.h>
+
+static void add_classes(const struct goheap *heap, struct goheap_memstats *m, uint64_t *total_free)
+{
+    for (unsigned i = 0; i < heap->sc.count; i++) {
+        uint64_t size = heap->sc.classes[i].size;
+        uint64_t allocs = gh_get(&heap->stats.small_allocs[i]), frees = gh_get(&heap->stats.small_frees[i]);
+        m->by_size[i] = (struct goheap_by_size){(uint32_t)size, allocs, frees};
+        m->total_alloc += allocs * size;
+        m->mallocs += allocs;
+        *total_free += frees * size;
+        m->frees += frees;
+    }
+}
+
+/* Bytes of whole blocks that Go's fixalloc would have taken for n things of a size. */
+static uint64_t fixalloc_sys(const struct goheap *heap, uint64_t n, uint32_t size)
+{
+    uint64_t per_block = heap->config.descriptor_chunk / size;
+    return (n + per_block - 1) / per_block * (per_block * size);
+}
+
+void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
+{
+    for (struct goheap_p *p = heap->ps; p; p = p->next)
+        gh_mcache_release_all(p);
+    memset(m, 0, sizeof *m);
+    m->total_alloc = gh_get(&heap->stats.large_alloc_bytes);
+    m->mallocs = gh_get(&heap->stats.large_allocs);
+    uint64_t total_free = gh_get(&heap->stats.large_free_bytes);
+    m->frees = gh_get(&heap->stats.large_frees);
+    add_classes(heap, m, &total_free);
+    m->mallocs += gh_get(&heap->stats.tiny_allocs);
+    m->frees += gh_get(&heap->stats.tiny_allocs);
+    m->heap_alloc = m->total_alloc - total_free;
+    m->heap_objects = m->mallocs - m->frees;
+    m->heap_inuse = gh_get(&heap->in_use);
+    m->heap_released = gh_get(&heap->released);
+    m->heap_idle = gh_get(&heap->free) + m->heap_released;
+    m->heap_sys = m->heap_inuse + m->heap_idle;
+    m->mspan_inuse = heap->descriptors.in_use * heap->config.mspan_bytes;
+    m->mspan_sys = fixalloc_sys(heap, heap->descriptors.made, heap->config.mspan_bytes);
+    m->mcache_inuse = (uint64_t)heap->p_count * heap->config.mcache_bytes;
+    m->mcache_sys = fixalloc_sys(heap, heap->p_peak, heap->config.mcache_bytes);
+}
+
+uint64_t goheap_heap_live(const struct goheap *heap)
+{
+    return gh_get(&heap->heap_live);
+}
+
+void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
+{
+    *g = (struct goheap_gauges){
+        .heap_live = gh_get(&heap->heap_live),
+        .total_alloc = gh_get(&heap->stats.total_alloc),
+        .total_free = gh_get(&heap->stats.total_free),
+        .heap_inuse = gh_get(&heap->in_use),
+        .heap_free = gh_get(&heap->free),
+        .heap_released = gh_get(&heap->released),
+        .pages_swept = gh_get(&heap->pages_swept),
+    };
+    for (const struct goheap_p *p = heap->ps; p; p = p->next)
+        g->page_cache_pages += (uint64_t)__builtin_popcountll(p->pages.free);
+}
+
+void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
+{
+    memset(stats, 0, heap->sc.count * sizeof *stats);
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (struct gh_span *s; (s = gh_spans_next(&iter));) {
+        struct goheap_class_stats *c = &stats[gh_size_class(s)];
+        c->spans++;
+        c->pages += s->pages;
+        c->slots += s->objects;
+        uint64_t live = 0;
+        for (unsigned w = 0; w < s->words; w++)
+            live += (uint64_t)__builtin_popcountll(gh_live_load(&s->live[w]) & gh_span_allocated(s, w));
+        c->allocated += s->alloc_count;
+        c->allocated_bytes += s->alloc_count * s->elem_size;
+        c->live += live;
+        c->live_bytes += live * s->elem_size;
+    }
+}
+
+void goheap_free_runs(const struct goheap *heap, uint64_t *free_pages, uint64_t *longest_run)
+{
+    *free_pages = gh_page_alloc_free_pages(&heap->pages);
+    *longest_run = gh_page_alloc_longest_run(&heap->pages);
+}

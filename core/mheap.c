@@ -1,0 +1,251 @@
+/* mheap: pages into spans and back, and growth.
+ *
+ *     page cache of the P --(empty)--> page allocator --(no run)--> grow by whole chunks
+ *
+ * Follows runtime/mheap.go of Go 1.19: alloc, allocSpan, grow, freeSpanLocked, allocNeedsZero, and the
+ * P's supply of descriptors (allocMSpanLocked, freeMSpanLocked).
+ */
+#include "heap.h"
+
+#include <string.h>
+
+static uint64_t page_bytes(const struct goheap *heap, uint64_t npages)
+{
+    return npages << heap->config.page_shift;
+}
+
+/* Under the heap lock: makes the arenas up to `end` known. */
+static bool add_arenas(struct goheap *heap, uint64_t end)
+{
+    size_t bytes = sizeof(struct gh_arena) + (sizeof(void *) << (GH_ARENA_SHIFT - heap->config.page_shift));
+    for (uint64_t i = (heap->grown - heap->base) >> GH_ARENA_SHIFT; i << GH_ARENA_SHIFT < end - heap->base; i++) {
+        if (heap->arenas[i])
+            continue;
+        struct gh_arena *arena = heap->platform->metadata_alloc(heap->platform->self, bytes);
+        if (!arena)
+            return false;
+        __atomic_store_n(&heap->arenas[i], arena, __ATOMIC_RELEASE);
+    }
+    return true;
+}
+
+/* Under the heap lock: maps whole chunks, enough for npages. */
+static bool grow(struct goheap *heap, struct goheap_p *p, uint64_t npages)
+{
+    uint64_t chunk = page_bytes(heap, GH_CHUNK_PAGES);
+    uint64_t room = heap->limit - heap->grown;
+    if (npages > room >> heap->config.page_shift)
+        return false;
+    uint64_t ask = (page_bytes(heap, npages) + chunk - 1) / chunk * chunk;
+    if (ask > room || !add_arenas(heap, heap->grown + ask))
+        return false;
+    gh_step(heap, p, GOHEAP_STEP_GROW, ask);
+    if (!heap->platform->map(heap->platform->self, heap->grown, ask))
+        return false;
+    gh_page_alloc_grow(&heap->pages, heap->grown, ask);
+    heap->grown += ask;
+    gh_add(&heap->released, ask);
+    return true;
+}
+
+static struct gh_span *pop_descriptor(struct goheap_p *p)
+{
+    struct gh_span *s = p->free_spans;
+    if (s) {
+        p->free_spans = s->next;
+        p->free_span_count--;
+    }
+    return s;
+}
+
+/* Under the heap lock: a descriptor; an empty supply is first filled half. */
+static struct gh_span *take_descriptor(struct goheap *heap, struct goheap_p *p)
+{
+    for (unsigned n = p->free_span_count == 0 ? GH_SPAN_CACHE / 2 : 0; n > 0; n--) {
+        struct gh_span *s = gh_descriptor_take(&heap->descriptors);
+        if (!s)
+            break;
+        s->next = p->free_spans;
+        p->free_spans = s;
+        p->free_span_count++;
+    }
+    return pop_descriptor(p);
+}
+
+/* Whether some of the pages were used before; they all count as used from now on. */
+static bool needs_zero(struct goheap *heap, uint64_t base, uint64_t bytes)
+{
+    bool need = false;
+    const uint64_t arena_bytes = UINT64_C(1) << GH_ARENA_SHIFT;
+    for (uint64_t end = base + bytes; base < end;) {
+        struct gh_arena *arena = heap->arenas[(base - heap->base) >> GH_ARENA_SHIFT];
+        uint64_t from = (base - heap->base) % arena_bytes;
+        uint64_t to = from + (end - base) < arena_bytes ? from + (end - base) : arena_bytes;
+        uint64_t zeroed = __atomic_load_n(&arena->zeroed, __ATOMIC_RELAXED);
+        need |= from < zeroed;
+        while (to > zeroed && !__atomic_compare_exchange_n(&arena->zeroed, &zeroed, to, false, __ATOMIC_RELAXED,
+                                                           __ATOMIC_RELAXED))
+            ;
+        base += to - from;
+    }
+    return need;
+}
+
+static void set_spans(struct goheap *heap, struct gh_span *s)
+{
+    uint64_t page = (s->base - heap->base) >> heap->config.page_shift;
+    uint64_t per_arena = UINT64_C(1) << (GH_ARENA_SHIFT - heap->config.page_shift);
+    for (uint64_t i = 0; i < s->pages; i++, page++)
+        __atomic_store_n(&heap->arenas[page / per_arena]->spans[page % per_arena], s, __ATOMIC_RELEASE);
+}
+
+/* Words of bits and shares that a span needs beyond those in its descriptor. */
+static size_t extra_words(const struct goheap *heap, const struct gh_span *s)
+{
+    size_t words = s->words > 1 ? 3u * s->words : 0;
+    if (heap->tiny_class && s->span_class == heap->tiny_class)
+        words += (s->objects + 7u) / 8;
+    return words;
+}
+
+/* Points the bitmaps and shares at zeroed memory. */
+static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    uint64_t *extra = NULL;
+    if (extra_words(heap, s) && !(extra = gh_pool_take(&heap->bits, &p->bits, extra_words(heap, s))))
+        return false;
+    memset(s->inline_bits, 0, sizeof s->inline_bits);
+    uint64_t *bits = s->words > 1 ? extra : s->inline_bits;
+    s->alloc_bits = bits;
+    s->live = bits + s->words;
+    s->mark = bits + 2 * s->words;
+    bool tiny = heap->tiny_class && s->span_class == heap->tiny_class;
+    s->shares = tiny ? (uint8_t *)(extra + (s->words > 1 ? 3u * s->words : 0)) : NULL;
+    return true;
+}
+
+static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    size_t words = extra_words(heap, s);
+    if (words)
+        gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->words > 1 ? s->alloc_bits : (uint64_t *)(void *)s->shares,
+                     words);
+}
+
+static bool init_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
+                      unsigned span_class)
+{
+    const struct gh_class *c = &heap->sc.classes[span_class >> 1];
+    __atomic_store_n(&s->base, base, __ATOMIC_RELAXED);
+    s->pages = npages;
+    __atomic_store_n(&s->span_class, (uint16_t)span_class, __ATOMIC_RELAXED); /* a late free may look */
+    s->elem_size = c->size ? c->size : page_bytes(heap, npages);
+    s->objects = (uint16_t)(c->size ? c->objects : 1);
+    s->div_magic = c->div_magic;
+    s->words = (uint16_t)((s->objects + 63u) / 64);
+    if (!attach_bits(heap, p, s))
+        return false;
+    s->free_index = s->alloc_count = s->cached_count = s->mark_from = 0;
+    __atomic_store_n(&s->any_marked, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);
+    s->alloc_cache = UINT64_MAX;
+    s->need_zero = needs_zero(heap, base, page_bytes(heap, npages));
+    s->next = NULL; /* prev and list are: it came off its list as gh_list_remove leaves it */
+    s->state = GH_SPAN_IN_USE;
+    __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* Pages for a span from wherever they are nearest; the descriptor may come along. 0 if there are none. */
+static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npages, uint64_t *scavenged,
+                           struct gh_span **descriptor)
+{
+    uint64_t base = 0;
+    if (heap->config.page_cache && npages < GH_PAGE_CACHE_MAX_PAGES) {
+        if (p->pages.free == 0) {
+            gh_lock(heap, p, &heap->lock);
+            gh_step(heap, p, GOHEAP_STEP_PAGE_CACHE, 64);
+            gh_page_cache_fill(&heap->pages, &p->pages);
+            gh_unlock(heap, p, &heap->lock);
+        }
+        base = gh_page_cache_take(&p->pages, heap->config.page_shift, npages, scavenged);
+        if (base && (*descriptor = pop_descriptor(p)))
+            return base;
+    }
+    gh_lock(heap, p, &heap->lock);
+    if (!base) {
+        gh_step(heap, p, GOHEAP_STEP_PAGE_FIND, npages);
+        base = gh_page_alloc_take(&heap->pages, npages, scavenged);
+        if (!base && grow(heap, p, npages))
+            base = gh_page_alloc_take(&heap->pages, npages, scavenged);
+    }
+    if (base)
+        *descriptor = take_descriptor(heap, p);
+    gh_unlock(heap, p, &heap->lock);
+    return base;
+}
+
+/* Pages that could not become a span go back. */
+static void give_pages(struct goheap *heap, struct goheap_p *p, uint64_t base, uint64_t npages,
+                       struct gh_span *descriptor)
+{
+    gh_lock(heap, p, &heap->lock);
+    gh_page_alloc_give(&heap->pages, base, npages);
+    if (descriptor)
+        gh_descriptor_give(&heap->descriptors, descriptor);
+    gh_unlock(heap, p, &heap->lock);
+}
+
+static void count_pages(struct goheap *heap, struct goheap_p *p, uint64_t bytes, uint64_t scavenged)
+{
+    if (scavenged)
+        gh_step(heap, p, GOHEAP_STEP_FAULT, scavenged);
+    gh_add(&heap->released, -scavenged);
+    gh_add(&heap->free, -(bytes - scavenged));
+}
+
+struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class)
+{
+    if (!goheap_sweep_done(heap))
+        gh_sweep_reclaim(heap, p, npages);
+    uint64_t scavenged = 0;
+    struct gh_span *s = NULL;
+    uint64_t base = take_pages(heap, p, npages, &scavenged, &s);
+    if (!base)
+        return NULL;
+    uint64_t bytes = page_bytes(heap, npages);
+    count_pages(heap, p, bytes, page_bytes(heap, scavenged));
+    if (!s || !init_span(heap, p, s, base, npages, span_class)) {
+        give_pages(heap, p, base, npages, s);
+        gh_add(&heap->free, bytes);
+        return NULL;
+    }
+    gh_add(&heap->in_use, bytes);
+    gh_add(&heap->pages_in_use, npages);
+    set_spans(heap, s);
+    gh_step(heap, p, GOHEAP_STEP_SPAN_ALLOC, npages);
+    return s;
+}
+
+void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    uint64_t bytes = page_bytes(heap, s->pages);
+    gh_step(heap, p, GOHEAP_STEP_SPAN_FREE, s->pages);
+    detach_bits(heap, p, s);
+    gh_lock(heap, p, &heap->lock);
+    gh_add(&heap->pages_in_use, -s->pages);
+    gh_add(&heap->free, bytes);
+    gh_add(&heap->in_use, -bytes);
+    gh_page_alloc_give(&heap->pages, s->base, s->pages);
+    s->state = GH_SPAN_DEAD;
+    __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->sweep_gen, GH_GEN_DEAD, __ATOMIC_RELEASE);
+    if (p && p->free_span_count < GH_SPAN_CACHE) {
+        s->next = p->free_spans;
+        p->free_spans = s;
+        p->free_span_count++;
+    } else {
+        gh_descriptor_give(&heap->descriptors, s);
+    }
+    gh_unlock(heap, p, &heap->lock);
+}

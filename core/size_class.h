@@ -1,0 +1,44 @@
+/* Size classes: from a request to the class that serves it.
+ *
+ * Lookup as in Go (malloc.go, mksizeclasses.go): one byte for every 8 bytes up to 1024, one for every 128
+ * above, so that both tables fit in a few cache lines. Hence the rule that classes are multiples of 8, and
+ * above 1024 of 128. */
+#ifndef GH_SIZE_CLASS_H
+#define GH_SIZE_CLASS_H
+
+#include "goheap.h"
+
+enum {
+    GH_MAX_SMALL = 32768, /* bytes; larger objects have a span of their own */
+    GH_SMALL_MAX = 1024,  /* end of the fine table (smallSizeMax) */
+    GH_SMALL_DIV = 8,
+    GH_LARGE_DIV = 128
+};
+
+struct gh_class {
+    uint32_t size;      /* of a slot; 0 in class 0 */
+    uint32_t pages;     /* of a span */
+    uint32_t objects;   /* slots in a span */
+    uint32_t div_magic; /* offset / size == (offset * div_magic) >> 32 within a span */
+};
+
+struct gh_size_classes {
+    unsigned count;
+    uint8_t fine[GH_SMALL_MAX / GH_SMALL_DIV + 1];
+    uint8_t coarse[(GH_MAX_SMALL - GH_SMALL_MAX) / GH_LARGE_DIV + 1];
+    struct gh_class classes[GOHEAP_MAX_CLASSES];
+};
+
+bool gh_size_classes_check(const struct goheap_class_table *table, unsigned page_shift, char *why, size_t why_size);
+/* The table must have passed the check. */
+void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_class_table *table, unsigned page_shift);
+
+/* The class of a size in 1..GH_MAX_SMALL. */
+static inline unsigned gh_class_of_small(const struct gh_size_classes *sc, uint64_t size)
+{
+    if (size <= GH_SMALL_MAX - 8)
+        return sc->fine[(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV];
+    return sc->coarse[(size - GH_SMALL_MAX + GH_LARGE_DIV - 1) / GH_LARGE_DIV];
+}
+
+#endif

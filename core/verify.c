@@ -1,0 +1,177 @@
+/* goheap_verify: every structure against every other.
+ *
+ * A span in use is in one place (a P's mcache or one central list), its bits agree with its counts, its pages
+ * point at it, and all pages, slots and totals add up. Meant for tests and debug builds.
+ */
+#include "heap.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct check {
+    struct goheap *heap;
+    char *why;
+    size_t why_size;
+    uint64_t placed;    /* spans found in an mcache or on a list */
+    uint64_t in_use;    /* spans found by walking the descriptors */
+    uint64_t pages;     /* of those */
+    uint64_t cached_pages; /* free, in page caches */
+    uint64_t allocated[GOHEAP_MAX_CLASSES]; /* slots the totals should know of */
+};
+
+static bool fail(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool fail(struct check *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(c->why, c->why_size, format, args);
+    va_end(args);
+    return false;
+}
+
+typedef unsigned long long ull;
+
+static bool is_cached(const struct goheap *heap, const struct gh_span *s)
+{
+    return s->sweep_gen == heap->sweep_gen + 1 || s->sweep_gen == heap->sweep_gen + 3;
+}
+
+static bool check_bits(struct check *c, const struct gh_span *s)
+{
+    unsigned allocated = 0;
+    for (unsigned w = 0; w < s->words; w++) {
+        uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->live[w]);
+        allocated += (unsigned)__builtin_popcountll(word);
+        if ((live | s->alloc_bits[w] | s->mark[w]) & ~gh_span_word_mask(s, w))
+            return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
+        if (!is_cached(c->heap, s) && (live & ~word))
+            return fail(c, "span 0x%llx: a live bit is set on a free slot", (ull)s->base);
+    }
+    if (allocated != s->alloc_count)
+        return fail(c, "span 0x%llx: %u slots are allocated, it counts %u", (ull)s->base, allocated, s->alloc_count);
+    return true;
+}
+
+static bool check_pages(struct check *c, const struct gh_span *s)
+{
+    const struct goheap *heap = c->heap;
+    for (uint64_t i = 0; i < s->pages; i++)
+        if (gh_span_at(heap, s->base + (i << heap->config.page_shift)) != s)
+            return fail(c, "span 0x%llx: page %llu does not point at it", (ull)s->base, (ull)i);
+    const struct gh_class *class = &heap->sc.classes[gh_size_class(s)];
+    if (class->size && (s->pages != class->pages || s->elem_size != class->size || s->objects != class->objects))
+        return fail(c, "span 0x%llx: not laid out as its class %u", (ull)s->base, gh_size_class(s));
+    return true;
+}
+
+static bool check_spans(struct check *c)
+{
+    struct gh_span_iter iter = gh_spans_begin(&c->heap->descriptors);
+    for (struct gh_span *s; (s = gh_spans_next(&iter));) {
+        if (!check_bits(c, s) || !check_pages(c, s))
+            return false;
+        c->in_use++;
+        c->pages += s->pages;
+        c->allocated[gh_size_class(s)] += is_cached(c->heap, s) ? s->cached_count : s->alloc_count;
+    }
+    return true;
+}
+
+static bool check_mcache(struct check *c, const struct goheap_p *p)
+{
+    const struct goheap *heap = c->heap;
+    c->cached_pages += (uint64_t)__builtin_popcountll(p->pages.free);
+    for (unsigned i = 0; i < heap->span_classes; i++) {
+        const struct gh_span *s = p->alloc[i];
+        if (s == &heap->empty)
+            continue;
+        if (s->span_class != i || s->list || s->state != GH_SPAN_IN_USE)
+            return fail(c, "span 0x%llx: in an mcache for class %u, but of class %u or listed", (ull)s->base, i,
+                        s->span_class);
+        if (!is_cached(heap, s))
+            return fail(c, "span 0x%llx: in an mcache with sweep generation %u of %u", (ull)s->base, s->sweep_gen,
+                        heap->sweep_gen);
+        c->placed++;
+    }
+    return true;
+}
+
+static bool immediate_misplaced(const struct gh_span *s, bool full)
+{
+    bool deaths = false;
+    for (unsigned w = 0; w < s->words; w++)
+        deaths |= (s->alloc_bits[w] & ~gh_live_load(&s->live[w])) != 0;
+    bool has_no_room = s->alloc_count == s->objects && !deaths;
+    return has_no_room != full || gh_span_all_dead(s) || s->watch != (full ? GH_WATCH_FULL : GH_WATCH_PARTIAL);
+}
+
+static bool check_list(struct check *c, const struct gh_list *list, unsigned span_class, bool full, bool swept)
+{
+    const struct goheap *heap = c->heap;
+    const struct gh_span *prev = NULL;
+    for (const struct gh_span *s = list->head; s; prev = s, s = s->next) {
+        if (s->list != list || s->prev != prev || s->span_class != span_class || s->state != GH_SPAN_IN_USE)
+            return fail(c, "span 0x%llx: the list of class %u it is on is broken", (ull)s->base, span_class);
+        if (s->sweep_gen != heap->sweep_gen - (swept ? 0 : 2))
+            return fail(c, "span 0x%llx: sweep generation %u of %u on a list of %s spans", (ull)s->base, s->sweep_gen,
+                        heap->sweep_gen, swept ? "swept" : "unswept");
+        bool misplaced = heap->config.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? immediate_misplaced(s, full)
+                                                                           : (s->alloc_count == s->objects) != full;
+        if (misplaced)
+            return fail(c, "span 0x%llx: %u of %u slots allocated, on a list of %s spans", (ull)s->base,
+                        s->alloc_count, s->objects, full ? "full" : "partly free");
+        c->placed++;
+    }
+    return true;
+}
+
+static bool check_centrals(struct check *c)
+{
+    unsigned swept = c->heap->sweep_gen / 2 % 2;
+    for (unsigned i = 0; i < c->heap->span_classes; i++) {
+        const struct gh_central *central = &c->heap->central[i];
+        for (unsigned k = 0; k < 2; k++)
+            if (!check_list(c, &central->partial[k], i, false, k == swept) ||
+                !check_list(c, &central->full[k], i, true, k == swept))
+                return false;
+    }
+    return true;
+}
+
+static bool check_totals(struct check *c)
+{
+    const struct goheap *heap = c->heap;
+    unsigned shift = heap->config.page_shift;
+    if (c->placed != c->in_use)
+        return fail(c, "%llu spans are in use, %llu are in an mcache or listed", (ull)c->in_use, (ull)c->placed);
+    if (c->pages << shift != heap->in_use || c->pages != heap->pages_in_use)
+        return fail(c, "spans hold %llu pages, the heap counts %llu", (ull)c->pages, (ull)heap->pages_in_use);
+    uint64_t free_pages = gh_page_alloc_free_pages(&heap->pages) + c->cached_pages;
+    if (free_pages << shift != heap->free + heap->released)
+        return fail(c, "%llu pages are free, the heap counts %llu", (ull)free_pages,
+                    (ull)((heap->free + heap->released) >> shift));
+    if ((c->pages + free_pages) << shift != heap->grown - heap->base)
+        return fail(c, "%llu pages are in use or free, %llu were grown", (ull)(c->pages + free_pages),
+                    (ull)((heap->grown - heap->base) >> shift));
+    for (unsigned i = 0; i < heap->sc.count; i++) {
+        uint64_t counted = i ? heap->stats.small_allocs[i] - heap->stats.small_frees[i]
+                             : heap->stats.large_allocs - heap->stats.large_frees;
+        if (counted != c->allocated[i])
+            return fail(c, "size class %u: %llu slots are allocated, the totals say %llu", i, (ull)c->allocated[i],
+                        (ull)counted);
+    }
+    return true;
+}
+
+bool goheap_verify(struct goheap *heap, char *why, size_t why_size)
+{
+    struct check c = {.heap = heap, .why = why, .why_size = why_size};
+    if (!check_spans(&c))
+        return false;
+    for (const struct goheap_p *p = heap->ps; p; p = p->next)
+        if (!check_mcache(&c, p))
+            return false;
+    return check_centrals(&c) && check_totals(&c) && gh_page_alloc_verify(&heap->pages, why, why_size);
+}
