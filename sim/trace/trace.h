@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "base/error.h"
 
 enum trace_op {
     TRACE_ALLOC,      /* size, slot, noscan, align_log2 */
@@ -33,12 +33,14 @@ enum trace_op {
 struct trace_event {
     uint64_t time_ns;   /* from the start of the trace; 0 where the trace has no times */
     uint64_t size;      /* requested bytes; for the recorded runtime's events their value */
-    uint32_t slot;      /* of the lifetime, for the ops that have one */
+    uint64_t id;        /* of the lifetime as the trace has it, for the ops that have one */
+    uint32_t slot;      /* dense number of it */
     uint32_t stream;    /* dense number of the P (thread) or goroutine, in order of first appearance */
     uint8_t op;         /* enum trace_op */
     uint8_t align_log2; /* 0: natural alignment */
     uint8_t noscan;     /* 1: holds no pointers */
-    uint8_t reserved[5];
+    uint8_t reserved;
+    uint32_t number;    /* for the replay's own use */
 };
 
 enum { TRACE_STREAM_BY_P, TRACE_STREAM_BY_G };
