@@ -21,12 +21,12 @@ base_cflags := -std=c11 -D_GNU_SOURCE -g $(warnings) -fno-strict-aliasing -ffp-c
   $(if $(or $(DEBUG),$(SANITIZE)),-DGOHEAP_DEBUG=1)
 core_cflags := $(base_cflags) -fPIC -fvisibility=hidden
 sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHEAP_DATADIR='"$(DATADIR)"' \
-  -DGOHEAP_SOURCE_DIR='"$(CURDIR)"'
+ 
 ldflags := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 sim_libs := -lcsv -ljansson -lzstd -lpthread -lm
 
 core_src := $(sort $(wildcard core/*.c))
-sim_src := $(sort $(filter-out sim/main.c,$(wildcard sim/*.c)))
+sim_src := $(sort $(filter-out sim/preload/%,$(wildcard sim/*/*.c)))
 core_obj := $(core_src:%.c=$B/%.o)
 sim_obj := $(sim_src:%.c=$B/%.o)
 
@@ -34,46 +34,49 @@ core_tests := $(patsubst tests/core/%.c,$B/tests/core/%,$(sort $(wildcard tests/
 sim_tests := $(patsubst tests/sim/%.c,$B/tests/sim/%,$(sort $(wildcard tests/sim/test_*.c)))
 unit_tests := $(core_tests) $(sim_tests)
 
+# V=1 shows the commands.
+Q := $(if $V,,@)
+
 all: $B/goheap $B/libgoheap.a $B/libgoheap.so $B/libgoheap-record.so
 
 $B/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(core_cflags) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(core_cflags) $(CFLAGS) -c -o $@ $<
 
 $B/sim/%.o: sim/%.c
 	@mkdir -p $(@D)
-	$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
 
 $B/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
 
 $B/libgoheap.a: $(core_obj)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $B/libgoheap.so: $(core_obj)
-	$(CC) -shared -Wl,-soname,libgoheap.so.0 $(ldflags) -o $@ $^ -lpthread
+	$(Q)$(CC) -shared -Wl,-soname,libgoheap.so.0 $(ldflags) -o $@ $^ -lpthread
 
 # The simulator's modules, so that tests link what they test.
 $B/libsim.a: $(sim_obj)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $B/goheap: $B/sim/main.o $B/libsim.a $B/libgoheap.a
-	$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
 # The recorder is a library of its own: no goheap code, nothing but libc in it.
 $B/libgoheap-record.so: $(wildcard sim/preload/*.c sim/preload/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(base_cflags) $(CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
+	$(Q)$(CC) $(base_cflags) $(CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
 	  -MF $B/libgoheap-record.d -o $@ $(filter %.c,$^) -ldl -lpthread
 
 $(core_tests): $B/tests/core/%: $B/tests/core/%.o $B/libgoheap.a
-	$(CC) $(ldflags) -o $@ $^ -lcmocka -lpthread
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka -lpthread
 
 $(sim_tests): $B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libgoheap.a
-	$(CC) $(ldflags) -o $@ $^ -lcmocka $(sim_libs)
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka $(sim_libs)
 
 unit: $(unit_tests)
 	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done

@@ -1,5 +1,5 @@
 /* The one place where a failure becomes a sentence. */
-#include "error.h"
+#include "base/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>

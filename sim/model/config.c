@@ -1,0 +1,222 @@
+/* The table of settings, and the way from names to the core's config. */
+#include "model/config.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const reclaim_names[] = {"gc", "immediate", NULL};
+static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
+static const char *const stream_names[] = {"p", "g", NULL};
+
+#define AT(member) .offset = offsetof(struct sim_config, member)
+#define COST(member, text) \
+    {.key = "costs." #member, .type = SETTING_DOUBLE, AT(costs.member), .max = 1000000000, .help = text}
+
+const struct setting config_table[] = {
+    {.key = "name", .type = SETTING_TEXT, AT(name), .size = sizeof((struct sim_config *)0)->name,
+     .help = "what this configuration is called"},
+    {.key = "size_classes", .type = SETTING_JSON, AT(size_classes),
+     .help = "a name in configs/classes, or a list of [bytes, pages a span]"},
+    {.key = "page_size", .type = SETTING_BYTES, AT(page_size), .min = 4096, .max = 65536, .help = "bytes, a power of two"},
+    {.key = "tiny_size", .type = SETTING_BYTES, AT(tiny_size), .max = 128,
+     .help = "bytes of a block that tiny objects share; 0: none"},
+    {.key = "page_cache", .type = SETTING_BOOL, AT(page_cache), .help = "each P keeps up to 64 pages"},
+    {.key = "central_locked", .type = SETTING_BOOL, AT(central_locked),
+     .help = "central lists behind a lock a span class, as up to Go 1.15"},
+    {.key = "reclaim", .type = SETTING_ENUM, AT(reclaim), .names = reclaim_names,
+     .help = "gc: deaths are seen after a collection; immediate: at the next refill"},
+    {.key = "arena_base", .type = SETTING_BYTES, AT(arena_base), .help = "address of the heap"},
+    {.key = "address_space", .type = SETTING_BYTES, AT(address_space), .help = "bytes of it at most"},
+    {.key = "mspan_bytes", .type = SETTING_U64, AT(mspan_bytes), .min = 1, .max = 16384,
+     .help = "size of a span descriptor in MemStats"},
+    {.key = "mcache_bytes", .type = SETTING_U64, AT(mcache_bytes), .min = 1, .max = 16384,
+     .help = "size of an mcache in MemStats"},
+    {.key = "gogc", .type = SETTING_PERCENT_OR_OFF, AT(gogc), .max = 100000, .help = "heap growth that starts a collection"},
+    {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},
+    {.key = "heap_minimum", .type = SETTING_BYTES, AT(heap_minimum), .help = "smallest heap goal, at GOGC 100"},
+    {.key = "mark_share", .type = SETTING_DOUBLE, AT(mark_share), .max = 1, .help = "of the Ps' time that marking takes"},
+    {.key = "background_sweep", .type = SETTING_BOOL, AT(background_sweep), .help = "a sweeper runs beside the Ps"},
+    {.key = "ps", .type = SETTING_U64, AT(ps), .max = 4096, .help = "simulated Ps; 0: as many as the trace has"},
+    {.key = "quantum_ns", .type = SETTING_U64, AT(quantum_ns), .max = 1000000000,
+     .help = "how far a P may run ahead of the others between meetings; 0: strict order"},
+    {.key = "pacing", .type = SETTING_ENUM, AT(pacing), .names = pacing_names,
+     .help = "recorded: no event before its time; think: recorded gaps are kept; max: back to back"},
+    {.key = "stream_by", .type = SETTING_ENUM, AT(stream_by), .names = stream_names,
+     .help = "what a stream of events is: a recorded P or thread, or a goroutine"},
+    {.key = "window", .type = SETTING_U64, AT(window), .min = 4096, .max = 1 << 28, .help = "events read ahead at most"},
+    COST(alloc, "ns: an allocation from the P's own span"),
+    COST(free, "ns: a free under immediate reclaim"),
+    COST(zero_byte, "ns a byte: zeroing a used slot"),
+    COST(refill, "ns: changing an mcache's span"),
+    COST(central, "ns: list work under a central lock"),
+    COST(cache_line, "ns: a cache line that another P wrote"),
+    COST(page_cache, "ns: filling a page cache"),
+    COST(page_find, "ns: searching for pages"),
+    COST(span_setup, "ns: making a span"),
+    COST(span_free, "ns: giving a span back"),
+    COST(grow, "ns: address space from the OS"),
+    COST(fault_byte, "ns a byte: memory from the OS"),
+    COST(sweep_span, "ns: sweeping a span"),
+    COST(sweep_object, "ns: and each of its slots"),
+    COST(lock, "ns: taking a free lock"),
+    COST(handoff, "ns: from a release to the next holder"),
+    COST(mark_object, "ns: marking an object"),
+    COST(mark_byte, "ns a byte: scanning"),
+    COST(stop_world, "ns: stopping or starting the world"),
+    COST(stop_p, "ns: and for each P"),
+};
+
+const size_t config_table_size = sizeof config_table / sizeof config_table[0];
+
+void config_init(struct sim_config *config)
+{
+    struct goheap_config core;
+    goheap_config_go119(&core);
+    *config = (struct sim_config){
+        .name = "none",
+        .page_size = UINT64_C(1) << core.page_shift,
+        .tiny_size = core.tiny_size,
+        .page_cache = core.page_cache,
+        .reclaim = core.reclaim,
+        .arena_base = core.arena_base,
+        .address_space = UINT64_C(1) << 46,
+        .mspan_bytes = core.mspan_bytes,
+        .mcache_bytes = core.mcache_bytes,
+        .gogc = 100,
+        .gomemlimit = UINT64_MAX,
+        .heap_minimum = 4 << 20,
+        .mark_share = 0.25,
+        .background_sweep = true,
+        .quantum_ns = 10000,
+        .window = 1 << 20,
+    };
+}
+
+void config_clear(struct sim_config *config)
+{
+    settings_clear(config_table, config_table_size, config);
+}
+
+/* "go1.19" and "cost/seeds" are among the configs; what exists as a file, or ends in .json, is a path. */
+static bool find_config(const char *name, char *path, size_t size, struct error *error)
+{
+    const char *slash = strrchr(name, '/');
+    size_t n = strlen(name);
+    bool is_path = access(name, R_OK) == 0 || (n > 5 && strcmp(name + n - 5, ".json") == 0);
+    if (!slash || is_path || slash == name)
+        return settings_find(name, "", path, size, error);
+    char subdir[64];
+    snprintf(subdir, sizeof subdir, "%.*s", (int)(slash - name), name);
+    return settings_find(slash + 1, subdir, path, size, error);
+}
+
+/* Loads one file; a file may name others that lie beneath it, as a name or a list of names in "base". */
+static bool load_layers(struct sim_config *config, const char *name, int depth, struct error *error)
+{
+    if (depth > 8)
+        return error_set(error, "%s: \"base\" goes round in a circle", name);
+    char path[PATH_MAX];
+    if (!find_config(name, path, sizeof path, error))
+        return false;
+    json_error_t json_error;
+    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &json_error);
+    if (!object || !json_is_object(object)) {
+        json_decref(object);
+        return settings_load_file(config_table, config_table_size, config, path, error);
+    }
+    json_t *base = json_incref(json_object_get(object, "base"));
+    json_object_del(object, "base");
+    bool ok = true;
+    if (json_is_string(base)) {
+        ok = load_layers(config, json_string_value(base), depth + 1, error);
+    } else if (json_is_array(base)) {
+        size_t i;
+        json_t *entry;
+        json_array_foreach(base, i, entry)
+            ok = ok && (json_is_string(entry) ? load_layers(config, json_string_value(entry), depth + 1, error)
+                                              : error_set(error, "%s: base: expected names", path));
+    } else if (base) {
+        ok = error_set(error, "%s: base: expected a name or a list of names", path);
+    }
+    ok = ok && settings_load_json(config_table, config_table_size, config, object, path, error);
+    json_decref(base);
+    json_decref(object);
+    return ok;
+}
+
+bool config_load(struct sim_config *config, const char *name, struct error *error)
+{
+    return load_layers(config, name, 0, error);
+}
+
+bool config_set(struct sim_config *config, const char *assignment, struct error *error)
+{
+    return settings_set(config_table, config_table_size, config, assignment, error);
+}
+
+/* --- the core's part ----------------------------------------------------------------------------------- */
+
+static bool read_pair(json_t *pair, struct goheap_size_class *class)
+{
+    json_int_t size = json_integer_value(json_array_get(pair, 0)), pages = json_integer_value(json_array_get(pair, 1));
+    if (!json_is_array(pair) || json_array_size(pair) != 2 || size < 1 || size > UINT32_MAX || pages < 1 ||
+        pages > UINT32_MAX)
+        return false;
+    *class = (struct goheap_size_class){(uint32_t)size, (uint32_t)pages};
+    return true;
+}
+
+static bool read_classes(json_t *list, struct goheap_class_table *table, struct error *error)
+{
+    if (!json_is_array(list) || json_array_size(list) >= GOHEAP_MAX_CLASSES)
+        return error_set(error, "size_classes: expected a name, or a list of up to %d pairs [bytes, pages a span]",
+                         GOHEAP_MAX_CLASSES - 1);
+    *table = (struct goheap_class_table){.count = (unsigned)json_array_size(list) + 1};
+    for (unsigned i = 1; i < table->count; i++)
+        if (!read_pair(json_array_get(list, i - 1), &table->classes[i]))
+            return error_set(error, "size_classes: entry %u: expected [bytes, pages a span]", i);
+    return true;
+}
+
+static bool load_classes(const char *name, struct goheap_class_table *table, struct error *error)
+{
+    char path[PATH_MAX];
+    if (!settings_find(name, "classes", path, sizeof path, error))
+        return false;
+    json_error_t json_error;
+    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &json_error);
+    if (!object)
+        return error_set(error, "%s:%d:%d: %s", path, json_error.line, json_error.column, json_error.text);
+    bool ok = read_classes(json_object_get(object, "size_classes"), table, error);
+    json_decref(object);
+    return ok;
+}
+
+bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error)
+{
+    goheap_config_go119(core);
+    json_t *classes = config->size_classes;
+    bool ok = json_is_string(classes) ? load_classes(json_string_value(classes), &core->table, error)
+              : classes               ? read_classes(classes, &core->table, error)
+                                      : true;
+    if (!ok)
+        return false;
+    if ((config->page_size & (config->page_size - 1)) != 0)
+        return error_set(error, "page_size: expected a power of two, got %llu",
+                         (unsigned long long)config->page_size);
+    core->page_shift = (unsigned)__builtin_ctzll(config->page_size);
+    core->tiny_size = (uint32_t)config->tiny_size;
+    core->page_cache = config->page_cache;
+    core->central_locked = config->central_locked;
+    core->reclaim = config->reclaim;
+    core->arena_base = config->arena_base;
+    core->address_space = config->address_space;
+    core->mspan_bytes = (uint32_t)config->mspan_bytes;
+    core->mcache_bytes = (uint32_t)config->mcache_bytes;
+    char why[256];
+    if (!goheap_config_check(core, why, sizeof why))
+        return error_set(error, "configuration \"%s\": %s", config->name, why);
+    return true;
+}

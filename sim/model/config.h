@@ -1,0 +1,76 @@
+/* What is simulated: one struct, filled in from JSON files and --set through one table.
+ *
+ *     configs/go1.19.json  --layered-->  struct sim_config  --config_core-->  struct goheap_config (the core's part)
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "base/error.h"
+#include "goheap.h"
+#include "base/settings.h"
+
+enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
+
+/* What each step takes, in ns; `_byte` ones per byte. One table a file in configs/cost. */
+struct costs {
+    double alloc;          /* an allocation served by the P's own span */
+    double free;           /* a free that clears a live bit, under immediate reclaim */
+    double zero_byte;      /* zeroing a slot that was used before */
+    double refill;         /* an mcache lets a span go and gets another */
+    double central;        /* list work of a refill or sweep under the central lock */
+    double cache_line;     /* taking a cache line another P wrote (span sets) */
+    double page_cache;     /* filling a P's page cache, under the heap lock */
+    double page_find;      /* searching the page allocator, under the heap lock */
+    double span_setup;     /* making a span of pages */
+    double span_free;      /* giving a span's pages back */
+    double grow;           /* asking the OS for address space, under the heap lock */
+    double fault_byte;     /* first touch of memory that the OS has to back */
+    double sweep_span;     /* looking after one span */
+    double sweep_object;   /* and each of its slots */
+    double lock;           /* taking a lock that is free */
+    double handoff;        /* from a release to the next in the queue running on */
+    double mark_object;    /* marking one object */
+    double mark_byte;      /* scanning a byte that may hold a pointer */
+    double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
+    double stop_p;         /* and for each P */
+};
+
+struct sim_config {
+    char name[64];
+    /* the core's */
+    json_t *size_classes; /* a name in configs/classes, or [[bytes, pages], ...] */
+    uint64_t page_size, tiny_size;
+    bool page_cache, central_locked;
+    unsigned reclaim; /* enum goheap_reclaim */
+    uint64_t arena_base, address_space, mspan_bytes, mcache_bytes;
+    /* the collector's */
+    int64_t gogc;         /* percent; -1: off */
+    uint64_t gomemlimit;  /* bytes; UINT64_MAX: off */
+    uint64_t heap_minimum; /* bytes at GOGC 100 below which no collection starts */
+    double mark_share;    /* of the Ps' time that marking takes */
+    bool background_sweep;
+    /* the machine's and the trace's */
+    uint64_t ps;          /* 0: as many as the trace has */
+    uint64_t quantum_ns;
+    unsigned pacing;      /* enum config_pacing */
+    unsigned stream_by;   /* TRACE_STREAM_BY_P or _G */
+    uint64_t window;      /* events read ahead at most */
+    struct costs costs;
+};
+
+extern const struct setting config_table[];
+extern const size_t config_table_size;
+
+/* The defaults that the config files layer upon. */
+void config_init(struct sim_config *config);
+void config_clear(struct sim_config *config);
+/* Layers a named config or a path; the file may say "base": another such name. */
+bool config_load(struct sim_config *config, const char *name, struct error *error);
+bool config_set(struct sim_config *config, const char *assignment, struct error *error);
+/* The core's part, checked. */
+bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error);
+
+/* The newest generation that is confirmed; what runs without -c. */
+#define CONFIG_DEFAULT "go1.19"
+
+#endif

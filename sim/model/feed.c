@@ -1,0 +1,118 @@
+/* From one trace in file order to a queue of events a P.
+ *
+ *     source --batches--> [window: all queues together]  P 0: e1 e4 e5   P 1: e2 e3 ...
+ *
+ * A stream of the trace (a recorded P or thread, or a goroutine) belongs to P (stream mod Ps). Whichever P
+ * runs out reads on, until the window is full; then it waits for the others to use theirs up. The earliest
+ * event not executed yet is always in a queue and waits for nobody, so somebody can always go on.
+ */
+#include "model/address_log.h"
+#include "model/sim.h"
+
+#include <stdlib.h>
+
+enum { BATCH = 1024 };
+
+static bool push_event(struct sim *sim, struct sim_p *sp, const struct trace_event *event)
+{
+    if (sp->count == sp->room) {
+        uint32_t room = sp->room ? sp->room * 2 : 2 * BATCH;
+        struct trace_event *ring = malloc(room * sizeof *ring);
+        if (!ring)
+            return sim_fail(sim, "out of memory");
+        for (uint32_t i = 0; i < sp->count; i++)
+            ring[i] = sp->events[(sp->first + i) & (sp->room - 1)];
+        free(sp->events);
+        sp->events = ring;
+        sp->room = room;
+        sp->first = 0;
+    }
+    sp->events[(sp->first + sp->count++) & (sp->room - 1)] = *event;
+    return true;
+}
+
+/* Objects are indexed by slot; the reader hands out slots densely. */
+static bool make_object_room(struct sim *sim, uint32_t slot)
+{
+    if (slot < sim->object_room)
+        return true;
+    uint64_t room = sim->object_room ? sim->object_room : 4096;
+    while (room <= slot)
+        room *= 2;
+    struct object *objects = realloc(sim->objects, room * sizeof *objects);
+    if (!objects || room > UINT32_MAX)
+        return sim_fail(sim, "out of memory for %llu open lifetimes", (unsigned long long)room);
+    for (uint64_t i = sim->object_room; i < room; i++)
+        objects[i] = (struct object){0};
+    sim->objects = objects;
+    sim->object_room = (uint32_t)room;
+    return true;
+}
+
+static struct sim_p *p_of_stream(struct sim *sim, uint32_t stream, uint64_t now)
+{
+    if (sim->config.ps)
+        return sim->ps[stream % sim->config.ps];
+    while (sim->p_count <= stream)
+        if (!sim_p_new(sim, now))
+            return NULL;
+    return sim->ps[stream];
+}
+
+static void decide_pacing(struct sim *sim)
+{
+    sim->timed = sim->source->timed;
+    sim->pacing = !sim->timed                         ? PACING_MAX
+                  : sim->config.pacing == PACING_AUTO ? PACING_RECORDED
+                                                      : sim->config.pacing;
+}
+
+bool feed_read(struct sim *sim, uint64_t now)
+{
+    struct trace_event batch[BATCH];
+    size_t n = sim->source->read(sim->source, batch, BATCH, sim->error);
+    if (n == 0) {
+        sim->source_ended = true;
+        if (sim->error->text[0])
+            sim->failed = true;
+        return !sim->failed;
+    }
+    if (sim->pacing == PACING_AUTO)
+        decide_pacing(sim);
+    for (size_t i = 0; i < n; i++) {
+        if (sim->addresses && batch[i].op == TRACE_ALLOC)
+            batch[i].number = address_log_expect(sim->addresses, batch[i].id, batch[i].size);
+        struct sim_p *sp = p_of_stream(sim, batch[i].stream, now);
+        if (!sp || !make_object_room(sim, batch[i].slot) || !push_event(sim, sp, &batch[i]))
+            return sim_fail(sim, "out of memory");
+    }
+    sim->buffered += n;
+    return true;
+}
+
+bool feed_next(struct sim_p *sp, struct trace_event *event)
+{
+    struct sim *sim = sp->sim;
+    while (sp->count == 0) {
+        if (sim->source_ended || sim->failed)
+            return false;
+        if (sim->buffered < sim->config.window) {
+            if (!feed_read(sim, sp->process.now))
+                return false;
+        } else {
+            queue_park(&sim->starved, &sp->process);
+        }
+    }
+    *event = sp->events[sp->first];
+    sp->first = (sp->first + 1) & (sp->room - 1);
+    sp->count--;
+    sim->buffered--;
+    if (__builtin_expect(sim->starved != NULL, 0) && (sim->buffered <= sim->config.window / 2 || sim->failed))
+        queue_wake(&sim->starved, sp->process.now);
+    return true;
+}
+
+void feed_destroy(struct sim *sim)
+{
+    free(sim->objects);
+}

@@ -1,0 +1,217 @@
+/* The simulated world behind the core's seam: addresses are arithmetic, locks queue in virtual time, steps
+ * cost what the cost table says. Metadata is real memory, as everywhere.
+ *
+ * The process that pays is whichever one the engine is running; none is when results are read after a run. */
+#include "model/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+bool sim_fail(struct sim *sim, const char *format, ...)
+{
+    char text[sizeof sim->error->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    sim->failed = true;
+    return error_set(sim->error, "%s", text);
+}
+
+static void charge(struct sim *sim, double ns)
+{
+    if (sim->aside)
+        *sim->aside += ns;
+    else if (sim->engine.current)
+        sim->engine.current->now += (uint64_t)(ns * sim->tax + 0.5);
+}
+
+/* --- memory -------------------------------------------------------------------------------------------- */
+
+static const char zero_sized __attribute__((aligned(16)));
+
+static uint64_t sim_reserve(void *self, uint64_t hint, uint64_t bytes, uint64_t align)
+{
+    (void)self;
+    (void)bytes;
+    return (hint + align - 1) & ~(align - 1);
+}
+
+static bool sim_map(void *self, uint64_t addr, uint64_t bytes)
+{
+    (void)self;
+    (void)addr;
+    (void)bytes;
+    return true;
+}
+
+static void sim_forget(void *self, uint64_t addr, uint64_t bytes)
+{
+    (void)self;
+    (void)addr;
+    (void)bytes;
+}
+
+static void sim_zero(void *self, struct goheap_p *p, uint64_t addr, uint64_t bytes)
+{
+    (void)p;
+    (void)addr;
+    struct sim *sim = self;
+    charge(sim, (double)bytes * sim->config.costs.zero_byte);
+}
+
+static void *sim_metadata_alloc(void *self, size_t bytes)
+{
+    (void)self;
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static void sim_metadata_free(void *self, void *memory, size_t bytes)
+{
+    (void)self;
+    munmap(memory, bytes);
+}
+
+/* --- locks --------------------------------------------------------------------------------------------- */
+
+static struct named_lock **lock_of(struct goheap_lock *lock)
+{
+    return (struct named_lock **)(void *)lock->room;
+}
+
+static void sim_lock_init(void *self, struct goheap_lock *lock, enum goheap_lock_kind kind, unsigned index)
+{
+    struct sim *sim = self;
+    struct named_lock *named = calloc(1, sizeof *named);
+    if (!named)
+        abort(); /* a few megabytes at the start of a run */
+    const struct costs *c = &sim->config.costs;
+    fifo_lock_init(&named->fifo, (uint64_t)c->lock, (uint64_t)c->handoff);
+    named->kind = kind;
+    named->index = index;
+    named->next = sim->locks;
+    sim->locks = named;
+    *lock_of(lock) = named;
+}
+
+/* The record outlives the heap: it is freed with the sim. */
+static void sim_lock_destroy(void *self, struct goheap_lock *lock)
+{
+    (void)self;
+    *lock_of(lock) = NULL;
+}
+
+/* Nobody to wait for: no process is running, or the world is stopped and the time goes aside. */
+static bool alone(const struct sim *sim)
+{
+    return !sim->engine.current || sim->aside;
+}
+
+static void sim_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
+{
+    (void)p;
+    struct sim *sim = self;
+    struct named_lock *named = *lock_of(lock);
+    bool sets = named->kind == GOHEAP_LOCK_SETS;
+    if (sets)
+        charge(sim, sim->config.costs.cache_line);
+    if (alone(sim)) {
+        named->fifo.acquisitions += sim->aside != NULL;
+    } else if (sets) {
+        process_sync(sim->engine.current);
+        named->fifo.acquisitions++;
+    } else {
+        fifo_lock_acquire(&named->fifo, sim->engine.current);
+    }
+    if (named->kind == GOHEAP_LOCK_CENTRAL)
+        charge(sim, sim->config.costs.central);
+}
+
+static void sim_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
+{
+    (void)p;
+    struct sim *sim = self;
+    struct named_lock *named = *lock_of(lock);
+    if (!alone(sim) && named->kind != GOHEAP_LOCK_SETS)
+        fifo_lock_release(&named->fifo, sim->engine.current);
+}
+
+/* --- steps --------------------------------------------------------------------------------------------- */
+
+static void reach_tier(struct goheap_p *p, enum tier tier)
+{
+    struct sim_p *sp = p ? goheap_p_user(p) : NULL;
+    if (!sp)
+        return;
+    sp->check_gc = true;
+    if (sp->tier < tier)
+        sp->tier = (uint8_t)tier;
+}
+
+static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
+{
+    struct sim *sim = self;
+    const struct costs *c = &sim->config.costs;
+    switch (step) {
+    case GOHEAP_STEP_REFILL:
+        reach_tier(p, TIER_CENTRAL);
+        charge(sim, c->refill);
+        break;
+    case GOHEAP_STEP_SWEEP:
+        charge(sim, c->sweep_span + (double)amount * c->sweep_object);
+        break;
+    case GOHEAP_STEP_SPAN_ALLOC:
+        reach_tier(p, TIER_HEAP);
+        charge(sim, c->span_setup);
+        break;
+    case GOHEAP_STEP_SPAN_FREE:
+        charge(sim, c->span_free);
+        break;
+    case GOHEAP_STEP_PAGE_CACHE:
+        charge(sim, c->page_cache);
+        break;
+    case GOHEAP_STEP_PAGE_FIND:
+        charge(sim, c->page_find);
+        break;
+    case GOHEAP_STEP_GROW:
+        reach_tier(p, TIER_OS);
+        charge(sim, c->grow);
+        break;
+    case GOHEAP_STEP_FAULT:
+        charge(sim, (double)amount * c->fault_byte);
+        break;
+    case GOHEAP_STEPS:
+        break;
+    }
+}
+
+void sim_platform_init(struct sim *sim)
+{
+    sim->platform = (struct goheap_platform){
+        .self = sim,
+        .zero_base = &zero_sized,
+        .reserve = sim_reserve,
+        .map = sim_map,
+        .unuse = sim_forget,
+        .unreserve = sim_forget,
+        .zero = sim_zero,
+        .metadata_alloc = sim_metadata_alloc,
+        .metadata_free = sim_metadata_free,
+        .lock_init = sim_lock_init,
+        .lock_destroy = sim_lock_destroy,
+        .lock = sim_lock,
+        .unlock = sim_unlock,
+        .step = sim_step,
+    };
+}
+
+void sim_platform_destroy(struct sim *sim)
+{
+    for (struct named_lock *lock = sim->locks, *next; lock; lock = next) {
+        next = lock->next;
+        free(lock);
+    }
+}

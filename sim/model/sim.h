@@ -1,0 +1,241 @@
+/* One simulated run: the heap under study, the Ps that use it, and what is counted on the way.
+ *
+ *     trace --feed--> struct sim_p (a process each) --core functions--> heap --platform--> engine (time, locks)
+ *                            ^-- collector, sweeper (processes too) --^
+ *
+ * Everything a run knows is in here, so that many run side by side, one a thread.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "engine/fifo_lock.h"
+#include "model/config.h"
+#include "model/pacer.h"
+#include "trace/trace.h"
+
+#include <stdio.h>
+
+struct sim;
+
+/* Who served an allocation, in the order of what it costs. */
+enum tier { TIER_FAST, TIER_CENTRAL, TIER_HEAP, TIER_OS, TIERS };
+
+/* A simulated P. */
+struct sim_p {
+    struct process process;
+    struct sim *sim;
+    struct goheap_p *p;
+    uint8_t tier;       /* of the allocation under way */
+    bool check_gc;      /* the heap grew: look at the trigger */
+    uint64_t debt_ns;   /* work done on its behalf while the world was stopped */
+    uint64_t last_time; /* recorded time of its last event */
+    uint32_t wants;     /* slot whose allocation it waits for */
+    /* its share of the trace, in file order: a ring */
+    struct trace_event *events;
+    uint32_t first, count, room;
+};
+
+/* A lock of the heap's, as the platform sees it. */
+struct named_lock {
+    struct fifo_lock fifo;
+    enum goheap_lock_kind kind;
+    unsigned index;
+    struct named_lock *next; /* on sim->locks, newest first */
+};
+
+/* An open lifetime of the trace. */
+struct object {
+    uint64_t addr; /* 0: not allocated yet; OBJECT_AWAITED: and a P waits for it */
+    uint64_t size : 47;      /* requested */
+    uint64_t size_class : 9; /* that serves it; 0: large */
+    uint64_t tiny : 1;
+    uint64_t dead : 1;       /* its death has been told to the heap */
+};
+enum { OBJECT_AWAITED = 1 };
+
+/* Live objects of a class, and all there ever were. */
+struct class_account {
+    uint64_t live, live_requested;     /* objects, bytes */
+    uint64_t allocs, requested;        /* objects, bytes, in all */
+};
+
+/* The heap at one moment, O(1) to take: a point of the time series. */
+struct sample {
+    uint64_t t_ns;
+    uint64_t mapped, released, in_use, live, requested; /* bytes */
+    uint64_t heap_live, goal;
+    uint64_t cycles;
+};
+
+enum { SAMPLES_MAX = 2048 };
+
+/* The heap in depth, O(spans) to take; kept for the moment it was fullest and for the end. */
+struct portrait {
+    uint64_t t_ns;
+    struct sample sample;
+    struct goheap_class_stats classes[GOHEAP_MAX_CLASSES];
+    struct class_account accounts[GOHEAP_MAX_CLASSES], tiny;
+    uint64_t free_pages, longest_run, cached_pages;
+};
+
+struct accounts {
+    struct class_account classes[GOHEAP_MAX_CLASSES]; /* tiny objects apart; 0: large */
+    struct class_account tiny;
+    uint64_t zero_sized;
+    uint64_t live_bytes; /* slots of live objects; a tiny object counts for its own size */
+    uint64_t live_requested;
+    uint64_t peak_live_requested, peak_mapped;
+    struct sample samples[SAMPLES_MAX];
+    uint32_t sample_count;
+    uint64_t sample_interval, next_sample;
+    struct portrait peak; /* when in_use was highest, to within 1/32 */
+    struct histogram latency[TIERS];
+};
+
+struct cycle_record {
+    uint64_t start_ns, mark_ns; /* from the first stop to the second; of marking alone */
+    uint64_t pause_ns;          /* both stops */
+    uint64_t end_ns;            /* when the second stop was over */
+    uint64_t heap_start, heap_end, heap_marked, goal; /* bytes */
+    bool forced;
+};
+
+enum { CYCLES_KEPT = 4096, PAUSES = 256 };
+
+struct collector {
+    struct process process, sweeper;
+    struct pacer pacer;
+    bool running;        /* a cycle is under way, from its request to the end of marking */
+    bool forced;         /* by runtime.GC rather than by the heap's size */
+    bool asleep, sweeper_asleep;
+    unsigned started;    /* how many of the two processes exist */
+    struct process *waiters; /* parked until the cycle is over */
+    uint64_t cycles, forced_cycles;
+    uint64_t pause_total_ns, mark_total_ns, mark_cpu_ns, stop_cpu_ns;
+    uint64_t last_end_ns;
+    uint64_t pause_ns[PAUSES], pause_end[PAUSES];
+    uint64_t spans_swept_background;
+    struct cycle_record records[CYCLES_KEPT]; /* the first ones */
+    struct histogram pauses;
+};
+
+/* A MemStats object as a `stats` event, or the end, asks for. */
+struct memstats_snapshot {
+    uint64_t t_ns;
+    struct goheap_memstats heap;
+    uint64_t next_gc, last_gc_ns, pause_total_ns;
+    uint64_t cycles, forced_cycles;
+    double gc_cpu_fraction;
+    uint64_t pause_ns[PAUSES], pause_end[PAUSES];
+};
+
+/* Called now and then while a run goes on; false asks it to stop. */
+struct sim_progress {
+    bool (*tell)(void *context, uint64_t events, const struct trace_source *source);
+    void *context;
+};
+
+struct sim {
+    struct sim_config config; /* borrowed JSON stays the caller's */
+    struct goheap_config core;
+    struct engine engine;
+    struct goheap_platform platform;
+    struct goheap *heap;
+    struct named_lock *locks;
+    struct sim_p **ps;
+    uint32_t p_count, p_room, ps_running;
+    struct error *error;  /* where the run's failure goes */
+    bool failed, done;
+
+    /* what charging reads on every event; ns, the collector's share of the Ps included while it marks */
+    uint64_t alloc_ns, free_ns;
+    double tax; /* factor on all costs: 1, or more while marking takes its share */
+
+    /* the trace */
+    struct trace_source *source;
+    bool source_ended, timed;
+    unsigned pacing; /* decided: recorded, think or max */
+    uint64_t buffered;
+    struct process *starved; /* Ps that wait for the window to move */
+    struct object *objects;
+    uint32_t object_room;
+    struct process *awaiting; /* Ps that wait for another's allocation */
+    uint64_t events;
+    struct address_log *addresses; /* borrowed; NULL if nobody wants them */
+
+    /* stopping the world */
+    struct fifo_lock world; /* whoever holds it may stop the world */
+    bool stopped;
+    uint32_t busy;           /* processes inside the core: the world waits for them */
+    struct process *stopper; /* waits for the busy ones */
+    struct process *gate;    /* processes that wait for the world to start */
+    double *aside;           /* if not NULL, charges are added up here, and nobody waits for locks */
+
+    struct collector collector;
+    struct accounts accounts;
+    struct memstats_snapshot *snapshots;
+    size_t snapshot_count, snapshot_room;
+    struct memstats_snapshot last;
+    struct portrait end;
+    uint64_t end_ns;
+    struct sim_progress progress;
+    uint64_t next_tell; /* events at which progress is told */
+};
+
+/* A run over the source with the given config; false with *error filled in when it fails. The results stay
+ * in the sim until sim_destroy. The source is borrowed. */
+struct sim *sim_new(const struct sim_config *config, struct error *error);
+bool sim_run(struct sim *sim, struct trace_source *source, struct error *error);
+void sim_destroy(struct sim *sim);
+
+/* --- between the files of the model -------------------------------------------------------------------- */
+
+/* platform.c: the simulated world as the core sees it. */
+void sim_platform_init(struct sim *sim);
+void sim_platform_destroy(struct sim *sim);
+bool sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* feed.c */
+/* The P's next event, or false when the trace has no more for it. May let others run. */
+bool feed_next(struct sim_p *sp, struct trace_event *event);
+/* Reads a batch into the Ps' queues; Ps that it brings into being start at `now`. */
+bool feed_read(struct sim *sim, uint64_t now);
+void feed_destroy(struct sim *sim);
+
+/* sim_p.c */
+struct sim_p *sim_p_new(struct sim *sim, uint64_t start);
+void sim_p_destroy(struct sim_p *sp);
+
+/* world.c */
+/* Comes in from, and out to, where the world can be stopped. */
+void world_enter_core(struct sim *sim);
+void world_leave_core(struct sim *sim, struct process *process);
+/* A process at a safepoint: waits while the world is stopped. */
+void world_gate(struct sim *sim, struct process *process);
+/* Keeps everyone out of the core; returns when all are. Not by a process inside it. */
+void world_stop(struct sim *sim, struct process *process);
+void world_start(struct sim *sim, struct process *process);
+
+/* Queues of parked processes, linked by process->next. */
+void queue_park(struct process **queue, struct process *process);
+void queue_wake(struct process **queue, uint64_t now);
+
+/* collector.c */
+bool collector_start(struct sim *sim);
+void collector_stop(struct sim *sim);
+void collector_destroy(struct sim *sim);
+/* Begins a cycle if the heap has reached the trigger. */
+void collector_check(struct sim *sim, struct sim_p *sp);
+/* runtime.GC(): a complete cycle, everything swept on return. */
+void collector_force(struct sim_p *sp);
+uint64_t collector_goal(struct sim *sim);
+
+/* account.c */
+void account_init(struct sim *sim);
+void account_alloc(struct sim *sim, struct object *object);
+void account_death(struct sim *sim, const struct object *object);
+void account_sample(struct sim *sim, uint64_t now);
+void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);
+void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,256 @@
+/* A simulated P: takes its events one by one and does what they say.
+ *
+ * Every event is: wait for its time, let earlier Ps go first, pass the gate, act. Time spent in the core is
+ * charged by the platform as the core reports its steps; what the fast path takes is charged here.
+ */
+#include "model/address_log.h"
+#include "model/sim.h"
+
+#include <stdlib.h>
+
+/* When the event may happen, by the pacing. */
+static void wait_for_time(struct sim_p *sp, const struct trace_event *event)
+{
+    struct process *me = &sp->process;
+    if (sp->sim->pacing == PACING_RECORDED) {
+        if (me->now < event->time_ns)
+            me->now = event->time_ns;
+    } else if (sp->sim->pacing == PACING_THINK) {
+        if (event->time_ns > sp->last_time)
+            me->now += event->time_ns - sp->last_time;
+        sp->last_time = event->time_ns;
+    }
+    process_pace(me);
+    if (__builtin_expect(sp->sim->stopped || sp->debt_ns, 0)) {
+        world_gate(sp->sim, me);
+        me->now += sp->debt_ns;
+        sp->debt_ns = 0;
+    }
+}
+
+static void out_of_space(struct sim_p *sp, const struct trace_event *event)
+{
+    sim_fail(sp->sim, "%s: id %llu: %llu bytes do not fit into the simulated address space of %llu bytes",
+             sp->sim->source->name, (unsigned long long)event->id, (unsigned long long)event->size,
+             (unsigned long long)sp->sim->config.address_space);
+}
+
+/* The class that served an allocation: an aligned one may lie in a larger class than its size's. */
+static void classify(struct sim *sim, struct object *o, const struct trace_event *event)
+{
+    uint64_t size = event->size;
+    if (event->align_log2)
+        size = goheap_usable_size(sim->heap, o->addr);
+    o->size = event->size & ((UINT64_C(1) << 47) - 1);
+    o->size_class = goheap_class_of(sim->heap, size) & 0x1ff;
+    o->tiny = event->noscan && size != 0 && size < sim->core.tiny_size && !event->align_log2;
+    o->dead = 0;
+}
+
+/* Somebody may have come to free the object before it was allocated. */
+static void tell_awaiting(struct sim *sim, uint64_t now)
+{
+    queue_wake(&sim->awaiting, now); /* those who want another slot go back to waiting */
+}
+
+static void do_alloc(struct sim_p *sp, const struct trace_event *event)
+{
+    struct sim *sim = sp->sim;
+    struct process *me = &sp->process;
+    unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
+    uint64_t began = me->now;
+    sp->tier = TIER_FAST;
+    me->now += sim->alloc_ns;
+    world_enter_core(sim);
+    uint64_t addr = event->align_log2
+                        ? goheap_alloc_aligned(sp->p, event->size, UINT64_C(1) << event->align_log2, flags)
+                        : goheap_alloc(sp->p, event->size, flags);
+    world_leave_core(sim, me);
+    if (__builtin_expect(addr == 0, 0)) {
+        out_of_space(sp, event);
+        return;
+    }
+    struct object *o = &sim->objects[event->slot];
+    bool awaited = o->addr == OBJECT_AWAITED;
+    o->addr = addr;
+    classify(sim, o, event);
+    account_alloc(sim, o);
+    histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
+    if (sim->addresses)
+        address_log_put(sim->addresses, event->number, addr);
+    if (__builtin_expect(awaited, 0))
+        tell_awaiting(sim, me->now);
+    if (__builtin_expect(sp->check_gc, 0))
+        collector_check(sim, sp);
+}
+
+/* The object that the event ends, once it exists. */
+static struct object *existing(struct sim_p *sp, uint32_t slot)
+{
+    struct sim *sim = sp->sim;
+    while (sim->objects[slot].addr <= OBJECT_AWAITED && !sim->failed) {
+        sim->objects[slot].addr = OBJECT_AWAITED;
+        queue_park(&sim->awaiting, &sp->process);
+    }
+    return &sim->objects[slot];
+}
+
+static void end_object(struct sim_p *sp, struct object *o)
+{
+    struct sim *sim = sp->sim;
+    if (o->dead)
+        return;
+    o->dead = 1;
+    account_death(sim, o);
+    sp->process.now += sim->free_ns;
+    uint64_t addr = o->addr;
+    world_enter_core(sim);
+    enum goheap_result result = goheap_free(sp->p, addr);
+    world_leave_core(sim, &sp->process);
+    if (result != GOHEAP_OK)
+        sim_fail(sim, "the heap does not know the object at 0x%llx (result %d): a bug in goheap",
+                 (unsigned long long)addr, (int)result);
+}
+
+static void do_free(struct sim_p *sp, const struct trace_event *event)
+{
+    struct object *o = existing(sp, event->slot);
+    if (sp->sim->failed)
+        return;
+    end_object(sp, o);
+    sp->sim->objects[event->slot].addr = 0;
+    sp->sim->source->release(sp->sim->source, event->slot);
+}
+
+/* Under collection an object that cannot be reached any more is dead, whatever is freed later. */
+static void do_dead(struct sim_p *sp, const struct trace_event *event)
+{
+    struct object *o = existing(sp, event->slot);
+    if (!sp->sim->failed && sp->sim->core.reclaim == GOHEAP_RECLAIM_GC)
+        end_object(sp, o);
+}
+
+static void do_stats(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    if (sim->snapshot_count == sim->snapshot_room) {
+        size_t room = sim->snapshot_room ? sim->snapshot_room * 2 : 8;
+        struct memstats_snapshot *snapshots = realloc(sim->snapshots, room * sizeof *snapshots);
+        if (!snapshots) {
+            sim_fail(sim, "out of memory for %zu snapshots", room);
+            return;
+        }
+        sim->snapshots = snapshots;
+        sim->snapshot_room = room;
+    }
+    world_stop(sim, &sp->process);
+    account_memstats(sim, sp->process.now, &sim->snapshots[sim->snapshot_count++]);
+    world_start(sim, &sp->process);
+}
+
+static void do_event(struct sim_p *sp, const struct trace_event *event)
+{
+    switch ((enum trace_op)event->op) {
+    case TRACE_ALLOC:
+        do_alloc(sp, event);
+        break;
+    case TRACE_FREE:
+        do_free(sp, event);
+        break;
+    case TRACE_DEAD:
+        do_dead(sp, event);
+        break;
+    case TRACE_GC:
+        collector_force(sp);
+        break;
+    case TRACE_STATS:
+        do_stats(sp);
+        break;
+    case TRACE_STACKALLOC:
+    case TRACE_STACKFREE:
+    case TRACE_GCBEGIN:
+    case TRACE_GCEND:
+    case TRACE_PROCS:
+    case TRACE_HEAPLIVE:
+    case TRACE_HEAPGOAL:
+    case TRACE_END:
+    case TRACE_OPS:
+        break; /* what the recorded runtime did of its own accord */
+    }
+}
+
+static void tell_progress(struct sim *sim)
+{
+    sim->next_tell += 1 << 16;
+    if (sim->progress.tell && !sim->progress.tell(sim->progress.context, sim->events, sim->source))
+        sim_fail(sim, "interrupted");
+}
+
+static void finish(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    if (sp->process.now > sim->end_ns)
+        sim->end_ns = sp->process.now;
+    if (--sim->ps_running == 0 || sim->failed) {
+        queue_wake(&sim->awaiting, 0);
+        queue_wake(&sim->starved, 0);
+        if (!sim->done)
+            collector_stop(sim);
+    }
+}
+
+static void sim_p_main(struct process *me, void *arg)
+{
+    struct sim_p *sp = arg;
+    struct sim *sim = sp->sim;
+    struct trace_event event;
+    while (!sim->failed && feed_next(sp, &event)) {
+        wait_for_time(sp, &event);
+        do_event(sp, &event);
+        if (__builtin_expect(me->now >= sim->accounts.next_sample, 0))
+            account_sample(sim, me->now);
+        if (__builtin_expect(++sim->events >= sim->next_tell, 0))
+            tell_progress(sim);
+    }
+    finish(sp);
+}
+
+static bool make_p_room(struct sim *sim)
+{
+    if (sim->p_count < sim->p_room)
+        return true;
+    uint32_t room = sim->p_room ? sim->p_room * 2 : 16;
+    struct sim_p **ps = realloc(sim->ps, room * sizeof *ps);
+    if (!ps)
+        return false;
+    sim->ps = ps;
+    sim->p_room = room;
+    return true;
+}
+
+struct sim_p *sim_p_new(struct sim *sim, uint64_t start)
+{
+    struct sim_p *sp = calloc(1, sizeof *sp);
+    if (!sp || !make_p_room(sim)) {
+        free(sp);
+        sim_fail(sim, "out of memory");
+        return NULL;
+    }
+    sp->sim = sim;
+    sp->p = goheap_p_new(sim->heap, sp);
+    if (!sp->p || !engine_spawn(&sim->engine, &sp->process, sim->p_count, start, sim_p_main, sp)) {
+        free(sp);
+        sim_fail(sim, "out of memory for P %u", sim->p_count);
+        return NULL;
+    }
+    sim->ps[sim->p_count++] = sp;
+    sim->ps_running++;
+    return sp;
+}
+
+void sim_p_destroy(struct sim_p *sp)
+{
+    process_destroy(&sp->process);
+    free(sp->events);
+    free(sp);
+}

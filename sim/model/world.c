@@ -1,0 +1,64 @@
+/* Stopping the world: nobody is inside the core until it starts again.
+ *
+ * A process between two events is at a safepoint, wherever its clock stands; one that has been suspended
+ * inside the core (waiting for a lock) is not, and the stopper waits for it. Whoever comes to a safepoint
+ * while the world is stopped waits at the gate. As in Go, whoever stops the world holds worldsema meanwhile.
+ */
+#include "model/sim.h"
+
+void queue_park(struct process **queue, struct process *process)
+{
+    process->next = *queue;
+    *queue = process;
+    process_park(process);
+}
+
+void queue_wake(struct process **queue, uint64_t now)
+{
+    struct process *process = *queue;
+    *queue = NULL;
+    for (struct process *next; process; process = next) {
+        next = process->next;
+        process_wake(process, now);
+    }
+}
+
+void world_enter_core(struct sim *sim)
+{
+    sim->busy++;
+}
+
+void world_leave_core(struct sim *sim, struct process *process)
+{
+    if (--sim->busy == 0 && sim->stopper) {
+        process_wake(sim->stopper, process->now);
+        sim->stopper = NULL;
+    }
+}
+
+void world_gate(struct sim *sim, struct process *process)
+{
+    while (sim->stopped)
+        queue_park(&sim->gate, process);
+}
+
+void world_stop(struct sim *sim, struct process *process)
+{
+    fifo_lock_acquire(&sim->world, process);
+    sim->stopped = true;
+    const struct costs *c = &sim->config.costs;
+    process->now += (uint64_t)(c->stop_world + (double)sim->p_count * c->stop_p);
+    process_sync(process);
+    while (sim->busy) {
+        sim->stopper = process;
+        process_park(process);
+    }
+}
+
+void world_start(struct sim *sim, struct process *process)
+{
+    process_sync(process); /* whoever is earlier finds the gate closed */
+    sim->stopped = false;
+    fifo_lock_release(&sim->world, process);
+    queue_wake(&sim->gate, process->now);
+}

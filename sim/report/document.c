@@ -1,0 +1,359 @@
+/* The tree of results: what the counters of a finished run mean. */
+#include "report/memstats.h"
+#include "report/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put(json_t *object, const char *key, uint64_t value)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void put_real(json_t *object, const char *key, double value)
+{
+    json_object_set_new(object, key, json_real(isfinite(value) ? value : 0));
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : 0;
+}
+
+/* --- run ----------------------------------------------------------------------------------------------- */
+
+static json_t *run_json(const struct sim *sim, const char *trace, struct wall wall)
+{
+    static const char *const pacings[] = {"auto", "recorded", "think", "max"};
+    json_t *o = json_object(), *w = json_object();
+    json_object_set_new(o, "goheap", json_string(GOHEAP_VERSION));
+    json_object_set_new(o, "trace", json_string(trace));
+    json_object_set_new(o, "config", settings_dump(config_table, config_table_size, &sim->config));
+    put(o, "ps", sim->p_count);
+    json_object_set_new(o, "pacing", json_string(pacings[sim->pacing]));
+    put(o, "events", sim->events);
+    put(o, "virtual_ns", sim->end_ns);
+    put_real(w, "seconds", wall.seconds);
+    put_real(w, "events_per_second", ratio((double)sim->events, wall.seconds));
+    json_object_set_new(o, "wall", w);
+    return o;
+}
+
+/* --- size classes and fragmentation -------------------------------------------------------------------- */
+
+/* Where the bytes of one class's spans are. */
+struct division {
+    uint64_t pages, requested, rounding, tiny, tail, dead, unused;
+};
+
+static struct division divide(const struct sim *sim, const struct portrait *p, unsigned class)
+{
+    const struct goheap_class_stats *s = &p->classes[class];
+    uint64_t size = sim->core.table.classes[class].size;
+    struct division d = {.pages = s->pages << sim->core.page_shift};
+    d.requested = p->accounts[class].live_requested;
+    d.dead = s->allocated_bytes - s->live_bytes;
+    d.unused = class ? s->slots * size - s->allocated_bytes : 0;
+    d.tail = class ? d.pages - s->slots * size : 0;
+    uint64_t slots = s->live_bytes;
+    if (sim->core.tiny_size && size == sim->core.tiny_size) {
+        uint64_t blocks = s->live - p->accounts[class].live;
+        slots -= blocks * size;
+        d.tiny = blocks * size - p->tiny.live_requested;
+        d.rounding = slots - d.requested;
+        d.requested += p->tiny.live_requested;
+    } else {
+        d.rounding = slots - d.requested;
+    }
+    return d;
+}
+
+static json_t *class_state(const struct sim *sim, const struct portrait *p, unsigned class)
+{
+    const struct goheap_class_stats *s = &p->classes[class];
+    struct division d = divide(sim, p, class);
+    json_t *o = json_object();
+    put(o, "spans", s->spans);
+    put(o, "span_bytes", d.pages);
+    put(o, "slots", s->slots);
+    put(o, "allocated", s->allocated);
+    put(o, "live", s->live);
+    put_real(o, "occupancy", ratio((double)s->live_bytes, (double)d.pages));
+    put(o, "requested_bytes", d.requested);
+    put(o, "slot_bytes", s->live_bytes);
+    put(o, "rounding_bytes", d.rounding);
+    put(o, "tiny_bytes", d.tiny);
+    put(o, "tail_bytes", d.tail);
+    put(o, "dead_bytes", d.dead);
+    put(o, "unused_bytes", d.unused);
+    return o;
+}
+
+static json_t *classes_json(const struct sim *sim)
+{
+    json_t *array = json_array();
+    for (unsigned i = 0; i < sim->core.table.count; i++) {
+        const struct goheap_size_class *c = &sim->core.table.classes[i];
+        const struct class_account *a = &sim->accounts.classes[i];
+        json_t *o = json_object();
+        put(o, "class", i);
+        put(o, "size", c->size);
+        put(o, "span_bytes", (uint64_t)c->pages << sim->core.page_shift);
+        put(o, "objects_per_span", i ? ((uint64_t)c->pages << sim->core.page_shift) / c->size : 1);
+        bool tiny = sim->core.tiny_size && c->size == sim->core.tiny_size;
+        put(o, "allocs", a->allocs);
+        put(o, "requested_bytes", a->requested);
+        put(o, "tiny_allocs", tiny ? sim->accounts.tiny.allocs : 0);
+        put(o, "tiny_requested_bytes", tiny ? sim->accounts.tiny.requested : 0);
+        json_object_set_new(o, "peak", class_state(sim, &sim->accounts.peak, i));
+        json_object_set_new(o, "end", class_state(sim, &sim->end, i));
+        json_array_append_new(array, o);
+    }
+    return array;
+}
+
+static json_t *external_json(const struct sim *sim, const struct portrait *p, uint64_t unused)
+{
+    json_t *o = json_object();
+    uint64_t all = p->free_pages + p->cached_pages;
+    put(o, "unused_slot_bytes", unused);
+    put(o, "free_page_bytes", all << sim->core.page_shift);
+    put(o, "page_cache_bytes", p->cached_pages << sim->core.page_shift);
+    put(o, "longest_free_run_bytes", p->longest_run << sim->core.page_shift);
+    put_real(o, "unusable_free_space_index", all ? 1 - ratio((double)p->longest_run, (double)all) : 0);
+    return o;
+}
+
+static json_t *moment_json(const struct sim *sim, const struct portrait *p)
+{
+    struct division all = {0};
+    for (unsigned i = 0; i < sim->core.table.count; i++) {
+        struct division d = divide(sim, p, i);
+        all.requested += d.requested;
+        all.rounding += d.rounding;
+        all.tiny += d.tiny;
+        all.tail += d.tail;
+        all.dead += d.dead;
+        all.unused += d.unused;
+    }
+    json_t *o = json_object(), *internal = json_object();
+    put(o, "t_ns", p->t_ns);
+    put(o, "mapped_bytes", p->sample.mapped);
+    put(o, "released_bytes", p->sample.released);
+    put(o, "in_use_bytes", p->sample.in_use);
+    put(o, "requested_bytes", all.requested);
+    put(internal, "rounding_bytes", all.rounding);
+    put(internal, "tiny_bytes", all.tiny);
+    put(internal, "tail_bytes", all.tail);
+    json_object_set_new(o, "internal", internal);
+    put(o, "dead_bytes", all.dead);
+    json_object_set_new(o, "external", external_json(sim, p, all.unused));
+    return o;
+}
+
+static json_t *fragmentation_json(const struct sim *sim)
+{
+    const struct accounts *a = &sim->accounts;
+    json_t *o = json_object();
+    put(o, "peak_mapped_bytes", a->peak_mapped);
+    put(o, "peak_requested_bytes", a->peak_live_requested);
+    put_real(o, "peak_mapped_over_peak_requested", ratio((double)a->peak_mapped, (double)a->peak_live_requested));
+    json_object_set_new(o, "peak", moment_json(sim, &a->peak));
+    json_object_set_new(o, "end", moment_json(sim, &sim->end));
+    return o;
+}
+
+/* --- locks and latency --------------------------------------------------------------------------------- */
+
+static void put_quantiles(json_t *o, const char *prefix, const struct histogram *h)
+{
+    static const struct { const char *name; double q; } quantiles[] = {
+        {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+    char key[64];
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        snprintf(key, sizeof key, "%s%s_ns", prefix, quantiles[i].name);
+        put(o, key, histogram_quantile(h, quantiles[i].q));
+    }
+    snprintf(key, sizeof key, "%smax_ns", prefix);
+    put(o, key, h->max);
+}
+
+static void name_lock(const struct sim *sim, const struct named_lock *lock, char *name, size_t n)
+{
+    uint32_t size = sim->core.table.classes[lock->index / 2].size;
+    const char *scan = lock->index % 2 ? "noscan" : "scan";
+    switch (lock->kind) {
+    case GOHEAP_LOCK_HEAP:
+        snprintf(name, n, "mheap");
+        break;
+    case GOHEAP_LOCK_BITS:
+        snprintf(name, n, "gcBits");
+        break;
+    case GOHEAP_LOCK_CENTRAL:
+    case GOHEAP_LOCK_SETS:
+        if (lock->index < 2)
+            snprintf(name, n, "%s large %s", lock->kind == GOHEAP_LOCK_SETS ? "spanset" : "mcentral", scan);
+        else
+            snprintf(name, n, "%s %u %s", lock->kind == GOHEAP_LOCK_SETS ? "spanset" : "mcentral", size, scan);
+        break;
+    case GOHEAP_LOCK_KINDS:
+        break;
+    }
+}
+
+static json_t *lock_json(const struct sim *sim, const struct named_lock *lock)
+{
+    char name[64] = "";
+    name_lock(sim, lock, name, sizeof name);
+    const struct fifo_lock *f = &lock->fifo;
+    json_t *o = json_object();
+    json_object_set_new(o, "name", json_string(name));
+    json_object_set_new(o, "waits", json_boolean(lock->kind != GOHEAP_LOCK_SETS));
+    put(o, "acquisitions", f->acquisitions);
+    put(o, "contended", f->contended);
+    put(o, "wait_ns", f->wait.sum);
+    put_real(o, "wait_mean_ns", ratio((double)f->wait.sum, (double)f->acquisitions));
+    put_quantiles(o, "wait_", &f->wait);
+    put(o, "hold_ns", f->hold_ns);
+    put_real(o, "hold_mean_ns", ratio((double)f->hold_ns, (double)f->acquisitions));
+    put_real(o, "utilisation", ratio((double)f->hold_ns, (double)sim->end_ns));
+    put(o, "longest_queue", f->longest_queue);
+    return o;
+}
+
+/* Most waited for first; the order in which the heap made them breaks ties. */
+static int by_wait(const void *a, const void *b)
+{
+    const struct named_lock *x = *(const struct named_lock *const *)a, *y = *(const struct named_lock *const *)b;
+    if (x->fifo.wait.sum != y->fifo.wait.sum)
+        return x->fifo.wait.sum < y->fifo.wait.sum ? 1 : -1;
+    if (x->fifo.acquisitions != y->fifo.acquisitions)
+        return x->fifo.acquisitions < y->fifo.acquisitions ? 1 : -1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+static json_t *locks_json(const struct sim *sim)
+{
+    size_t n = 0;
+    for (const struct named_lock *l = sim->locks; l; l = l->next)
+        n++;
+    const struct named_lock **sorted = malloc((n ? n : 1) * sizeof(struct named_lock *));
+    json_t *array = json_array();
+    if (!sorted)
+        return array;
+    n = 0;
+    for (const struct named_lock *l = sim->locks; l; l = l->next)
+        if (l->fifo.acquisitions)
+            sorted[n++] = l;
+    qsort(sorted, n, sizeof sorted[0], by_wait);
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, lock_json(sim, sorted[i]));
+    free(sorted);
+    return array;
+}
+
+static json_t *latency_json(const struct sim *sim)
+{
+    static const char *const names[TIERS] = {"fast", "mcentral", "mheap", "os"};
+    json_t *array = json_array();
+    for (unsigned i = 0; i < TIERS; i++) {
+        const struct histogram *h = &sim->accounts.latency[i];
+        json_t *o = json_object();
+        json_object_set_new(o, "tier", json_string(names[i]));
+        put(o, "count", h->count);
+        put(o, "total_ns", h->sum);
+        put_real(o, "mean_ns", ratio((double)h->sum, (double)h->count));
+        put_quantiles(o, "", h);
+        json_array_append_new(array, o);
+    }
+    return array;
+}
+
+/* --- collector ----------------------------------------------------------------------------------------- */
+
+static json_t *cycle_json(const struct cycle_record *r, uint64_t number)
+{
+    json_t *o = json_object();
+    put(o, "cycle", number);
+    put(o, "start_ns", r->start_ns);
+    put(o, "end_ns", r->end_ns);
+    put(o, "mark_ns", r->mark_ns);
+    put(o, "pause_ns", r->pause_ns);
+    put(o, "heap_start_bytes", r->heap_start);
+    put(o, "heap_end_bytes", r->heap_end);
+    put(o, "heap_marked_bytes", r->heap_marked);
+    put(o, "goal_bytes", r->goal);
+    json_object_set_new(o, "forced", json_boolean(r->forced));
+    return o;
+}
+
+static json_t *gc_json(const struct sim *sim)
+{
+    const struct collector *c = &sim->collector;
+    json_t *o = json_object(), *pauses = json_object(), *records = json_array();
+    put(o, "cycles", c->cycles);
+    put(o, "forced_cycles", c->forced_cycles);
+    put(o, "next_goal_bytes", sim->last.next_gc);
+    put_real(o, "cpu_fraction", sim->last.gc_cpu_fraction);
+    put(o, "mark_ns", c->mark_total_ns);
+    put(o, "mark_cpu_ns", c->mark_cpu_ns);
+    put(o, "assist_ns", 0); /* the model has no assists: marking always keeps up */
+    put(pauses, "count", c->pauses.count);
+    put(pauses, "total_ns", c->pause_total_ns);
+    put_quantiles(pauses, "", &c->pauses);
+    json_object_set_new(o, "pauses", pauses);
+    json_object_set_new(o, "sweep", json_pack("{s:I}", "background_spans", (json_int_t)c->spans_swept_background));
+    json_object_set_new(o, "scavenge", json_pack("{s:i}", "released_bytes", 0)); /* nothing is given back yet */
+    uint64_t kept = c->cycles < CYCLES_KEPT ? c->cycles : CYCLES_KEPT;
+    for (uint64_t i = 0; i < kept; i++)
+        json_array_append_new(records, cycle_json(&c->records[i], i + 1));
+    json_object_set_new(o, "records", records);
+    return o;
+}
+
+static json_t *snapshots_json(const struct sim *sim)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < sim->snapshot_count; i++) {
+        json_t *o = memstats_json(sim, &sim->snapshots[i]);
+        put(o, "t_ns", sim->snapshots[i].t_ns);
+        json_array_append_new(array, o);
+    }
+    return array;
+}
+
+json_t *report_document(struct sim *sim, const char *trace, struct wall wall)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "run", run_json(sim, trace, wall));
+    json_object_set_new(o, "memstats", memstats_json(sim, &sim->last));
+    json_object_set_new(o, "size_classes", classes_json(sim));
+    json_object_set_new(o, "fragmentation", fragmentation_json(sim));
+    json_object_set_new(o, "locks", locks_json(sim));
+    json_object_set_new(o, "latency", latency_json(sim));
+    json_object_set_new(o, "gc", gc_json(sim));
+    json_object_set_new(o, "snapshots", snapshots_json(sim));
+    return o;
+}
+
+/* --- reading it ---------------------------------------------------------------------------------------- */
+
+const json_t *report_at(const json_t *document, const char *path)
+{
+    char key[128];
+    while (document && *path) {
+        size_t n = strcspn(path, ".");
+        snprintf(key, sizeof key, "%.*s", (int)n, path);
+        document = json_object_get(document, key);
+        path += n + (path[n] == '.');
+    }
+    return document;
+}
+
+double report_number(const json_t *document, const char *path)
+{
+    return json_number_value(report_at(document, path));
+}

@@ -1,0 +1,120 @@
+/* The tree and the samples as files: run.json and the CSVs that plots are drawn from. */
+#include "base/out_file.h"
+#include "report/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+bool report_write_json(const json_t *document, const char *path, struct error *error)
+{
+    struct out_file out;
+    FILE *f = out_file_open(&out, path, error);
+    if (!f)
+        return false;
+    json_dumpf(document, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER); /* the stream remembers failures */
+    fputc('\n', f);
+    return out_file_commit(&out, error);
+}
+
+/* One CSV: a row for each object of an array in the tree, a column for each dotted path. */
+struct table {
+    const char *file;
+    const char *array;    /* where in the tree */
+    const char *columns[16][2]; /* heading, path within the row's object */
+};
+
+static const struct table tables[] = {
+    {"classes.csv", "size_classes",
+     {{"class", "class"}, {"size_bytes", "size"}, {"allocs", "allocs"}, {"tiny_allocs", "tiny_allocs"},
+      {"spans", "peak.spans"}, {"span_bytes", "peak.span_bytes"}, {"occupancy", "peak.occupancy"},
+      {"requested_bytes", "peak.requested_bytes"}, {"rounding_bytes", "peak.rounding_bytes"},
+      {"tiny_bytes", "peak.tiny_bytes"}, {"tail_bytes", "peak.tail_bytes"}, {"dead_bytes", "peak.dead_bytes"},
+      {"unused_bytes", "peak.unused_bytes"}}},
+    {"locks.csv", "locks",
+     {{"lock", "name"}, {"acquisitions", "acquisitions"}, {"contended", "contended"}, {"wait_ns", "wait_ns"},
+      {"wait_mean_ns", "wait_mean_ns"}, {"wait_p99_ns", "wait_p99_ns"}, {"wait_max_ns", "wait_max_ns"},
+      {"hold_ns", "hold_ns"}, {"utilisation", "utilisation"}, {"longest_queue", "longest_queue"}}},
+    {"latency.csv", "latency",
+     {{"tier", "tier"}, {"count", "count"}, {"mean_ns", "mean_ns"}, {"p50_ns", "p50_ns"}, {"p90_ns", "p90_ns"},
+      {"p99_ns", "p99_ns"}, {"p999_ns", "p999_ns"}, {"max_ns", "max_ns"}}},
+    {"cycles.csv", "gc.records",
+     {{"cycle", "cycle"}, {"start_ns", "start_ns"}, {"end_ns", "end_ns"}, {"mark_ns", "mark_ns"},
+      {"pause_ns", "pause_ns"}, {"heap_start_bytes", "heap_start_bytes"}, {"heap_end_bytes", "heap_end_bytes"},
+      {"heap_marked_bytes", "heap_marked_bytes"}, {"goal_bytes", "goal_bytes"}}},
+};
+
+static void write_value(FILE *f, const json_t *value)
+{
+    if (json_is_string(value))
+        fprintf(f, "%s", json_string_value(value));
+    else if (json_is_real(value))
+        fprintf(f, "%.6g", json_real_value(value));
+    else
+        fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+}
+
+static void write_table(FILE *f, const struct table *table, const json_t *array)
+{
+    size_t i;
+    const json_t *row;
+    for (unsigned c = 0; table->columns[c][0]; c++)
+        fprintf(f, "%s%s", c ? "," : "", table->columns[c][0]);
+    fputc('\n', f);
+    json_array_foreach(array, i, row) {
+        for (unsigned c = 0; table->columns[c][0]; c++) {
+            if (c)
+                fputc(',', f);
+            write_value(f, report_at(row, table->columns[c][1]));
+        }
+        fputc('\n', f);
+    }
+}
+
+static void write_series(FILE *f, const struct accounts *a)
+{
+    fprintf(f, "t_ns,mapped_bytes,released_bytes,in_use_bytes,live_bytes,requested_bytes,heap_live_bytes,goal_bytes,"
+               "cycles\n");
+    for (uint32_t i = 0; i < a->sample_count; i++) {
+        const struct sample *s = &a->samples[i];
+        fprintf(f, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, s->t_ns,
+                s->mapped, s->released, s->in_use, s->live, s->requested, s->heap_live);
+        fprintf(f, ",%" PRIu64 ",%" PRIu64 "\n", s->goal == UINT64_MAX ? 0 : s->goal, s->cycles);
+    }
+}
+
+static FILE *open_in(struct out_file *out, const char *directory, const char *file, bool quiet, struct error *error)
+{
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", directory, file) >= sizeof path) {
+        error_set(error, "%s: the path is too long", directory);
+        return NULL;
+    }
+    FILE *f = out_file_open(out, path, error);
+    if (f && !quiet)
+        fprintf(stderr, "wrote %s\n", path);
+    return f;
+}
+
+bool report_write_directory(const json_t *document, const struct sim *sim, const char *directory, bool quiet,
+                            struct error *error)
+{
+    struct out_file out;
+    FILE *f = open_in(&out, directory, "run.json", quiet, error);
+    if (!f)
+        return false;
+    json_dumpf(document, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+    fputc('\n', f);
+    if (!out_file_commit(&out, error))
+        return false;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (!(f = open_in(&out, directory, tables[i].file, quiet, error)))
+            return false;
+        write_table(f, &tables[i], report_at(document, tables[i].array));
+        if (!out_file_commit(&out, error))
+            return false;
+    }
+    if (!(f = open_in(&out, directory, "heap.csv", quiet, error)))
+        return false;
+    write_series(f, &sim->accounts);
+    return out_file_commit(&out, error);
+}

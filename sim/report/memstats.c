@@ -1,0 +1,64 @@
+/* Every field of runtime.MemStats (mstats.go), under its own name. Fields of things that are not simulated
+ * (lookups, profiling buckets, other runtime memory) are 0; times count from the start of the trace. */
+#include "report/memstats.h"
+
+static json_t *integer(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *ring(const uint64_t *values)
+{
+    json_t *array = json_array();
+    for (unsigned i = 0; i < PAUSES; i++)
+        json_array_append_new(array, integer(values[i]));
+    return array;
+}
+
+static json_t *by_size(const struct sim *sim, const struct goheap_memstats *m)
+{
+    enum { GO_BY_SIZE = 61 }; /* MemStats keeps that many, whatever the table has */
+    json_t *array = json_array();
+    for (unsigned i = 0; i < GO_BY_SIZE; i++) {
+        struct goheap_by_size row = {0};
+        if (i < sim->core.table.count)
+            row = m->by_size[i];
+        json_array_append_new(array, json_pack("{s:I, s:I, s:I}", "Size", (json_int_t)row.size, "Mallocs",
+                                               (json_int_t)row.mallocs, "Frees", (json_int_t)row.frees));
+    }
+    return array;
+}
+
+static void add_heap(json_t *o, const struct goheap_memstats *m)
+{
+    uint64_t sys = m->heap_sys + m->mspan_sys + m->mcache_sys;
+    const struct { const char *name; uint64_t value; } fields[] = {
+        {"Alloc", m->heap_alloc},          {"TotalAlloc", m->total_alloc},   {"Sys", sys},
+        {"Lookups", 0},                    {"Mallocs", m->mallocs},          {"Frees", m->frees},
+        {"HeapAlloc", m->heap_alloc},      {"HeapSys", m->heap_sys},         {"HeapIdle", m->heap_idle},
+        {"HeapInuse", m->heap_inuse},      {"HeapReleased", m->heap_released}, {"HeapObjects", m->heap_objects},
+        {"StackInuse", 0},                 {"StackSys", 0},                  {"MSpanInuse", m->mspan_inuse},
+        {"MSpanSys", m->mspan_sys},        {"MCacheInuse", m->mcache_inuse}, {"MCacheSys", m->mcache_sys},
+        {"BuckHashSys", 0},                {"GCSys", 0},                     {"OtherSys", 0},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        json_object_set_new(o, fields[i].name, integer(fields[i].value));
+}
+
+json_t *memstats_json(const struct sim *sim, const struct memstats_snapshot *m)
+{
+    json_t *o = json_object();
+    add_heap(o, &m->heap);
+    json_object_set_new(o, "NextGC", integer(m->next_gc));
+    json_object_set_new(o, "LastGC", integer(m->last_gc_ns));
+    json_object_set_new(o, "PauseTotalNs", integer(m->pause_total_ns));
+    json_object_set_new(o, "PauseNs", ring(m->pause_ns));
+    json_object_set_new(o, "PauseEnd", ring(m->pause_end));
+    json_object_set_new(o, "NumGC", integer(m->cycles));
+    json_object_set_new(o, "NumForcedGC", integer(m->forced_cycles));
+    json_object_set_new(o, "GCCPUFraction", json_real(m->gc_cpu_fraction));
+    json_object_set_new(o, "EnableGC", json_true());
+    json_object_set_new(o, "DebugGC", json_false());
+    json_object_set_new(o, "BySize", by_size(sim, &m->heap));
+    return o;
+}

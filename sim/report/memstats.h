@@ -1,0 +1,9 @@
+/* runtime.MemStats as JSON. */
+#ifndef REPORT_MEMSTATS_H
+#define REPORT_MEMSTATS_H
+
+#include "model/sim.h"
+
+json_t *memstats_json(const struct sim *sim, const struct memstats_snapshot *m);
+
+#endif

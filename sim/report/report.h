@@ -1,0 +1,35 @@
+/* What a run found, as one tree of results and the forms it is shown in.
+ *
+ *     struct sim --report_document--> JSON tree --+--> run.json
+ *                                                 +--> classes.csv, locks.csv, latency.csv, cycles.csv
+ *                                                 +--> the summary on stdout, a sweep's row
+ *     struct sim --samples---------------------------> heap.csv
+ *
+ * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "model/sim.h"
+
+/* What was measured of the run itself, on the wall clock. */
+struct wall {
+    double seconds;
+};
+
+/* The tree; NULL if there is no memory. The caller owns it. trace names what was replayed. */
+json_t *report_document(struct sim *sim, const char *trace, struct wall wall);
+
+/* Writes the tree to a path ("-": stdout). */
+bool report_write_json(const json_t *document, const char *path, struct error *error);
+/* Writes run.json and the CSVs into a directory that exists, telling the name of each on stderr unless quiet. */
+bool report_write_directory(const json_t *document, const struct sim *sim, const char *directory, bool quiet,
+                            struct error *error);
+/* The readable summary. */
+void report_summary(const json_t *document, FILE *out);
+
+/* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
+const json_t *report_at(const json_t *document, const char *path);
+double report_number(const json_t *document, const char *path);
+
+#endif

@@ -1,0 +1,182 @@
+/* The summary that a person reads: from the tree alone. */
+#include "report/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* "1.5 MiB" in a buffer of its own among a few, so that one printf can show several. */
+static const char *bytes_text(double n)
+{
+    static _Thread_local char texts[8][24];
+    static _Thread_local unsigned at;
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    char *text = texts[at++ % 8];
+    unsigned u = 0;
+    while (n >= 1024 && u < 4) {
+        n /= 1024;
+        u++;
+    }
+    snprintf(text, sizeof texts[0], u ? "%.1f %s" : "%.0f %s", n, units[u]);
+    return text;
+}
+
+static const char *time_text(double ns)
+{
+    static _Thread_local char texts[8][24];
+    static _Thread_local unsigned at;
+    char *text = texts[at++ % 8];
+    if (ns < 1e3)
+        snprintf(text, sizeof texts[0], "%.0f ns", ns);
+    else if (ns < 1e6)
+        snprintf(text, sizeof texts[0], "%.1f us", ns / 1e3);
+    else if (ns < 1e9)
+        snprintf(text, sizeof texts[0], "%.1f ms", ns / 1e6);
+    else
+        snprintf(text, sizeof texts[0], "%.2f s", ns / 1e9);
+    return text;
+}
+
+static const char *count_text(double n)
+{
+    static _Thread_local char texts[8][32];
+    static _Thread_local unsigned at;
+    char digits[32], *text = texts[at++ % 8], *to = text;
+    int length = snprintf(digits, sizeof digits, "%.0f", n);
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return text;
+}
+
+static void heading(const json_t *d, FILE *out)
+{
+    const char *config = json_string_value(report_at(d, "run.config.name"));
+    fprintf(out, "%s on %s, %.0f P%s, pacing %s\n", json_string_value(report_at(d, "run.trace")), config,
+            report_number(d, "run.ps"), report_number(d, "run.ps") == 1 ? "" : "s",
+            json_string_value(report_at(d, "run.pacing")));
+    fprintf(out, "  %s events, %s of virtual time, simulated in %.2f s (%.1f M events/s)\n\n",
+            count_text(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
+            report_number(d, "run.wall.seconds"), report_number(d, "run.wall.events_per_second") / 1e6);
+}
+
+static void heap(const json_t *d, FILE *out)
+{
+    const json_t *m = report_at(d, "memstats");
+    fprintf(out, "Heap at the end\n");
+    fprintf(out, "  %-22s%10s   %s mallocs, %s frees\n", "live objects (Go)", bytes_text(report_number(m, "HeapAlloc")),
+            count_text(report_number(m, "Mallocs")), count_text(report_number(m, "Frees")));
+    fprintf(out, "  %-22s%10s\n", "in spans", bytes_text(report_number(m, "HeapInuse")));
+    fprintf(out, "  %-22s%10s   %s of it never touched\n", "mapped", bytes_text(report_number(m, "HeapSys")),
+            bytes_text(report_number(m, "HeapReleased")));
+    fprintf(out, "  %-22s%10s\n\n", "next collection at", bytes_text(report_number(m, "NextGC")));
+}
+
+static void share(FILE *out, const char *what, double part, double whole, const char *remark)
+{
+    fprintf(out, "  %-22s%10s  %5.1f %%  %s\n", what, bytes_text(part), whole > 0 ? 100 * part / whole : 0, remark);
+}
+
+static void fragmentation(const json_t *d, FILE *out)
+{
+    const json_t *p = report_at(d, "fragmentation.peak");
+    double whole = report_number(p, "in_use_bytes");
+    fprintf(out, "Where the spans' memory was at the peak (%s, after %s)\n", bytes_text(whole),
+            time_text(report_number(p, "t_ns")));
+    share(out, "asked for and live", report_number(p, "requested_bytes"), whole, "");
+    share(out, "rounding", report_number(p, "internal.rounding_bytes"), whole, "up to the size class");
+    share(out, "tiny blocks", report_number(p, "internal.tiny_bytes"), whole, "not filled by tiny objects");
+    share(out, "span tails", report_number(p, "internal.tail_bytes"), whole, "too short for one more object");
+    share(out, "dead", report_number(p, "dead_bytes"), whole, "not collected and swept yet");
+    share(out, "unused slots", report_number(p, "external.unused_slot_bytes"), whole, "free, in spans of a class");
+    fprintf(out, "  peak mapped / peak asked for: %.2f\n\n",
+            report_number(d, "fragmentation.peak_mapped_over_peak_requested"));
+}
+
+static void classes(const json_t *d, FILE *out)
+{
+    const json_t *all = report_at(d, "size_classes"), *row;
+    const json_t *worst[5] = {0};
+    size_t i;
+    json_array_foreach(all, i, row) {
+        double waste = report_number(row, "peak.span_bytes") - report_number(row, "peak.requested_bytes");
+        const json_t *here = row;
+        for (unsigned k = 0; k < 5 && waste > 0; k++) {
+            const json_t *there = worst[k];
+            double theirs = there ? report_number(there, "peak.span_bytes") - report_number(there, "peak.requested_bytes") : 0;
+            if (!there || waste > theirs) {
+                worst[k] = here;
+                here = there;
+                waste = theirs;
+            }
+        }
+    }
+    fprintf(out, "Classes that wasted most then\n  %10s %8s %12s %12s %12s %12s\n", "size", "spans", "asked for",
+            "rounding+tail", "dead", "unused");
+    for (unsigned k = 0; k < 5 && worst[k]; k++) {
+        double size = report_number(worst[k], "size");
+        const json_t *p = report_at(worst[k], "peak");
+        fprintf(out, "  %10s %8s %12s %12s %12s %12s\n", size > 0 ? bytes_text(size) : "large",
+                count_text(report_number(p, "spans")), bytes_text(report_number(p, "requested_bytes")),
+                bytes_text(report_number(p, "rounding_bytes") + report_number(p, "tiny_bytes") +
+                           report_number(p, "tail_bytes")),
+                bytes_text(report_number(p, "dead_bytes")), bytes_text(report_number(p, "unused_bytes")));
+    }
+    fputc('\n', out);
+}
+
+static void latency(const json_t *d, FILE *out)
+{
+    const json_t *row;
+    size_t i;
+    double total = 0;
+    json_array_foreach(report_at(d, "latency"), i, row)
+        total += report_number(row, "count");
+    fprintf(out, "Allocations by who served them\n  %-10s %12s %8s %10s %10s %10s\n", "", "count", "share", "mean", "p99",
+            "max");
+    json_array_foreach(report_at(d, "latency"), i, row)
+        fprintf(out, "  %-10s %12s %6.2f %% %10s %10s %10s\n", json_string_value(report_at(row, "tier")),
+                count_text(report_number(row, "count")), total > 0 ? 100 * report_number(row, "count") / total : 0,
+                time_text(report_number(row, "mean_ns")), time_text(report_number(row, "p99_ns")),
+                time_text(report_number(row, "max_ns")));
+    fputc('\n', out);
+}
+
+static void locks(const json_t *d, FILE *out)
+{
+    const json_t *row;
+    size_t i, shown = 0;
+    fprintf(out, "Locks, most waited for first\n  %-22s %12s %10s %10s %10s %10s\n", "", "acquired", "contended", "waited",
+            "worst", "busy");
+    json_array_foreach(report_at(d, "locks"), i, row) {
+        if (!json_is_true(report_at(row, "waits")) || shown++ >= 5)
+            continue;
+        fprintf(out, "  %-22s %12s %10s %10s %10s %8.2f %%\n", json_string_value(report_at(row, "name")),
+                count_text(report_number(row, "acquisitions")), count_text(report_number(row, "contended")),
+                time_text(report_number(row, "wait_ns")), time_text(report_number(row, "wait_max_ns")),
+                100 * report_number(row, "utilisation"));
+    }
+    fputc('\n', out);
+}
+
+static void collector(const json_t *d, FILE *out)
+{
+    const json_t *g = report_at(d, "gc");
+    fprintf(out, "Collector: %s cycle%s, %s forced; pauses %s in all, %s at worst; %.2f %% of the Ps' time\n",
+            count_text(report_number(g, "cycles")), report_number(g, "cycles") == 1 ? "" : "s",
+            count_text(report_number(g, "forced_cycles")), time_text(report_number(g, "pauses.total_ns")),
+            time_text(report_number(g, "pauses.max_ns")), 100 * report_number(g, "cpu_fraction"));
+}
+
+void report_summary(const json_t *document, FILE *out)
+{
+    heading(document, out);
+    heap(document, out);
+    fragmentation(document, out);
+    classes(document, out);
+    latency(document, out);
+    locks(document, out);
+    collector(document, out);
+}
