@@ -20,7 +20,7 @@ base_cflags := -std=c11 -D_GNU_SOURCE -g $(warnings) -fno-strict-aliasing -ffp-c
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
   $(if $(or $(DEBUG),$(SANITIZE)),-DGOHEAP_DEBUG=1)
 core_cflags := $(base_cflags) -fPIC -fvisibility=hidden
-sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHEAP_DATADIR='"$(DATADIR)"' \
+sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHEAP_DATADIR='"$(DATADIR)"'
  
 ldflags := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 sim_libs := -lcsv -ljansson -lzstd -lpthread -lm
