@@ -78,12 +78,18 @@ $(core_tests): $B/tests/core/%: $B/tests/core/%.o $B/libgoheap.a
 $(sim_tests): $B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka $(sim_libs)
 
+$B/bench_replay: $B/tests/bench/bench_replay.o $B/libsim.a $B/libgoheap.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
+bench: $B/bench_replay
+	@$B/bench_replay
+
 unit: $(unit_tests)
 	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit clean
+.PHONY: all unit bench clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -197,6 +197,25 @@ enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
     return gh_slot_release(p, s, index);
 }
 
+void goheap_prefetch_far(const struct goheap *heap, uint64_t addr)
+{
+    uint64_t offset = addr - heap->base;
+    if (offset >= heap->limit - heap->base)
+        return;
+    const struct gh_arena *arena = heap->arenas[offset >> GH_ARENA_SHIFT];
+    if (arena)
+        __builtin_prefetch(&arena->spans[(offset & ((UINT64_C(1) << GH_ARENA_SHIFT) - 1)) >> heap->config.page_shift]);
+}
+
+void goheap_prefetch_near(const struct goheap *heap, uint64_t addr)
+{
+    const struct gh_span *s = gh_span_at(heap, addr);
+    if (!s)
+        return;
+    __builtin_prefetch(s, 1);
+    __builtin_prefetch(s->inline_bits, 1);
+}
+
 uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
 {
     const struct gh_span *s = gh_span_at(heap, addr);

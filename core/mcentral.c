@@ -94,7 +94,7 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
 static bool has_deaths(const struct gh_span *s)
 {
     for (unsigned w = 0; w < s->words; w++)
-        if (s->alloc_bits[w] & ~gh_live_load(&s->live[w]))
+        if (gh_alloc_bits(s)[w] & ~gh_live_load(&s->live[w]))
             return true;
     return false;
 }

@@ -115,10 +115,7 @@ static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span 
     if (extra_words(heap, s) && !(extra = gh_pool_take(&heap->bits, &p->bits, extra_words(heap, s))))
         return false;
     memset(s->inline_bits, 0, sizeof s->inline_bits);
-    uint64_t *bits = s->words > 1 ? extra : s->inline_bits;
-    s->alloc_bits = bits;
-    s->live = bits + s->words;
-    s->mark = bits + 2 * s->words;
+    s->live = s->words > 1 ? extra : s->inline_bits;
     bool tiny = heap->tiny_class && s->span_class == heap->tiny_class;
     s->shares = tiny ? (uint8_t *)(extra + (s->words > 1 ? 3u * s->words : 0)) : NULL;
     return true;
@@ -128,7 +125,7 @@ static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span 
 {
     size_t words = extra_words(heap, s);
     if (words)
-        gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->words > 1 ? s->alloc_bits : (uint64_t *)(void *)s->shares,
+        gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->words > 1 ? s->live : (uint64_t *)(void *)s->shares,
                      words);
 }
 

@@ -133,7 +133,22 @@ void gh_pool_flush(struct gh_pool *pool, struct gh_pool_cache *cache)
 
 /* --- span descriptors ---------------------------------------------------------------------------------- */
 
-enum { SPANS_A_CHUNK = (CHUNK_BYTES - sizeof(struct gh_descriptor_chunk)) / sizeof(struct gh_span) };
+enum { FIRST_CHUNK_BYTES = 64 << 10, LAST_CHUNK_BYTES = 8 << 20 };
+
+static bool add_chunk(struct gh_descriptors *d)
+{
+    size_t bytes = d->chunks ? d->chunks->bytes * 2 : FIRST_CHUNK_BYTES;
+    if (bytes > LAST_CHUNK_BYTES)
+        bytes = LAST_CHUNK_BYTES;
+    struct gh_descriptor_chunk *c = d->platform->metadata_alloc(d->platform->self, bytes);
+    if (!c)
+        return false;
+    c->next = d->chunks;
+    c->bytes = bytes;
+    c->room = (unsigned)((bytes - sizeof *c) / sizeof c->spans[0]);
+    d->chunks = c;
+    return true;
+}
 
 struct gh_span *gh_descriptor_take(struct gh_descriptors *d)
 {
@@ -141,13 +156,8 @@ struct gh_span *gh_descriptor_take(struct gh_descriptors *d)
     if (s) {
         d->free = s->next;
     } else {
-        if (!d->chunks || d->chunks->used == SPANS_A_CHUNK) {
-            struct gh_descriptor_chunk *c = d->platform->metadata_alloc(d->platform->self, CHUNK_BYTES);
-            if (!c)
-                return NULL;
-            c->next = d->chunks;
-            d->chunks = c;
-        }
+        if ((!d->chunks || d->chunks->used == d->chunks->room) && !add_chunk(d))
+            return NULL;
         s = &d->chunks->spans[d->chunks->used++];
         d->made++;
     }
@@ -167,7 +177,7 @@ void gh_descriptors_destroy(struct gh_descriptors *d)
 {
     for (struct gh_descriptor_chunk *c = d->chunks, *next; c; c = next) {
         next = c->next;
-        d->platform->metadata_free(d->platform->self, c, CHUNK_BYTES);
+        d->platform->metadata_free(d->platform->self, c, c->bytes);
     }
 }
 

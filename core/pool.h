@@ -49,10 +49,12 @@ struct gh_descriptors {
     uint64_t made;   /* ever cut */
 };
 
+/* Each chunk is twice as large as the one before, up to a limit: large ones are few and can lie on huge pages. */
 struct gh_descriptor_chunk {
     struct gh_descriptor_chunk *next;
-    unsigned used;
-    struct gh_span spans[];
+    size_t bytes;
+    unsigned used, room;
+    _Alignas(128) struct gh_span spans[]; /* neighbouring lines come into the cache together */
 };
 
 struct gh_span *gh_descriptor_take(struct gh_descriptors *d);

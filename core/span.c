@@ -10,7 +10,7 @@ unsigned gh_span_next_free(struct gh_span *s)
     while (index < s->objects && s->alloc_cache == 0) {
         index = (index + 64u) & ~63u;
         if (index < s->objects)
-            s->alloc_cache = ~s->alloc_bits[index / 64];
+            s->alloc_cache = ~gh_alloc_bits(s)[index / 64];
     }
     if (index >= s->objects) {
         s->free_index = s->objects;
@@ -25,7 +25,7 @@ unsigned gh_span_next_free(struct gh_span *s)
     s->free_index = (uint16_t)(result + 1);
     s->alloc_cache = bit == 63 ? 0 : s->alloc_cache >> (bit + 1);
     if (s->free_index % 64 == 0 && s->free_index < s->objects)
-        s->alloc_cache = ~s->alloc_bits[s->free_index / 64];
+        s->alloc_cache = ~gh_alloc_bits(s)[s->free_index / 64];
     return result;
 }
 
@@ -34,7 +34,7 @@ void gh_span_cache(struct gh_span *s, bool concurrent)
     for (unsigned w = s->free_index / 64u; w < s->words; w++)
         gh_live_or(&s->live[w], gh_span_word_mask(s, w) & ~gh_span_allocated(s, w), concurrent);
     if (s->free_index < s->objects)
-        s->alloc_cache = ~s->alloc_bits[s->free_index / 64] >> (s->free_index % 64);
+        s->alloc_cache = ~gh_alloc_bits(s)[s->free_index / 64] >> (s->free_index % 64);
 }
 
 void gh_span_uncache(struct gh_span *s, bool concurrent)
@@ -45,10 +45,11 @@ void gh_span_uncache(struct gh_span *s, bool concurrent)
 
 unsigned gh_span_mark_live(struct gh_span *s)
 {
+    uint64_t *mark = gh_mark_bits(s);
     unsigned count = 0;
     for (unsigned w = 0; w < s->words; w++) {
-        s->mark[w] = gh_live_load(&s->live[w]) & gh_span_allocated(s, w);
-        count += (unsigned)__builtin_popcountll(s->mark[w]);
+        mark[w] = gh_live_load(&s->live[w]) & gh_span_allocated(s, w);
+        count += (unsigned)__builtin_popcountll(mark[w]);
     }
     s->mark_from = s->free_index;
     return count;
@@ -56,11 +57,12 @@ unsigned gh_span_mark_live(struct gh_span *s)
 
 unsigned gh_span_mark_new(struct gh_span *s)
 {
+    uint64_t *mark = gh_mark_bits(s);
     unsigned count = 0;
     for (unsigned w = 0; w < s->words; w++) {
-        uint64_t since = gh_below(s->free_index, w) & ~gh_below(s->mark_from, w) & ~s->alloc_bits[w];
-        s->mark[w] |= since;
-        count += (unsigned)__builtin_popcountll(s->mark[w]);
+        uint64_t since = gh_below(s->free_index, w) & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s)[w];
+        mark[w] |= since;
+        count += (unsigned)__builtin_popcountll(mark[w]);
     }
     s->mark_from = s->free_index;
     s->any_marked = count != 0;
@@ -69,16 +71,17 @@ unsigned gh_span_mark_new(struct gh_span *s)
 
 unsigned gh_span_take_survivors(struct gh_span *s, const uint64_t *survivors)
 {
+    uint64_t *alloc = gh_alloc_bits(s), *mark = gh_mark_bits(s);
     unsigned count = 0;
     for (unsigned w = 0; w < s->words; w++) {
         uint64_t word = gh_live_load(&survivors[w]) & gh_span_word_mask(s, w);
-        s->alloc_bits[w] = word;
-        s->mark[w] = 0;
+        alloc[w] = word;
+        mark[w] = 0;
         count += (unsigned)__builtin_popcountll(word);
     }
     s->mark_from = 0;
     s->free_index = 0;
-    s->alloc_cache = ~s->alloc_bits[0];
+    s->alloc_cache = ~alloc[0];
     return count;
 }
 

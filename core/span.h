@@ -32,13 +32,14 @@ enum gh_watch {
 
 struct gh_list;
 
+/* Two cache lines: what allocating and freeing touches, then the rest, the bits of small spans first. */
 struct gh_span {
-    /* what allocating and freeing touches */
     uint64_t base;
     uint64_t alloc_cache; /* complement of the alloc bits from free_index on: a 1 is a free slot */
-    uint64_t *live;
+    uint64_t *live;       /* three bitmaps of `words` words each in a row: live, alloc, mark */
     uint8_t *shares;      /* tiny spans only: further holders of each slot, beyond the first; else NULL */
     uint64_t elem_size;
+    uint64_t pages;
     uint32_t div_magic;   /* 0 for large objects */
     uint16_t free_index;
     uint16_t objects;     /* slots */
@@ -47,21 +48,29 @@ struct gh_span {
     uint8_t watch;        /* enum gh_watch; written under the central lock, read by any free */
     uint8_t need_zero;    /* the pages were used before */
     uint8_t state;        /* enum gh_span_state */
-    uint16_t words;       /* of each bitmap */
+    uint8_t any_marked;   /* the last mark phase found something; fixed while the span is unswept */
 
-    /* what sweeping and moving about touches */
-    uint64_t *alloc_bits;
-    uint64_t *mark;
-    uint64_t pages;
+    uint64_t inline_bits[GH_INLINE_WORDS];
+    struct gh_list *list; /* the central list it is on, or NULL */
+    struct gh_span *next, *prev;
     uint32_t sweep_gen;    /* relative to the heap's: -2 unswept, -1 being swept, 0 swept, +1 cached since
                               before the sweep began, +3 cached and swept (mheap.go, mspan.sweepgen) */
     uint16_t cached_count; /* alloc_count when the P took it */
     uint16_t mark_from;    /* free_index when marking began */
-    uint8_t any_marked;    /* the last mark phase found something; fixed while the span is unswept */
-    struct gh_list *list;  /* the central list it is on, or NULL */
-    struct gh_span *next, *prev;
-    uint64_t inline_bits[GH_INLINE_WORDS];
+    uint16_t words;        /* of each bitmap */
 };
+
+_Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
+
+static inline uint64_t *gh_alloc_bits(const struct gh_span *s)
+{
+    return s->live + s->words;
+}
+
+static inline uint64_t *gh_mark_bits(const struct gh_span *s)
+{
+    return s->live + 2 * s->words;
+}
 
 /* Spans of a kind, last in first out as Go's span sets are. */
 struct gh_list {
@@ -132,7 +141,7 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    return (gh_below(s->free_index, w) | s->alloc_bits[w]) & gh_span_word_mask(s, w);
+    return (gh_below(s->free_index, w) | gh_alloc_bits(s)[w]) & gh_span_word_mask(s, w);
 }
 
 /* Reads and changes a word of live bits; atomically where frees may come from other threads. */

@@ -62,7 +62,7 @@ unsigned gh_sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *
 bool gh_sweep_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool keep)
 {
     gh_add(&heap->pages_swept, s->pages);
-    unsigned left = gh_sweep_bits(heap, p, s, s->mark);
+    unsigned left = gh_sweep_bits(heap, p, s, gh_mark_bits(s));
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
     if (keep)
         return false;

@@ -44,7 +44,7 @@ static bool check_bits(struct check *c, const struct gh_span *s)
     for (unsigned w = 0; w < s->words; w++) {
         uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->live[w]);
         allocated += (unsigned)__builtin_popcountll(word);
-        if ((live | s->alloc_bits[w] | s->mark[w]) & ~gh_span_word_mask(s, w))
+        if ((live | gh_alloc_bits(s)[w] | gh_mark_bits(s)[w]) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
         if (!is_cached(c->heap, s) && (live & ~word))
             return fail(c, "span 0x%llx: a live bit is set on a free slot", (ull)s->base);
@@ -102,7 +102,7 @@ static bool immediate_misplaced(const struct gh_span *s, bool full)
 {
     bool deaths = false;
     for (unsigned w = 0; w < s->words; w++)
-        deaths |= (s->alloc_bits[w] & ~gh_live_load(&s->live[w])) != 0;
+        deaths |= (gh_alloc_bits(s)[w] & ~gh_live_load(&s->live[w])) != 0;
     bool has_no_room = s->alloc_count == s->objects && !deaths;
     return has_no_room != full || gh_span_all_dead(s) || s->watch != (full ? GH_WATCH_FULL : GH_WATCH_PARTIAL);
 }

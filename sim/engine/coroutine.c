@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -18,8 +17,13 @@
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 enum { STACK_BYTES = 512 << 10 }; /* redzones make frames large */
+/* An earlier coroutine, whose frames never returned, may have lain at the same addresses. */
+static void fresh_stack(void *stack)
+{
+    __asan_unpoison_memory_region(stack, STACK_BYTES);
+}
 static void before_switch(struct coroutine *from, const struct coroutine *to)
 {
     __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
@@ -50,6 +54,13 @@ static void before_switch(struct coroutine *from, const struct coroutine *to)
 static void after_switch(struct coroutine *me)
 {
     (void)me;
+}
+#endif
+
+#if !defined(__SANITIZE_ADDRESS__)
+static void fresh_stack(void *stack)
+{
+    (void)stack;
 }
 #endif
 
@@ -119,24 +130,17 @@ bool coroutine_create(struct coroutine *co, void (*run)(void *arg), void *arg)
         return false;
     mprotect(memory, GUARD_BYTES, PROT_NONE);
     co->stack = memory + GUARD_BYTES;
+    fresh_stack(co->stack);
     co->run = run;
     co->arg = arg;
     co->fiber = new_fiber();
+    getcontext(&co->first);
+    co->first.uc_stack.ss_sp = co->stack;
+    co->first.uc_stack.ss_size = co->stack_bytes;
+    co->first.uc_link = NULL;
+    uintptr_t p = (uintptr_t)co;
+    makecontext(&co->first, (void (*)(void))begin, 2, (unsigned)(p >> 32), (unsigned)p);
     return true;
-}
-
-/* Enters a coroutine for the first time. */
-static void enter(struct coroutine *to)
-{
-    ucontext_t context;
-    getcontext(&context);
-    context.uc_stack.ss_sp = to->stack;
-    context.uc_stack.ss_size = to->stack_bytes;
-    context.uc_link = NULL;
-    uintptr_t p = (uintptr_t)to;
-    makecontext(&context, (void (*)(void))begin, 2, (unsigned)(p >> 32), (unsigned)p);
-    setcontext(&context);
-    abort(); /* setcontext does not return */
 }
 
 void coroutine_switch(struct coroutine *from, struct coroutine *to)
@@ -146,7 +150,8 @@ void coroutine_switch(struct coroutine *from, struct coroutine *to)
         if (to->entered)
             _longjmp(to->state, 1);
         to->entered = true;
-        enter(to);
+        setcontext(&to->first); /* from here, with no frame of ours left behind on the stack */
+        abort();                /* setcontext does not return */
     }
     after_switch(from);
 }

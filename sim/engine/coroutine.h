@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <ucontext.h>
 
 struct coroutine {
     jmp_buf state; /* where to go on; valid while it is not running */
@@ -16,7 +17,8 @@ struct coroutine {
     size_t stack_bytes;
     void *fiber;   /* ThreadSanitizer's handle */
     void *fake_stack; /* AddressSanitizer's, while it is not running */
-    bool entered;  /* it has run before */
+    bool entered;  /* it has run before; until then `first` says where it begins */
+    ucontext_t first;
     void (*run)(void *arg);
     void *arg;
 };

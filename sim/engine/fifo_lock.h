@@ -14,10 +14,10 @@ struct fifo_lock {
     uint64_t acquire_ns;  /* cost of taking it, paid by everyone before holding it */
     uint64_t handoff_ns;  /* from a release to the next in the queue running on */
     struct process *holder;
-    uint64_t held_since;
+    uint64_t held_since;  /* may lie ahead of others' clocks */
     uint64_t free_at;     /* when it was last released */
     struct process *first, *last; /* parked, in order of arrival */
-    uint64_t waiting;
+    uint64_t parked;
     /* totals */
     uint64_t acquisitions, contended, hold_ns, longest_queue;
     struct histogram wait; /* of the contended acquisitions, ns */

@@ -1,7 +1,7 @@
 /* What is counted beside the heap's own totals: who asked for how much, and the heap's course over time.
  *
  * The core knows slots; only the replay knows what was asked for. Samples are O(1) and thinned out as the
- * run grows longer; a portrait walks the heap, and is taken when the heap has grown by 1/32 since the last.
+ * run grows longer; a portrait walks the heap, and is taken when the heap has grown by 1/16 since the last.
  */
 #include "model/sim.h"
 
@@ -87,7 +87,7 @@ void account_sample(struct sim *sim, uint64_t now)
     struct sample s = take_sample(sim, now);
     if (s.mapped > a->peak_mapped)
         a->peak_mapped = s.mapped;
-    if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / 32)
+    if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / 16)
         account_portrait(sim, now, &a->peak);
     if (now < a->next_sample)
         return;

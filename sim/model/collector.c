@@ -35,15 +35,15 @@ static void set_tax(struct sim *sim, double tax)
 /* --- a cycle ------------------------------------------------------------------------------------------- */
 
 /* Each P lets its spans go to be swept. Go's Ps do that just after the world has started
- * (mcache.prepareForSweep): the time it takes is the P's own, paid when it goes on. */
-static void flush_ps(struct sim *sim)
+ * (mcache.prepareForSweep): the time it takes is the P's own, from now on. */
+static void flush_ps(struct sim *sim, uint64_t now)
 {
     for (uint32_t i = 0; i < sim->p_count; i++) {
         double ns = 0;
         sim->aside = &ns;
         goheap_p_begin_sweep(sim->ps[i]->p);
         sim->aside = NULL;
-        sim->ps[i]->debt_ns += (uint64_t)ns;
+        sim->ps[i]->not_before = now + (uint64_t)ns;
     }
 }
 
@@ -81,7 +81,7 @@ static void record_cycle(struct sim *sim, const struct cycle_record *record)
 }
 
 /* Mark termination: survivors are known, the next goal is set, sweeping begins. */
-static void end_marking(struct sim *sim, struct cycle_record *record, uint64_t scan_bytes)
+static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *record, uint64_t scan_bytes)
 {
     struct collector *c = &sim->collector;
     struct goheap_marked survived;
@@ -97,7 +97,7 @@ static void end_marking(struct sim *sim, struct cycle_record *record, uint64_t s
     pacer_commit(&c->pacer, goheap_sweep_done(sim->heap), survived.bytes);
     struct pacer_memory memory = memory_of(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
-    flush_ps(sim);
+    flush_ps(sim, now);
 }
 
 #ifdef GOHEAP_DEBUG
@@ -176,7 +176,7 @@ static void run_cycle(struct sim *sim, struct process *me)
 
     uint64_t stopping = me->now;
     world_stop(sim, me);
-    end_marking(sim, &record, marked.scan_bytes);
+    end_marking(sim, me->now, &record, marked.scan_bytes);
     verify(sim);
     record.end_ns = me->now;
     record.pause_ns += me->now - stopping;

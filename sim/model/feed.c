@@ -6,10 +6,12 @@
  * runs out reads on, until the window is full; then it waits for the others to use theirs up. The earliest
  * event not executed yet is always in a queue and waits for nobody, so somebody can always go on.
  */
+#include "base/pages.h"
 #include "model/address_log.h"
 #include "model/sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BATCH = 1024 };
 
@@ -39,13 +41,15 @@ static bool make_object_room(struct sim *sim, uint32_t slot)
     uint64_t room = sim->object_room ? sim->object_room : 4096;
     while (room <= slot)
         room *= 2;
-    struct object *objects = realloc(sim->objects, room * sizeof *objects);
-    if (!objects || room > UINT32_MAX)
+    struct object *objects = pages_alloc(room * sizeof *objects);
+    if (!objects)
         return sim_fail(sim, "out of memory for %llu open lifetimes", (unsigned long long)room);
-    for (uint64_t i = sim->object_room; i < room; i++)
-        objects[i] = (struct object){0};
+    if (sim->objects) {
+        memcpy(objects, sim->objects, sim->object_room * sizeof *objects);
+        pages_free(sim->objects, sim->object_room * sizeof *objects);
+    }
     sim->objects = objects;
-    sim->object_room = (uint32_t)room;
+    sim->object_room = room;
     return true;
 }
 
@@ -90,6 +94,29 @@ bool feed_read(struct sim *sim, uint64_t now)
     return true;
 }
 
+/* The event that lies `ahead` in the P's queue, if it has come that far. */
+static const struct trace_event *event_ahead(const struct sim_p *sp, uint32_t ahead)
+{
+    return ahead < sp->count ? &sp->events[(sp->first + ahead) & (sp->room - 1)] : NULL;
+}
+
+/* What coming events will touch is fetched in three steps, each of which needs the one before: the object,
+ * the way to its span, the span. Random frees miss the cache in all three. */
+static void look_ahead(const struct sim_p *sp)
+{
+    const struct sim *sim = sp->sim;
+    const struct trace_event *e = event_ahead(sp, 24);
+    if (!e)
+        return;
+    __builtin_prefetch(&sim->objects[e->slot], 1);
+    e = event_ahead(sp, 16);
+    if (e->op == TRACE_FREE)
+        goheap_prefetch_far(sim->heap, sim->objects[e->slot].addr);
+    e = event_ahead(sp, 8);
+    if (e->op == TRACE_FREE)
+        goheap_prefetch_near(sim->heap, sim->objects[e->slot].addr);
+}
+
 bool feed_next(struct sim_p *sp, struct trace_event *event)
 {
     struct sim *sim = sp->sim;
@@ -103,6 +130,7 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
             queue_park(&sim->starved, &sp->process);
         }
     }
+    look_ahead(sp);
     *event = sp->events[sp->first];
     sp->first = (sp->first + 1) & (sp->room - 1);
     sp->count--;
@@ -114,5 +142,6 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
 
 void feed_destroy(struct sim *sim)
 {
-    free(sim->objects);
+    if (sim->objects)
+        pages_free(sim->objects, sim->object_room * sizeof *sim->objects);
 }

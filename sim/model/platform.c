@@ -2,12 +2,12 @@
  * cost what the cost table says. Metadata is real memory, as everywhere.
  *
  * The process that pays is whichever one the engine is running; none is when results are read after a run. */
+#include "base/pages.h"
 #include "model/sim.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 bool sim_fail(struct sim *sim, const char *format, ...)
 {
@@ -65,14 +65,13 @@ static void sim_zero(void *self, struct goheap_p *p, uint64_t addr, uint64_t byt
 static void *sim_metadata_alloc(void *self, size_t bytes)
 {
     (void)self;
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
+    return pages_alloc(bytes);
 }
 
 static void sim_metadata_free(void *self, void *memory, size_t bytes)
 {
     (void)self;
-    munmap(memory, bytes);
+    pages_free(memory, bytes);
 }
 
 /* --- locks --------------------------------------------------------------------------------------------- */
@@ -119,7 +118,7 @@ static void sim_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
     if (sets)
         charge(sim, sim->config.costs.cache_line);
     if (alone(sim)) {
-        named->fifo.acquisitions += sim->aside != NULL;
+        named->fifo.acquisitions += sim->engine.current != NULL;
     } else if (sets) {
         process_sync(sim->engine.current);
         named->fifo.acquisitions++;

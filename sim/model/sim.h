@@ -27,7 +27,7 @@ struct sim_p {
     struct goheap_p *p;
     uint8_t tier;       /* of the allocation under way */
     bool check_gc;      /* the heap grew: look at the trigger */
-    uint64_t debt_ns;   /* work done on its behalf while the world was stopped */
+    uint64_t not_before; /* it is busy until then with work that was done on its behalf */
     uint64_t last_time; /* recorded time of its last event */
     uint32_t wants;     /* slot whose allocation it waits for */
     /* its share of the trace, in file order: a ring */
@@ -88,7 +88,7 @@ struct accounts {
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
     uint64_t sample_interval, next_sample;
-    struct portrait peak; /* when in_use was highest, to within 1/32 */
+    struct portrait peak; /* when in_use was highest, to within 1/16 */
     struct histogram latency[TIERS];
 };
 
@@ -158,7 +158,7 @@ struct sim {
     uint64_t buffered;
     struct process *starved; /* Ps that wait for the window to move */
     struct object *objects;
-    uint32_t object_room;
+    uint64_t object_room;
     struct process *awaiting; /* Ps that wait for another's allocation */
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */

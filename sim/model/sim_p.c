@@ -20,12 +20,11 @@ static void wait_for_time(struct sim_p *sp, const struct trace_event *event)
             me->now += event->time_ns - sp->last_time;
         sp->last_time = event->time_ns;
     }
+    if (me->now < sp->not_before)
+        me->now = sp->not_before;
     process_pace(me);
-    if (__builtin_expect(sp->sim->stopped || sp->debt_ns, 0)) {
+    if (__builtin_expect(sp->sim->stopped, 0))
         world_gate(sp->sim, me);
-        me->now += sp->debt_ns;
-        sp->debt_ns = 0;
-    }
 }
 
 static void out_of_space(struct sim_p *sp, const struct trace_event *event)
