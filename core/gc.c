@@ -13,6 +13,7 @@ void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
 {
     while (goheap_sweep_one(heap, p) != UINT64_MAX)
         ;
+    heap->marking = true;
 }
 
 static void count_marked(struct goheap_marked *marked, const struct gh_span *s, uint64_t objects)
@@ -46,4 +47,6 @@ void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
     heap->reclaim_credit = 0;
     heap->reclaim_end = (heap->grown - heap->base) >> heap->config.page_shift;
     heap->heap_live = survived->bytes;
+    heap->marking = false;
+    gh_stacks_sweep(heap);
 }

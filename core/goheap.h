@@ -124,6 +124,11 @@ GOHEAP_API uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
 /* The size class that serves a size of at least 1: 0 for large objects. */
 GOHEAP_API unsigned goheap_class_of(const struct goheap *heap, uint64_t size);
 
+/* A goroutine stack: the next power of two from 2 KiB up; the address, or 0 if the heap cannot grow. Not an
+ * object: neither marked nor swept. Not for concurrent heaps with several Ps freeing each other's stacks. */
+GOHEAP_API uint64_t goheap_stack_alloc(struct goheap_p *p, uint64_t bytes);
+GOHEAP_API enum goheap_result goheap_stack_free(struct goheap_p *p, uint64_t addr);
+
 /* --- collection ---------------------------------------------------------------------------------------- */
 
 /* A cycle: begin (world stopped; what the last cycle left is swept, on p's account or nobody's), mark, end (world stopped; unmarked
@@ -165,6 +170,7 @@ struct goheap_by_size {
 struct goheap_memstats {
     uint64_t total_alloc, mallocs, frees;
     uint64_t heap_alloc, heap_sys, heap_idle, heap_inuse, heap_released, heap_objects;
+    uint64_t stack_inuse; /* bytes of pages that hold stacks */
     uint64_t mspan_inuse, mspan_sys, mcache_inuse, mcache_sys;
     struct goheap_by_size by_size[GOHEAP_MAX_CLASSES]; /* as many as the table has classes */
 };
@@ -177,6 +183,7 @@ struct goheap_gauges {
     uint64_t total_alloc;   /* slot bytes allocated, by spans handed back so far */
     uint64_t total_free;    /* slot bytes swept */
     uint64_t heap_inuse, heap_free, heap_released; /* bytes of pages */
+    uint64_t stack_inuse;
     uint64_t pages_swept;   /* since the cycle's sweep began */
     uint64_t page_cache_pages; /* free pages that lie in the Ps' page caches */
 };

@@ -69,6 +69,8 @@ static void init_locks(struct goheap *heap)
     const struct goheap_platform *pf = heap->platform;
     pf->lock_init(pf->self, &heap->lock, GOHEAP_LOCK_HEAP, 0);
     enum goheap_lock_kind kind = heap->config.central_locked ? GOHEAP_LOCK_CENTRAL : GOHEAP_LOCK_SETS;
+    for (unsigned i = 0; i < GH_STACK_ORDERS; i++)
+        pf->lock_init(pf->self, &heap->stacks[i].lock, GOHEAP_LOCK_STACKS, i);
     for (unsigned i = 0; i < heap->span_classes; i++)
         pf->lock_init(pf->self, &heap->central[i].lock, kind, i);
 }
@@ -141,6 +143,8 @@ void goheap_delete(struct goheap *heap)
     }
     for (unsigned i = 0; i < heap->span_classes; i++)
         pf->lock_destroy(pf->self, &heap->central[i].lock);
+    for (unsigned i = 0; i < GH_STACK_ORDERS; i++)
+        pf->lock_destroy(pf->self, &heap->stacks[i].lock);
     pf->lock_destroy(pf->self, &heap->lock);
     gh_pool_destroy(&heap->bits);
     gh_descriptors_destroy(&heap->descriptors);
@@ -185,6 +189,7 @@ void goheap_p_delete(struct goheap_p *p)
 {
     struct goheap *heap = p->heap;
     gh_mcache_release_all(p);
+    gh_stacks_release(p);
     gh_pool_flush(&heap->bits, &p->bits);
     gh_lock(heap, p, &heap->lock);
     gh_page_cache_flush(&heap->pages, &p->pages);

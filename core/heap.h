@@ -33,6 +33,19 @@ struct gh_central {
     struct gh_list partial[2], full[2];
 };
 
+/* Stacks of 2, 4, 8 and 16 KiB come from pools; see stack.c. */
+enum { GH_STACK_ORDERS = 4, GH_STACK_SUPPLY = 16 };
+
+struct gh_stack_pool {
+    struct goheap_lock lock;
+    struct gh_list partial;
+};
+
+struct gh_stack_supply {
+    uint32_t count;
+    uint64_t addr[GH_STACK_SUPPLY];
+};
+
 struct gh_stats { /* totals since the heap began; relaxed atomics */
     uint64_t small_allocs[GOHEAP_MAX_CLASSES], small_frees[GOHEAP_MAX_CLASSES];
     uint64_t large_allocs, large_alloc_bytes, large_frees, large_free_bytes;
@@ -54,6 +67,7 @@ struct goheap_p {
     struct gh_span *free_spans; /* descriptors at hand */
     unsigned free_span_count;   /* of them */
     struct gh_pool_cache bits;
+    struct gh_stack_supply stacks[GH_STACK_ORDERS];
     void *user;
     struct goheap_p *next; /* on heap->ps */
     size_t bytes;          /* of this allocation */
@@ -76,8 +90,10 @@ struct goheap {
     struct gh_descriptors descriptors;
     struct goheap_p *ps;          /* every P */
     unsigned p_count, p_peak;
+    struct gh_stack_pool stacks[GH_STACK_ORDERS];
     struct gh_pool bits;          /* bitmaps of spans with more than 64 slots */
 
+    bool marking;                 /* between goheap_gc_begin and _end */
     uint32_t sweep_gen;           /* += 2 a cycle */
     uint32_t sweeping;            /* sweeps under way, and GH_SWEEP_DRAINED (activeSweep) */
     uint32_t sweep_class;         /* next list to sweep from: span class x 2, + 1 for partial */
@@ -87,6 +103,7 @@ struct goheap {
 
     uint64_t heap_live;
     uint64_t in_use, free, released; /* bytes of pages: in spans; mapped but not; given back or never used */
+    uint64_t stack_bytes;            /* of pages in spans of stacks; not in in_use */
     struct gh_stats stats;
 };
 
@@ -140,7 +157,9 @@ static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t add
 /* A span of npages, set up for span_class but on no list, in *no* P; size class 0 makes it one object. NULL
  * if the heap cannot grow. */
 struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class);
-/* Takes back a span that is on no list and has no allocated slot. */
+/* A span for stacks: no class, no collection, no zeroing. */
+struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages);
+/* Takes back a span of either kind that is on no list and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 
 /* mcentral.c */
@@ -164,6 +183,13 @@ void gh_mcache_release_all(struct goheap_p *p);
 void gh_tiny_let_go(struct goheap_p *p);
 /* Takes one holder away from the slot, or its live bit when there is no other. */
 enum goheap_result gh_slot_release(struct goheap_p *p, struct gh_span *s, unsigned index);
+
+/* stack.c */
+
+/* Gives a P's supply of stacks back (stackcache_clear). */
+void gh_stacks_release(struct goheap_p *p);
+/* Frees spans without stacks (freeStackSpans). */
+void gh_stacks_sweep(struct goheap *heap);
 
 /* sweep.c */
 

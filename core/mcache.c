@@ -107,5 +107,6 @@ void goheap_p_begin_sweep(struct goheap_p *p)
     if (p->flush_gen == p->heap->sweep_gen)
         return;
     gh_mcache_release_all(p);
+    gh_stacks_release(p);
     p->flush_gen = p->heap->sweep_gen;
 }

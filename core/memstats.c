@@ -28,8 +28,10 @@ static uint64_t fixalloc_sys(const struct goheap *heap, uint64_t n, uint32_t siz
 
 void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
 {
-    for (struct goheap_p *p = heap->ps; p; p = p->next)
+    for (struct goheap_p *p = heap->ps; p; p = p->next) {
         gh_mcache_release_all(p);
+        gh_stacks_release(p);
+    }
     memset(m, 0, sizeof *m);
     m->total_alloc = gh_get(&heap->stats.large_alloc_bytes);
     m->mallocs = gh_get(&heap->stats.large_allocs);
@@ -44,6 +46,7 @@ void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
     m->heap_released = gh_get(&heap->released);
     m->heap_idle = gh_get(&heap->free) + m->heap_released;
     m->heap_sys = m->heap_inuse + m->heap_idle;
+    m->stack_inuse = gh_get(&heap->stack_bytes);
     m->mspan_inuse = heap->descriptors.in_use * heap->config.mspan_bytes;
     m->mspan_sys = fixalloc_sys(heap, heap->descriptors.made, heap->config.mspan_bytes);
     m->mcache_inuse = (uint64_t)heap->p_count * heap->config.mcache_bytes;
@@ -64,6 +67,7 @@ void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
         .heap_inuse = gh_get(&heap->in_use),
         .heap_free = gh_get(&heap->free),
         .heap_released = gh_get(&heap->released),
+        .stack_inuse = gh_get(&heap->stack_bytes),
         .pages_swept = gh_get(&heap->pages_swept),
     };
     for (const struct goheap_p *p = heap->ps; p; p = p->next)

@@ -201,10 +201,8 @@ static void count_pages(struct goheap *heap, struct goheap_p *p, uint64_t bytes,
     gh_add(&heap->free, -(bytes - scavenged));
 }
 
-struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class)
+static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class)
 {
-    if (!goheap_sweep_done(heap))
-        gh_sweep_reclaim(heap, p, npages);
     uint64_t scavenged = 0;
     struct gh_span *s = NULL;
     uint64_t base = take_pages(heap, p, npages, &scavenged, &s);
@@ -217,10 +215,30 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
         gh_add(&heap->free, bytes);
         return NULL;
     }
-    gh_add(&heap->in_use, bytes);
-    gh_add(&heap->pages_in_use, npages);
     set_spans(heap, s);
     gh_step(heap, p, GOHEAP_STEP_SPAN_ALLOC, npages);
+    return s;
+}
+
+struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class)
+{
+    if (!goheap_sweep_done(heap))
+        gh_sweep_reclaim(heap, p, npages);
+    struct gh_span *s = alloc_span(heap, p, npages, span_class);
+    if (s) {
+        gh_add(&heap->in_use, page_bytes(heap, npages));
+        gh_add(&heap->pages_in_use, npages);
+    }
+    return s;
+}
+
+struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages)
+{
+    struct gh_span *s = alloc_span(heap, p, npages, 0);
+    if (s) {
+        s->state = GH_SPAN_MANUAL;
+        gh_add(&heap->stack_bytes, page_bytes(heap, npages));
+    }
     return s;
 }
 
@@ -230,9 +248,13 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     gh_step(heap, p, GOHEAP_STEP_SPAN_FREE, s->pages);
     detach_bits(heap, p, s);
     gh_lock(heap, p, &heap->lock);
-    gh_add(&heap->pages_in_use, -s->pages);
     gh_add(&heap->free, bytes);
-    gh_add(&heap->in_use, -bytes);
+    if (s->state == GH_SPAN_IN_USE) {
+        gh_add(&heap->pages_in_use, -s->pages);
+        gh_add(&heap->in_use, -bytes);
+    } else {
+        gh_add(&heap->stack_bytes, -bytes);
+    }
     gh_page_alloc_give(&heap->pages, s->base, s->pages);
     s->state = GH_SPAN_DEAD;
     __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);

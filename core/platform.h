@@ -22,11 +22,12 @@ extern "C" {
 
 struct goheap_p;
 
-/* What a lock protects; with the index (span class for GOHEAP_LOCK_CENTRAL, else 0) that is its name. */
+/* What a lock protects; with the index (span class for CENTRAL and SETS, order for STACKS, else 0) that is its name. */
 enum goheap_lock_kind {
     GOHEAP_LOCK_HEAP,    /* page allocator, span descriptors, growth: Go's mheap_.lock */
     GOHEAP_LOCK_CENTRAL, /* the span lists of one span class: Go's mcentral.lock, up to Go 1.15 */
     GOHEAP_LOCK_SETS,    /* the same lists where Go has lock-free span sets: nobody waits, a cache line moves */
+    GOHEAP_LOCK_STACKS,  /* the stack pool of one order: Go's stackpool[order].item.mu */
     GOHEAP_LOCK_BITS,    /* memory for bitmaps: Go's gcBitsArenas.lock */
     GOHEAP_LOCK_KINDS
 };

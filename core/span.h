@@ -21,7 +21,11 @@ enum { GH_INLINE_WORDS = 3 }; /* bitmap words in the descriptor: enough for span
 
 enum { GH_GEN_DEAD = 0 }; /* sweep_gen of spans that mheap has; the heap's own starts above */
 
-enum gh_span_state { GH_SPAN_DEAD, GH_SPAN_IN_USE };
+enum gh_span_state {
+    GH_SPAN_DEAD,
+    GH_SPAN_IN_USE, /* objects */
+    GH_SPAN_MANUAL  /* stacks: neither marked nor swept */
+};
 
 /* Under immediate reclaim: which death of the span must be told to its central list. */
 enum gh_watch {

@@ -152,8 +152,9 @@ static bool check_totals(struct check *c)
     if (free_pages << shift != heap->free + heap->released)
         return fail(c, "%llu pages are free, the heap counts %llu", (ull)free_pages,
                     (ull)((heap->free + heap->released) >> shift));
-    if ((c->pages + free_pages) << shift != heap->grown - heap->base)
-        return fail(c, "%llu pages are in use or free, %llu were grown", (ull)(c->pages + free_pages),
+    uint64_t all = c->pages + free_pages + (heap->stack_bytes >> shift);
+    if (all << shift != heap->grown - heap->base)
+        return fail(c, "%llu pages are in use or free, %llu were grown", (ull)all,
                     (ull)((heap->grown - heap->base) >> shift));
     for (unsigned i = 0; i < heap->sc.count; i++) {
         uint64_t counted = i ? heap->stats.small_allocs[i] - heap->stats.small_frees[i]

@@ -62,7 +62,7 @@ static struct sample take_sample(struct sim *sim, uint64_t now)
     goheap_gauges(sim->heap, &g);
     return (struct sample){
         .t_ns = now,
-        .mapped = g.heap_inuse + g.heap_free + g.heap_released,
+        .mapped = g.heap_inuse + g.heap_free + g.heap_released + g.stack_inuse,
         .released = g.heap_released,
         .in_use = g.heap_inuse,
         .live = sim->accounts.live_bytes,

@@ -129,6 +129,39 @@ static void do_dead(struct sim_p *sp, const struct trace_event *event)
         end_object(sp, o);
 }
 
+static void do_stack_alloc(struct sim_p *sp, const struct trace_event *event)
+{
+    struct sim *sim = sp->sim;
+    sp->process.now += sim->alloc_ns;
+    world_enter_core(sim);
+    uint64_t addr = goheap_stack_alloc(sp->p, event->size);
+    world_leave_core(sim, &sp->process);
+    if (addr == 0) {
+        out_of_space(sp, event);
+        return;
+    }
+    bool awaited = sim->objects[event->slot].addr == OBJECT_AWAITED;
+    sim->objects[event->slot].addr = addr;
+    if (awaited)
+        tell_awaiting(sim, sp->process.now);
+}
+
+static void do_stack_free(struct sim_p *sp, const struct trace_event *event)
+{
+    struct sim *sim = sp->sim;
+    struct object *o = existing(sp, event->slot);
+    if (sim->failed)
+        return;
+    uint64_t addr = o->addr;
+    world_enter_core(sim);
+    enum goheap_result result = goheap_stack_free(sp->p, addr);
+    world_leave_core(sim, &sp->process);
+    if (result != GOHEAP_OK)
+        sim_fail(sim, "the heap does not know the stack at 0x%llx: a bug in goheap", (unsigned long long)addr);
+    sim->objects[event->slot].addr = 0;
+    sim->source->release(sim->source, event->slot);
+}
+
 static void do_stats(struct sim_p *sp)
 {
     struct sim *sim = sp->sim;
@@ -166,7 +199,11 @@ static void do_event(struct sim_p *sp, const struct trace_event *event)
         do_stats(sp);
         break;
     case TRACE_STACKALLOC:
+        do_stack_alloc(sp, event);
+        break;
     case TRACE_STACKFREE:
+        do_stack_free(sp, event);
+        break;
     case TRACE_GCBEGIN:
     case TRACE_GCEND:
     case TRACE_PROCS:

@@ -187,6 +187,9 @@ static void name_lock(const struct sim *sim, const struct named_lock *lock, char
     case GOHEAP_LOCK_HEAP:
         snprintf(name, n, "mheap");
         break;
+    case GOHEAP_LOCK_STACKS:
+        snprintf(name, n, "stackpool %u KiB", 2u << lock->index);
+        break;
     case GOHEAP_LOCK_BITS:
         snprintf(name, n, "gcBits");
         break;

@@ -31,13 +31,13 @@ static json_t *by_size(const struct sim *sim, const struct goheap_memstats *m)
 
 static void add_heap(json_t *o, const struct goheap_memstats *m)
 {
-    uint64_t sys = m->heap_sys + m->mspan_sys + m->mcache_sys;
+    uint64_t sys = m->heap_sys + m->stack_inuse + m->mspan_sys + m->mcache_sys;
     const struct { const char *name; uint64_t value; } fields[] = {
         {"Alloc", m->heap_alloc},          {"TotalAlloc", m->total_alloc},   {"Sys", sys},
         {"Lookups", 0},                    {"Mallocs", m->mallocs},          {"Frees", m->frees},
         {"HeapAlloc", m->heap_alloc},      {"HeapSys", m->heap_sys},         {"HeapIdle", m->heap_idle},
         {"HeapInuse", m->heap_inuse},      {"HeapReleased", m->heap_released}, {"HeapObjects", m->heap_objects},
-        {"StackInuse", 0},                 {"StackSys", 0},                  {"MSpanInuse", m->mspan_inuse},
+        {"StackInuse", m->stack_inuse},    {"StackSys", m->stack_inuse},                {"MSpanInuse", m->mspan_inuse},
         {"MSpanSys", m->mspan_sys},        {"MCacheInuse", m->mcache_inuse}, {"MCacheSys", m->mcache_sys},
         {"BuckHashSys", 0},                {"GCSys", 0},                     {"OtherSys", 0},
     };

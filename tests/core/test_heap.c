@@ -274,6 +274,36 @@ static void test_memstats_by_hand(void **state)
     goheap_delete(heap);
 }
 
+/* stack.go: stacks below 32 KiB share spans of 4 pages, half of one at a time goes to the P. */
+static void test_stacks(void **state)
+{
+    (void)state;
+    struct goheap *heap = new_heap(GOHEAP_RECLAIM_GC);
+    struct goheap_p *p = goheap_p_new(heap, NULL);
+    uint64_t stacks[40];
+    for (int i = 0; i < 40; i++)
+        stacks[i] = goheap_stack_alloc(p, 2048); /* 16 a span: 3 spans */
+    uint64_t mid = goheap_stack_alloc(p, 9000), large = goheap_stack_alloc(p, 40000);
+    assert_true(mid % 16384 == 0 && large != 0);
+    struct goheap_memstats m;
+    goheap_memstats(heap, &m);
+    assert_int_equal(m.stack_inuse, (3 + 1) * 32 * KB + 64 * KB);
+    assert_int_equal(m.heap_sys, (4 << 20) - m.stack_inuse); /* as readmemstats_m has it */
+    assert_int_equal(m.heap_inuse, 0);
+    verify(heap);
+    assert_int_equal(goheap_free(p, mid), GOHEAP_FOREIGN);
+    assert_int_equal(goheap_stack_free(p, mid + 8), GOHEAP_INTERIOR);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(goheap_stack_free(p, stacks[i]), GOHEAP_OK);
+    assert_int_equal(goheap_stack_free(p, mid), GOHEAP_OK);
+    assert_int_equal(goheap_stack_free(p, large), GOHEAP_OK);
+    goheap_memstats(heap, &m);
+    assert_int_equal(m.stack_inuse, 0);
+    assert_int_equal(m.heap_sys, 4 << 20);
+    verify(heap);
+    goheap_delete(heap);
+}
+
 static void test_config_check(void **state)
 {
     (void)state;
@@ -508,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_bad_frees),
         cmocka_unit_test(test_aligned),
         cmocka_unit_test(test_memstats_by_hand),
+        cmocka_unit_test(test_stacks),
         cmocka_unit_test(test_config_check),
         cmocka_unit_test(test_churn_gc),
         cmocka_unit_test(test_churn_immediate),
