@@ -185,7 +185,6 @@ struct goheap_gauges {
     uint64_t heap_inuse, heap_free, heap_released; /* bytes of pages */
     uint64_t stack_inuse;
     uint64_t pages_swept;   /* since the cycle's sweep began */
-    uint64_t page_cache_pages; /* free pages that lie in the Ps' page caches */
 };
 GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);
 GOHEAP_API uint64_t goheap_heap_live(const struct goheap *heap);
@@ -201,8 +200,13 @@ struct goheap_class_stats {
 /* Fills in one entry a class of the table. The world is stopped. O(spans). */
 GOHEAP_API void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats);
 
-/* Free pages in the page allocator and the longest run of them, in pages. The world is stopped. */
-GOHEAP_API void goheap_free_runs(const struct goheap *heap, uint64_t *free_pages, uint64_t *longest_run);
+struct goheap_free_pages {
+    uint64_t pages;       /* free in the page allocator */
+    uint64_t longest_run; /* of them in a row */
+    uint64_t cached;      /* free in the Ps' page caches */
+};
+/* The world is stopped. O(chunks grown + Ps). */
+GOHEAP_API void goheap_free_pages(const struct goheap *heap, struct goheap_free_pages *free);
 
 /* Walks every structure and checks every invariant; false at the first that does not hold, with a sentence
  * in why. The world is stopped. O(heap). */

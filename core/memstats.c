@@ -70,8 +70,6 @@ void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
         .stack_inuse = gh_get(&heap->stack_bytes),
         .pages_swept = gh_get(&heap->pages_swept),
     };
-    for (const struct goheap_p *p = heap->ps; p; p = p->next)
-        g->page_cache_pages += (uint64_t)__builtin_popcountll(p->pages.free);
 }
 
 void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
@@ -93,8 +91,11 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
     }
 }
 
-void goheap_free_runs(const struct goheap *heap, uint64_t *free_pages, uint64_t *longest_run)
+void goheap_free_pages(const struct goheap *heap, struct goheap_free_pages *f)
 {
-    *free_pages = gh_page_alloc_free_pages(&heap->pages);
-    *longest_run = gh_page_alloc_longest_run(&heap->pages);
+    f->pages = gh_page_alloc_free_pages(&heap->pages);
+    f->longest_run = gh_page_alloc_longest_run(&heap->pages);
+    f->cached = 0;
+    for (const struct goheap_p *p = heap->ps; p; p = p->next)
+        f->cached += (uint64_t)__builtin_popcountll(p->pages.free);
 }

@@ -107,10 +107,7 @@ void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)
     goheap_class_stats(sim->heap, p->classes);
     memcpy(p->accounts, sim->accounts.classes, sizeof p->accounts);
     p->tiny = sim->accounts.tiny;
-    goheap_free_runs(sim->heap, &p->free_pages, &p->longest_run);
-    struct goheap_gauges g;
-    goheap_gauges(sim->heap, &g);
-    p->cached_pages = g.page_cache_pages;
+    goheap_free_pages(sim->heap, &p->free);
 }
 
 /* --- MemStats ------------------------------------------------------------------------------------------ */

@@ -75,7 +75,7 @@ struct portrait {
     struct sample sample;
     struct goheap_class_stats classes[GOHEAP_MAX_CLASSES];
     struct class_account accounts[GOHEAP_MAX_CLASSES], tiny;
-    uint64_t free_pages, longest_run, cached_pages;
+    struct goheap_free_pages free;
 };
 
 struct accounts {

@@ -116,12 +116,12 @@ static json_t *classes_json(const struct sim *sim)
 static json_t *external_json(const struct sim *sim, const struct portrait *p, uint64_t unused)
 {
     json_t *o = json_object();
-    uint64_t all = p->free_pages + p->cached_pages;
+    uint64_t all = p->free.pages + p->free.cached;
     put(o, "unused_slot_bytes", unused);
     put(o, "free_page_bytes", all << sim->core.page_shift);
-    put(o, "page_cache_bytes", p->cached_pages << sim->core.page_shift);
-    put(o, "longest_free_run_bytes", p->longest_run << sim->core.page_shift);
-    put_real(o, "unusable_free_space_index", all ? 1 - ratio((double)p->longest_run, (double)all) : 0);
+    put(o, "page_cache_bytes", p->free.cached << sim->core.page_shift);
+    put(o, "longest_free_run_bytes", p->free.longest_run << sim->core.page_shift);
+    put_real(o, "unusable_free_space_index", all ? 1 - ratio((double)p->free.longest_run, (double)all) : 0);
     return o;
 }
 
