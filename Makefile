@@ -87,9 +87,29 @@ bench: $B/bench_replay
 unit: $(unit_tests)
 	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done
 
+# Headers, libraries, the command and what it reads; DESTDIR stages, PREFIX (/usr/local) says where it will live.
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -m 755 $B/goheap $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 core/goheap.h core/goheap_platform.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $B/libgoheap.a $B/libgoheap-record.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $B/libgoheap.so $(DESTDIR)$(PREFIX)/lib/libgoheap.so.0
+	ln -sf libgoheap.so.0 $(DESTDIR)$(PREFIX)/lib/libgoheap.so
+	install -d $(DESTDIR)$(DATADIR)/plots
+	cp -R configs $(DESTDIR)$(DATADIR)/
+	install -m 644 plots/*.gp $(DESTDIR)$(DATADIR)/plots/
+
+help:
+	@echo 'make                 build everything into build/ (V=1 shows the commands)'
+	@echo 'make unit            build and run the unit tests; ./scripts/check runs all tests'
+	@echo 'make bench           speed of the replay beside a plain loop'
+	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make clean           remove build/ and its variants'
+	@echo 'SANITIZE=address,undefined | SANITIZE=thread | DEBUG=1 | CC=clang build in directories of their own'
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit bench clean
+.PHONY: all unit bench install help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

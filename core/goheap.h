@@ -5,7 +5,7 @@
  * A heap is a handle; there is no global state, so any number of heaps live side by side. Each thread of
  * work has a P of its own (Go's word for a processor): the P's caches are touched by one thread at a time,
  * which is the embedder's promise. Bookkeeping is kept apart from the objects, which are never read or
- * written, zeroing apart; platform.h says how memory, locks and the clock are had.
+ * written, zeroing apart; goheap_platform.h says how memory, locks and the clock are had.
  *
  * Unless stated otherwise: sizes are bytes, addresses are uint64_t, a function may be called from any
  * thread whose P it is given, and "the world is stopped" means that no thread is inside the heap.
@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform.h"
+#include "goheap_platform.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -14,7 +14,7 @@
 #ifndef GH_PAGE_ALLOC_H
 #define GH_PAGE_ALLOC_H
 
-#include "platform.h"
+#include "goheap_platform.h"
 
 enum {
     GH_CHUNK_PAGES = 512,     /* pages a chunk (pallocChunkPages) */

@@ -35,7 +35,7 @@ enum goheap_lock_kind {
 /* Room for a platform's lock, placed by the core where the lock belongs; a cache line, so that two locks
  * never share one. The platform owns its content between lock_init and lock_destroy. */
 struct goheap_lock {
-    _Alignas(64) unsigned char room[64];
+    unsigned char room[64] __attribute__((aligned(64)));
 };
 
 /* Steps that the core reports as it goes, each with an amount; a simulator charges time for them. The
