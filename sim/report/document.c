@@ -258,21 +258,42 @@ static json_t *locks_json(const struct sim *sim)
     return array;
 }
 
+static void put_latency(json_t *o, const struct histogram *h)
+{
+    put(o, "count", h->count);
+    put(o, "total_ns", h->sum);
+    put_real(o, "mean_ns", ratio((double)h->sum, (double)h->count));
+    put_quantiles(o, "", h);
+}
+
 static json_t *latency_json(const struct sim *sim)
 {
     static const char *const names[TIERS] = {"fast", "mcentral", "mheap", "os"};
     json_t *array = json_array();
     for (unsigned i = 0; i < TIERS; i++) {
-        const struct histogram *h = &sim->accounts.latency[i];
         json_t *o = json_object();
         json_object_set_new(o, "tier", json_string(names[i]));
-        put(o, "count", h->count);
-        put(o, "total_ns", h->sum);
-        put_real(o, "mean_ns", ratio((double)h->sum, (double)h->count));
-        put_quantiles(o, "", h);
+        put_latency(o, &sim->accounts.latency[i]);
         json_array_append_new(array, o);
     }
     return array;
+}
+
+/* Of all tiers together, whose quantiles cannot be had from the tiers' own. */
+static json_t *latency_all_json(const struct sim *sim)
+{
+    struct histogram all = {0};
+    for (unsigned i = 0; i < TIERS; i++) {
+        const struct histogram *h = &sim->accounts.latency[i];
+        all.count += h->count;
+        all.sum += h->sum;
+        all.max = h->max > all.max ? h->max : all.max;
+        for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
+            all.buckets[b] += h->buckets[b];
+    }
+    json_t *o = json_object();
+    put_latency(o, &all);
+    return o;
 }
 
 /* --- collector ----------------------------------------------------------------------------------------- */
@@ -337,6 +358,7 @@ json_t *report_document(struct sim *sim, const char *trace, struct wall wall)
     json_object_set_new(o, "fragmentation", fragmentation_json(sim));
     json_object_set_new(o, "locks", locks_json(sim));
     json_object_set_new(o, "latency", latency_json(sim));
+    json_object_set_new(o, "latency_all", latency_all_json(sim));
     json_object_set_new(o, "gc", gc_json(sim));
     json_object_set_new(o, "snapshots", snapshots_json(sim));
     return o;

@@ -1,0 +1,280 @@
+#!/usr/bin/env bats
+# `goheap plot`: every figure there is data for is drawn, whole or not at all, and what is wrong is said plainly.
+# What a figure shows is read back from its SVG, where text is text.
+
+# shellcheck disable=SC2154 # common_setup sets the paths
+load helpers
+
+setup() {
+    common_setup
+}
+
+# A gnuplot of our own, first in PATH: the script on stdin.
+fake_gnuplot() {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    { echo '#!/bin/sh'; cat; } >"$BATS_TEST_TMPDIR/bin/gnuplot"
+    chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+# A run's directory without running anything: two locks, one of them waited for.
+locks() {
+    mkdir -p "$1"
+    cat >"$1/locks.csv" <<'END'
+lock,acquisitions,contended,wait_ns
+mheap,1234567,1200,2500000
+mcentral 48 noscan,40,0,0
+spanset 48 noscan,9,0,0
+END
+}
+
+heap_header=t_ns,mapped_bytes,released_bytes,in_use_bytes,live_bytes,requested_bytes,heap_live_bytes,goal_bytes,cycles
+sweep_header=run,config,trace,size_classes,ps,gogc,pacing,peak_mapped_bytes,lock_wait_ns,error
+
+# shows FILE.svg TEXT...: each text stands in the figure.
+shows() {
+    local file=$1 text
+    shift
+    for text; do
+        grep -qF -- "$text" "$file" || { echo "$file does not show: $text"; return 1; }
+    done
+}
+
+# hides FILE.svg TEXT...: none of them does.
+hides() {
+    local file=$1 text
+    shift
+    for text; do
+        ! grep -F -- "$text" "$file" || return 1
+    done
+}
+
+is_png() {
+    [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]
+    [ "$(wc -c <"$1")" -gt 10000 ]
+}
+
+@test "a replay's four figures are drawn, and named" {
+    need gnuplot
+    goheap replay -q -P 4 -o run "$sqlite"
+    goheap plot run/ 2>err
+    [ "$(cat err)" = "$(printf 'wrote run/%s.png\n' heap waste locks latency)" ]
+    for figure in heap waste locks latency; do
+        is_png "run/$figure.png"
+    done
+    holds run run.json {classes,cycles,heap,latency,locks}.csv {heap,latency,locks,waste}.png
+}
+
+@test "SVG is the same byte for byte, whatever the locale and the user's own settings" {
+    need gnuplot
+    goheap replay -q -P 4 -c locked-central --set pacing=max -o run "$sqlite"
+    goheap plot --format svg run
+    mkdir first
+    mv run/*.svg first
+    mkdir home
+    echo 'set title "mine"' >home/.gnuplot
+    HOME=$PWD/home LC_ALL=C TZ=Asia/Tokyo goheap plot --format svg run
+    for figure in heap waste locks latency; do
+        cmp "first/$figure.svg" "run/$figure.svg"
+        shows "run/$figure.svg" "sqlite.csv.zst, locked-central, 4 Ps, max pacing"
+    done
+    shows run/heap.svg "heap memory (MiB)" "virtual time (ms)" "heap goal" "collection" "mapped − in use: free pages"
+    shows run/latency.svg "mcentral" "µs"
+}
+
+@test "--figure and --format draw just that, -q says nothing" {
+    need gnuplot
+    locks run
+    silently plot -q --figure locks --format pdf run
+    holds run locks.csv locks.pdf
+    [ "$(head -c 5 run/locks.pdf)" = "%PDF-" ]
+}
+
+@test "locks: the waits with their counts, no lock-free set; acquisitions if nobody waited" {
+    need gnuplot
+    locks run
+    silently plot -q --format svg run
+    shows run/locks.svg "time waited (ms); 2.5 ms in all" "1,200 of 1.23 million contended"
+    hides run/locks.svg spanset mcentral
+    printf 'lock,acquisitions,contended,wait_ns\nmheap,3,0,0\nspanset 8 scan,7,0,0\n' >run/locks.csv
+    silently plot -q --format svg run
+    shows run/locks.svg "Nobody waited" "mheap" "acquisitions"
+    hides run/locks.svg spanset
+}
+
+@test "units follow the data: a heap of a tebibyte over a day" {
+    need gnuplot
+    mkdir run
+    { echo $heap_header; echo 0,549755813888,0,9,8,7,9,99,0; echo 86400000000000,1099511627776,0,9,8,7,9,99,1; } >run/heap.csv
+    silently plot -q --format svg run
+    shows run/heap.svg "heap memory (TiB)" "virtual time (h)"
+}
+
+@test "waste: human sizes, large, and the rest in one bar" {
+    need gnuplot
+    mkdir run
+    {
+        echo class,size_bytes,span_bytes,rounding_bytes,tiny_bytes,tail_bytes,dead_bytes,unused_bytes
+        echo 0,0,8192,0,0,0,4096,0
+        for i in {1..24}; do
+            echo "$i,$((i * 128)),8192,$i,0,0,0,0"
+        done
+    } >run/classes.csv
+    silently plot -q --format svg run
+    shows run/waste.svg large "4 KiB, 50 % of its spans" "768 B" "1.12 KiB" "3 KiB" "5 others" "15 B"
+}
+
+@test "a sweep: series are named by what differs, failed runs left out" {
+    need gnuplot
+    mkdir run
+    {
+        echo $sweep_header
+        echo '1,go1.19,t/redis.csv,go1.19,1,100,max,4194304,0,'
+        echo '2,go1.19,t/redis.csv,no_24,1,100,max,4194304,0,'
+        echo '3,go1.19,t/redis.csv,no_24,64,100,max,5242880,7000000,'
+        echo '4,go1.19,t/redis.csv,go1.19,64,100,max,6291456,9000000,'
+        echo '5,go1.99,t/redis.csv,go1.19,64,100,max,0,0,"no configuration ""go1.99"", none"'
+    } >run/results.csv
+    silently plot -q --format svg run
+    shows run/sweep.svg "go1.19, go1.19 classes" "go1.19, no_24 classes" "GOGC 100, max pacing, redis.csv" "at 64 Ps" \
+        "time waited (ms)" "6 MiB" "5 MiB"
+    hides run/sweep.svg go1.99
+    sed -i '/,64,/d' run/results.csv
+    silently plot -q --format svg run
+    shows run/sweep.svg "Waiting for locks at 1 P"
+}
+
+@test "an empty trace and a trace of one event have figures that say so" {
+    need gnuplot
+    printf 't_ns,op,id,size\n' >none.csv
+    goheap replay -q -o none none.csv
+    silently plot -q --format svg none
+    shows none/heap.svg "no data: nothing was ever allocated"
+    shows none/waste.svg "no data"
+    shows none/locks.svg "no data"
+    shows none/latency.svg "no data"
+    printf 't_ns,op,id,size\n5,alloc,1,100\n' >one.csv
+    goheap replay -q -o one one.csv
+    silently plot -q --format svg one
+    shows one/waste.svg "112 B"
+    shows one/latency.svg "1 (100 %)" "never"
+}
+
+@test "a CSV with only a header is drawn as no data, not left to gnuplot" {
+    need gnuplot
+    mkdir run
+    echo $heap_header >run/heap.csv
+    echo $sweep_header >run/results.csv
+    echo class,size_bytes,span_bytes,rounding_bytes,tiny_bytes,tail_bytes,dead_bytes,unused_bytes >run/classes.csv
+    echo tier,count,mean_ns,p50_ns,p99_ns,max_ns >run/latency.csv
+    echo lock,acquisitions,contended,wait_ns >run/locks.csv
+    silently plot -q --format svg run
+    for figure in heap waste locks latency sweep; do
+        shows "run/$figure.svg" "no data"
+    done
+}
+
+@test "a directory's name is no command to gnuplot, and no markup" {
+    need gnuplot
+    local name="<touch pwned; 'q\" {x}_y^2 \$(touch pwned) \`touch pwned\`"
+    locks "$name"
+    silently plot -q --format svg "$name"
+    (cd "$name" && silently plot -q --format svg .)
+    shows "$name/locks.svg" "{x}_y^2"
+    holds . "$name"
+}
+
+@test "an unknown figure or format is wrong usage, and the nearest is named" {
+    locks run
+    run goheap plot --figure lock run
+    [ "$status" -eq 2 ]
+    [[ $output == *'there is no figure "lock"; did you mean "locks"?'* ]]
+    run goheap plot --figure zebra run
+    [ "$status" -eq 2 ]
+    [[ $output == *zebra* ]]
+    run goheap plot --format pnh run
+    [ "$status" -eq 2 ]
+    [[ $output == *'did you mean "png"?'* ]]
+    run goheap plot
+    [ "$status" -eq 2 ]
+    holds run locks.csv
+}
+
+@test "nowhere, no directory, nothing to draw: one line each" {
+    mkdir bare
+    echo x >file
+    refused 1 "nowhere: No such file or directory" plot nowhere
+    refused 1 "file: not a directory" plot file
+    refused 1 "bare: nothing to draw; expected any of heap.csv, classes.csv" plot bare
+    locks run
+    refused 1 "heap.csv: No such file or directory" plot --figure heap run
+}
+
+@test "a CSV that is not what it should be is named with the column it lacks" {
+    mkdir run
+    echo lock,acquisitions,contended >run/locks.csv
+    refused 1 'locks.csv:1: the header has no column "wait_ns"' plot run
+    : >run/locks.csv
+    refused 1 'locks.csv: empty; expected a header' plot run
+}
+
+@test "without gnuplot: how to get it, and nothing left behind" {
+    locks run
+    run env PATH=/nonexistent "$goheap" plot run
+    [ "$status" -eq 1 ]
+    [ "$output" = "goheap: gnuplot is not installed (apt-get install gnuplot-nox); the data in run is whole" ]
+    holds run locks.csv
+}
+
+@test "a gnuplot that fails is quoted; an older figure stays" {
+    locks run
+    echo old >run/locks.png
+    fake_gnuplot <<'END'
+echo 'out of ink' >&2
+exit 3
+END
+    run goheap plot run
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "out of ink" ]
+    [ "${lines[1]}" = "goheap: gnuplot could not draw run/locks.csv (exit status 3)" ]
+    holds run locks.csv locks.png
+    [ "$(cat run/locks.png)" = old ]
+}
+
+@test "a figure cut short is no figure" {
+    locks run
+    fake_gnuplot <<'END'
+echo '<svg> ...' >"$6"
+END
+    refused 1 "gnuplot could not write all of it" plot --format svg run
+}
+
+@test "ended by a signal, neither gnuplot nor half a figure is left" {
+    locks run
+    fake_gnuplot <<'END'
+echo $$ >pid
+exec sleep 20
+END
+    "$goheap" plot run &
+    until [ -s pid ]; do sleep 0.02; done
+    kill -TERM $!
+    wait $! || true
+    holds run locks.csv
+    for _ in {1..100}; do
+        kill -0 "$(cat pid)" 2>/dev/null || break
+        sleep 0.02
+    done
+    ! kill -0 "$(cat pid)" 2>/dev/null || return 1
+}
+
+@test "scripts are found through GOHEAP_PLOTS" {
+    need gnuplot
+    locks run
+    cp -r "$root/plots" own
+    sed -i "s/Time spent waiting/Time wasted/" own/locks.gp
+    GOHEAP_PLOTS=own silently plot -q --format svg run
+    shows run/locks.svg "Time wasted"
+    sed -i "s/'pngcairo')/'no such terminal')/" own/style.gp
+    GOHEAP_PLOTS=own silently plot -q run
+    is_png run/locks.png
+}
