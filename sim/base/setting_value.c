@@ -320,7 +320,7 @@ json_t *setting_from_text(const struct setting *row, const char *text, struct er
 
     if (row->type != SETTING_TEXT && row->type != SETTING_ENUM)
         value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &wrong);
-    if (value == NULL && row->type == SETTING_JSON) {
+    if (value == NULL && row->type == SETTING_JSON && strchr("[{\"", text[0]) != NULL) {
         error_set(error, "%s: expected JSON: %s", row->key, wrong.text);
         return NULL;
     }

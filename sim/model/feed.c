@@ -84,9 +84,9 @@ bool feed_read(struct sim *sim, uint64_t now)
     if (sim->pacing == PACING_AUTO)
         decide_pacing(sim);
     for (size_t i = 0; i < n; i++) {
+        struct sim_p *sp = p_of_stream(sim, batch[i].stream, now);
         if (sim->addresses && batch[i].op == TRACE_ALLOC)
             batch[i].number = address_log_expect(sim->addresses, batch[i].id, batch[i].size);
-        struct sim_p *sp = p_of_stream(sim, batch[i].stream, now);
         if (!sp || !make_object_room(sim, batch[i].slot) || !push_event(sim, sp, &batch[i]))
             return sim_fail(sim, "out of memory");
     }

@@ -207,9 +207,18 @@ struct sim_p *sim_p_new(struct sim *sim, uint64_t start);
 void sim_p_destroy(struct sim_p *sp);
 
 /* world.c */
+/* The last one has come out of the core: whoever wants to stop the world goes on. */
+void world_is_quiet(struct sim *sim, uint64_t now);
 /* Comes in from, and out to, where the world can be stopped. */
-void world_enter_core(struct sim *sim);
-void world_leave_core(struct sim *sim, struct process *process);
+static inline void world_enter_core(struct sim *sim)
+{
+    sim->busy++;
+}
+static inline void world_leave_core(struct sim *sim, struct process *process)
+{
+    if (--sim->busy == 0 && __builtin_expect(sim->stopper != NULL, 0))
+        world_is_quiet(sim, process->now);
+}
 /* A process at a safepoint: waits while the world is stopped. */
 void world_gate(struct sim *sim, struct process *process);
 /* Keeps everyone out of the core; returns when all are. Not by a process inside it. */

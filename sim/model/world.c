@@ -23,17 +23,10 @@ void queue_wake(struct process **queue, uint64_t now)
     }
 }
 
-void world_enter_core(struct sim *sim)
+void world_is_quiet(struct sim *sim, uint64_t now)
 {
-    sim->busy++;
-}
-
-void world_leave_core(struct sim *sim, struct process *process)
-{
-    if (--sim->busy == 0 && sim->stopper) {
-        process_wake(sim->stopper, process->now);
-        sim->stopper = NULL;
-    }
+    process_wake(sim->stopper, now);
+    sim->stopper = NULL;
 }
 
 void world_gate(struct sim *sim, struct process *process)

@@ -30,18 +30,22 @@ enum trace_op {
     TRACE_OPS
 };
 
+/* Half a cache line: a replay moves tens of millions a second. */
 struct trace_event {
-    uint64_t time_ns;   /* from the start of the trace; 0 where the trace has no times */
-    uint64_t size;      /* requested bytes; for the recorded runtime's events their value */
-    uint64_t id;        /* of the lifetime as the trace has it, for the ops that have one */
-    uint32_t slot;      /* dense number of it */
-    uint32_t stream;    /* dense number of the P (thread) or goroutine, in order of first appearance */
-    uint8_t op;         /* enum trace_op */
-    uint8_t align_log2; /* 0: natural alignment */
-    uint8_t noscan;     /* 1: holds no pointers */
-    uint8_t reserved;
-    uint32_t number;    /* for the replay's own use */
+    uint64_t time_ns;        /* from the start of the trace; 0 where the trace has no times */
+    uint64_t id;             /* of the lifetime as the trace has it, for the ops that have one */
+    uint64_t size : 48;      /* requested bytes; for the recorded runtime's events their value */
+    uint64_t op : 8;         /* enum trace_op */
+    uint64_t align_log2 : 7; /* 0: natural alignment */
+    uint64_t noscan : 1;     /* 1: holds no pointers */
+    uint32_t slot;           /* dense number of the lifetime */
+    union {
+        uint32_t stream; /* dense number of the P (thread) or goroutine, in order of first appearance */
+        uint32_t number; /* the replay's own, once the event is in its stream */
+    };
 };
+
+_Static_assert(sizeof(struct trace_event) == 32, "half a cache line");
 
 enum { TRACE_STREAM_BY_P, TRACE_STREAM_BY_G };
 

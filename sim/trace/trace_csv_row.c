@@ -340,10 +340,10 @@ static bool set_shape(struct rows *rows, struct trace_event *event)
         if (align == 0 || (align & (align - 1)) != 0 || align > MAX_ALIGN)
             return rows_fail(rows, "align: expected a power of two up to %" PRIu64 ", got %" PRIu64,
                              MAX_ALIGN, align);
-        event->align_log2 = (uint8_t)__builtin_ctzll(align);
+        event->align_log2 = (unsigned)__builtin_ctzll(align) & 0x7fu;
     }
-    event->size = value[ROW_SIZE];
-    event->noscan = (uint8_t)value[ROW_NOSCAN];
+    event->size = value[ROW_SIZE] & ((UINT64_C(1) << 48) - 1); /* only what runtimes say of themselves is cut */
+    event->noscan = value[ROW_NOSCAN] & 1;
     return true;
 }
 
