@@ -82,8 +82,10 @@ $B/bench_replay: $B/tests/bench/bench_replay.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
 bench: $B/bench_replay
-	@$B/bench_replay
+	@GOHEAP_CONFIGS=configs $B/bench_replay
 
+# Tests of the simulator find the configurations of this checkout.
+unit: export GOHEAP_CONFIGS := $(CURDIR)/configs
 unit: $(unit_tests)
 	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done
 

@@ -202,9 +202,9 @@ void goheap_prefetch_far(const struct goheap *heap, uint64_t addr)
     uint64_t offset = addr - heap->base;
     if (offset >= heap->limit - heap->base)
         return;
-    const struct gh_arena *arena = heap->arenas[offset >> GH_ARENA_SHIFT];
-    if (arena)
-        __builtin_prefetch(&arena->spans[(offset & ((UINT64_C(1) << GH_ARENA_SHIFT) - 1)) >> heap->config.page_shift]);
+    struct gh_span **spans = heap->arenas[offset >> GH_ARENA_SHIFT].spans;
+    if (spans)
+        __builtin_prefetch(&spans[(offset & (GH_ARENA_BYTES - 1)) >> heap->config.page_shift]);
 }
 
 void goheap_prefetch_near(const struct goheap *heap, uint64_t addr)

@@ -56,7 +56,7 @@ static bool reserve_region(struct goheap *heap)
 
 static size_t arena_table_bytes(const struct goheap *heap)
 {
-    return (size_t)((heap->limit - heap->base) >> GH_ARENA_SHIFT) * sizeof(void *);
+    return (size_t)((heap->limit - heap->base) >> GH_ARENA_SHIFT) * sizeof(struct gh_arena);
 }
 
 static size_t central_bytes(const struct goheap *heap)
@@ -99,9 +99,8 @@ static bool take_tables(struct goheap *heap)
 static void release_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
-    size_t arena = sizeof(struct gh_arena) + (sizeof(void *) << (GH_ARENA_SHIFT - heap->config.page_shift));
-    for (uint64_t i = 0; heap->arenas && i << GH_ARENA_SHIFT < heap->grown - heap->base; i++)
-        pf->metadata_free(pf->self, heap->arenas[i], arena);
+    if (heap->arenas)
+        gh_arenas_destroy(heap);
     if (heap->arenas)
         pf->metadata_free(pf->self, heap->arenas, arena_table_bytes(heap));
     if (heap->central)

@@ -13,6 +13,8 @@
 #include "pool.h"
 #include "span.h"
 
+#define GH_ARENA_BYTES (UINT64_C(1) << GH_ARENA_SHIFT)
+
 enum {
     GH_ARENA_SHIFT = 26,         /* 64 MiB (heapArenaBytes) */
     GH_SPAN_CACHE = 128,         /* descriptors a P may keep (p.mspancache) */
@@ -21,10 +23,12 @@ enum {
     GH_PAGE_CACHE_MAX_PAGES = 16 /* smaller spans come from the P's page cache (pageCachePages/4) */
 };
 
-/* Per 64 MiB of the region: which span each page belongs to. */
+/* Per 64 MiB of the region: which span each page belongs to. A span that covers all of it is named once, so
+ * that objects of terabytes cost little. */
 struct gh_arena {
-    uint64_t zeroed; /* offset below which pages have been used before (heapArena.zeroedBase) */
-    struct gh_span *spans[]; /* one a page; of free pages NULL or a dead span */
+    struct gh_span *whole;  /* the span that all of it belongs, or last belonged, to; else NULL and: */
+    struct gh_span **spans; /* one a page; of free pages NULL or a dead span; the table itself may be missing */
+    uint64_t zeroed;        /* offset below which pages have been used before (heapArena.zeroedBase) */
 };
 
 struct gh_central {
@@ -80,7 +84,7 @@ struct goheap {
     unsigned span_classes;   /* sc.count x 2 */
     unsigned tiny_class;     /* span class of tiny blocks, 0 if there is no tiny allocator */
     uint64_t base, limit;    /* the region */
-    struct gh_arena **arenas; /* by (addr - base) >> GH_ARENA_SHIFT; NULL where not grown */
+    struct gh_arena *arenas; /* by (addr - base) >> GH_ARENA_SHIFT */
     struct gh_central *central; /* by span class */
     struct gh_span empty;    /* what an mcache holds where it holds nothing: a span without slots */
 
@@ -146,10 +150,12 @@ static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t add
     uint64_t offset = addr - heap->base;
     if (offset >= heap->limit - heap->base)
         return NULL;
-    struct gh_arena *arena = heap->arenas[offset >> GH_ARENA_SHIFT];
-    if (!arena)
-        return NULL;
-    return arena->spans[(offset & ((UINT64_C(1) << GH_ARENA_SHIFT) - 1)) >> heap->config.page_shift];
+    const struct gh_arena *arena = &heap->arenas[offset >> GH_ARENA_SHIFT];
+    struct gh_span *whole = __atomic_load_n(&arena->whole, __ATOMIC_ACQUIRE);
+    struct gh_span **spans = __atomic_load_n(&arena->spans, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(whole != NULL || !spans, 0))
+        return whole;
+    return __atomic_load_n(&spans[(offset & (GH_ARENA_BYTES - 1)) >> heap->config.page_shift], __ATOMIC_ACQUIRE);
 }
 
 /* mheap.c */
@@ -161,6 +167,9 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
 struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages);
 /* Takes back a span of either kind that is on no list and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+
+/* Frees the arenas' tables of spans. */
+void gh_arenas_destroy(struct goheap *heap);
 
 /* mcentral.c */
 

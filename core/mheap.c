@@ -14,21 +14,6 @@ static uint64_t page_bytes(const struct goheap *heap, uint64_t npages)
     return npages << heap->config.page_shift;
 }
 
-/* Under the heap lock: makes the arenas up to `end` known. */
-static bool add_arenas(struct goheap *heap, uint64_t end)
-{
-    size_t bytes = sizeof(struct gh_arena) + (sizeof(void *) << (GH_ARENA_SHIFT - heap->config.page_shift));
-    for (uint64_t i = (heap->grown - heap->base) >> GH_ARENA_SHIFT; i << GH_ARENA_SHIFT < end - heap->base; i++) {
-        if (heap->arenas[i])
-            continue;
-        struct gh_arena *arena = heap->platform->metadata_alloc(heap->platform->self, bytes);
-        if (!arena)
-            return false;
-        __atomic_store_n(&heap->arenas[i], arena, __ATOMIC_RELEASE);
-    }
-    return true;
-}
-
 /* Under the heap lock: maps whole chunks, enough for npages. */
 static bool grow(struct goheap *heap, struct goheap_p *p, uint64_t npages)
 {
@@ -37,7 +22,7 @@ static bool grow(struct goheap *heap, struct goheap_p *p, uint64_t npages)
     if (npages > room >> heap->config.page_shift)
         return false;
     uint64_t ask = (page_bytes(heap, npages) + chunk - 1) / chunk * chunk;
-    if (ask > room || !add_arenas(heap, heap->grown + ask))
+    if (ask > room)
         return false;
     gh_step(heap, p, GOHEAP_STEP_GROW, ask);
     if (!heap->platform->map(heap->platform->self, heap->grown, ask))
@@ -72,31 +57,83 @@ static struct gh_span *take_descriptor(struct goheap *heap, struct goheap_p *p)
     return pop_descriptor(p);
 }
 
+/* The part of [base, end) that lies in one arena, from base on. */
+struct part {
+    struct gh_arena *arena;
+    uint64_t from, to; /* offsets in it */
+};
+
+static struct part first_part(struct goheap *heap, uint64_t base, uint64_t end)
+{
+    uint64_t offset = base - heap->base;
+    struct part part = {.arena = &heap->arenas[offset >> GH_ARENA_SHIFT], .from = offset % GH_ARENA_BYTES};
+    part.to = end - base < GH_ARENA_BYTES - part.from ? part.from + (end - base) : GH_ARENA_BYTES;
+    return part;
+}
+
+static bool is_whole(const struct part *part)
+{
+    return part->to - part->from == GH_ARENA_BYTES;
+}
+
 /* Whether some of the pages were used before; they all count as used from now on. */
 static bool needs_zero(struct goheap *heap, uint64_t base, uint64_t bytes)
 {
     bool need = false;
-    const uint64_t arena_bytes = UINT64_C(1) << GH_ARENA_SHIFT;
     for (uint64_t end = base + bytes; base < end;) {
-        struct gh_arena *arena = heap->arenas[(base - heap->base) >> GH_ARENA_SHIFT];
-        uint64_t from = (base - heap->base) % arena_bytes;
-        uint64_t to = from + (end - base) < arena_bytes ? from + (end - base) : arena_bytes;
-        uint64_t zeroed = __atomic_load_n(&arena->zeroed, __ATOMIC_RELAXED);
-        need |= from < zeroed;
-        while (to > zeroed && !__atomic_compare_exchange_n(&arena->zeroed, &zeroed, to, false, __ATOMIC_RELAXED,
-                                                           __ATOMIC_RELAXED))
+        struct part part = first_part(heap, base, end);
+        uint64_t zeroed = __atomic_load_n(&part.arena->zeroed, __ATOMIC_RELAXED);
+        need |= part.from < zeroed;
+        while (part.to > zeroed && !__atomic_compare_exchange_n(&part.arena->zeroed, &zeroed, part.to, false,
+                                                                __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             ;
-        base += to - from;
+        base += part.to - part.from;
     }
     return need;
 }
 
-static void set_spans(struct goheap *heap, struct gh_span *s)
+static size_t span_table_bytes(const struct goheap *heap)
 {
-    uint64_t page = (s->base - heap->base) >> heap->config.page_shift;
-    uint64_t per_arena = UINT64_C(1) << (GH_ARENA_SHIFT - heap->config.page_shift);
-    for (uint64_t i = 0; i < s->pages; i++, page++)
-        __atomic_store_n(&heap->arenas[page / per_arena]->spans[page % per_arena], s, __ATOMIC_RELEASE);
+    return sizeof(struct gh_span *) << (GH_ARENA_SHIFT - heap->config.page_shift);
+}
+
+/* The arena's table of spans, made if it is missing; NULL if there is no memory for it. */
+static struct gh_span **span_table(struct goheap *heap, struct gh_arena *arena)
+{
+    struct gh_span **table = __atomic_load_n(&arena->spans, __ATOMIC_ACQUIRE);
+    if (table)
+        return table;
+    struct gh_span **fresh = heap->platform->metadata_alloc(heap->platform->self, span_table_bytes(heap));
+    if (!fresh)
+        return NULL;
+    if (__atomic_compare_exchange_n(&arena->spans, &table, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return fresh;
+    heap->platform->metadata_free(heap->platform->self, fresh, span_table_bytes(heap)); /* another was faster */
+    return table;
+}
+
+/* Makes every page point at its span. False if there is no memory for a table. */
+static bool set_spans(struct goheap *heap, struct gh_span *s)
+{
+    unsigned shift = heap->config.page_shift;
+    for (uint64_t base = s->base, end = base + page_bytes(heap, s->pages); base < end;) {
+        struct part part = first_part(heap, base, end);
+        struct gh_span **table = is_whole(&part) ? NULL : span_table(heap, part.arena);
+        if (!is_whole(&part) && !table)
+            return false;
+        for (uint64_t page = part.from >> shift; table && page < part.to >> shift; page++)
+            __atomic_store_n(&table[page], s, __ATOMIC_RELEASE);
+        __atomic_store_n(&part.arena->whole, table ? NULL : s, __ATOMIC_RELEASE);
+        base += part.to - part.from;
+    }
+    return true;
+}
+
+void gh_arenas_destroy(struct goheap *heap)
+{
+    for (uint64_t i = 0; i << GH_ARENA_SHIFT < heap->grown - heap->base; i++)
+        if (heap->arenas[i].spans)
+            heap->platform->metadata_free(heap->platform->self, heap->arenas[i].spans, span_table_bytes(heap));
 }
 
 /* Words of bits and shares that a span needs beyond those in its descriptor. */
@@ -151,6 +188,20 @@ static bool init_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s
     s->state = GH_SPAN_IN_USE;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
     return true;
+}
+
+/* The descriptor becomes a span of these pages; false, and it is dead, if there is no memory for its tables. */
+static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
+                      unsigned span_class)
+{
+    if (!init_span(heap, p, s, base, npages, span_class))
+        return false;
+    if (set_spans(heap, s))
+        return true;
+    detach_bits(heap, p, s);
+    s->state = GH_SPAN_DEAD;
+    __atomic_store_n(&s->sweep_gen, GH_GEN_DEAD, __ATOMIC_RELEASE);
+    return false;
 }
 
 /* Pages for a span from wherever they are nearest; the descriptor may come along. 0 if there are none. */
@@ -210,12 +261,11 @@ static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint6
         return NULL;
     uint64_t bytes = page_bytes(heap, npages);
     count_pages(heap, p, bytes, page_bytes(heap, scavenged));
-    if (!s || !init_span(heap, p, s, base, npages, span_class)) {
+    if (!s || !make_span(heap, p, s, base, npages, span_class)) {
         give_pages(heap, p, base, npages, s);
         gh_add(&heap->free, bytes);
         return NULL;
     }
-    set_spans(heap, s);
     gh_step(heap, p, GOHEAP_STEP_SPAN_ALLOC, npages);
     return s;
 }

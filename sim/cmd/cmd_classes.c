@@ -2,17 +2,14 @@
  *
  * The text has the columns of runtime/sizeclasses.go (mksizeclasses.go, printComment), number for number;
  * the JSON is a configuration again: `classes --json >t.json`, then `-c t.json`. */
-#include "base/options.h"
 #include "base/out_file.h"
 #include "cmd/cmd.h"
-#include "model/config.h"
+#include "cmd/config_options.h"
 
-enum { OPT_CONFIG, OPT_SET, OPT_JSON };
+enum { OPT_JSON };
 
 static const struct option_spec options[] = {
-    {OPT_CONFIG, 'c', "config", "CONFIG",
-     "a configuration by name or path; later ones are laid over earlier ones"},
-    {OPT_SET, '\0', "set", "KEY=VALUE", "any setting, say 'size_classes=\"go1.19\"' or tiny_size=0"},
+    CONFIG_OPTIONS,
     {OPT_JSON, '\0', "json", NULL, "print the table as JSON that a configuration's size_classes accepts"},
 };
 
@@ -31,33 +28,17 @@ static const struct command_spec command = {
 };
 
 struct classes {
-    struct sim_config config;
-    bool configured; /* the default config has been laid down, or another */
+    struct config_options options;
     bool json;
 };
-
-/* Whatever is set is set upon some configuration: the default one unless -c came first. */
-static bool configure(struct classes *c, struct error *error)
-{
-    if (c->configured)
-        return true;
-    c->configured = true;
-    return config_load(&c->config, CONFIG_DEFAULT, error);
-}
 
 static bool take(void *context, int id, const char *argument, struct error *error)
 {
     struct classes *c = context;
-    switch (id) {
-    case OPT_CONFIG:
-        c->configured = true;
-        return config_load(&c->config, argument, error);
-    case OPT_SET:
-        return configure(c, error) && config_set(&c->config, argument, error);
-    default:
-        c->json = true;
-        return true;
-    }
+    if (id != OPT_JSON)
+        return config_options_take(&c->options, id, argument, error);
+    c->json = true;
+    return true;
 }
 
 /* Slots start at multiples of their size in a span that starts at a page. */
@@ -94,7 +75,7 @@ static bool print(const struct classes *c, struct error *error)
 {
     struct goheap_config core;
     struct out_file out;
-    FILE *f = config_core(&c->config, &core, error) ? out_file_open(&out, "-", error) : NULL;
+    FILE *f = config_core(&c->options.config, &core, error) ? out_file_open(&out, "-", error) : NULL;
     if (!f)
         return false;
     if (c->json)
@@ -106,15 +87,17 @@ static bool print(const struct classes *c, struct error *error)
 
 int cmd_classes(int argc, char **argv)
 {
-    struct classes c = {.configured = false};
+    struct classes c = {.json = false};
     struct error error = {.text = ""};
-    config_init(&c.config);
+    config_options_init(&c.options);
     int first, code = options_parse(&command, argc, argv, take, &c, &first);
+    if (code == OPTIONS_RUN)
+        code = config_options_apply(&c.options, &command);
     if (code == OPTIONS_RUN) {
-        code = configure(&c, &error) && print(&c, &error) ? 0 : 1;
+        code = print(&c, &error) ? 0 : 1;
         if (code != 0)
             fprintf(stderr, "goheap: %s\n", error.text);
     }
-    config_clear(&c.config);
+    config_options_clear(&c.options);
     return code;
 }

@@ -5,21 +5,18 @@
  *
  * The order of the cases is goheap_alloc's (core/alloc.c), and the class comes from the core's own lookup:
  * nothing here decides what serves a size. */
-#include "base/options.h"
 #include "base/out_file.h"
 #include "cmd/cmd.h"
-#include "model/config.h"
+#include "cmd/config_options.h"
 #include "size_class.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { OPT_CONFIG, OPT_SET, OPT_SCAN, OPT_JSON };
+enum { OPT_SCAN, OPT_JSON };
 
 static const struct option_spec options[] = {
-    {OPT_CONFIG, 'c', "config", "CONFIG",
-     "a configuration by name or path; later ones are laid over earlier ones"},
-    {OPT_SET, '\0', "set", "KEY=VALUE", "any setting, say 'size_classes=\"go1.19\"' or tiny_size=0"},
+    CONFIG_OPTIONS,
     {OPT_SCAN, '\0', "scan", NULL, "the objects hold pointers, so that small ones do not share a block"},
     {OPT_JSON, '\0', "json", NULL, "print a JSON array with an object for each SIZE"},
 };
@@ -42,8 +39,7 @@ static const struct command_spec command = {
 };
 
 struct explain {
-    struct sim_config config;
-    bool configured; /* the default config has been laid down, or another */
+    struct config_options options;
     bool scan, json;
     struct goheap_config core;
     struct gh_size_classes classes;
@@ -51,30 +47,18 @@ struct explain {
     size_t count;
 };
 
-/* Whatever is set is set upon some configuration: the default one unless -c came first. */
-static bool configure(struct explain *e, struct error *error)
-{
-    if (e->configured)
-        return true;
-    e->configured = true;
-    return config_load(&e->config, CONFIG_DEFAULT, error);
-}
-
 static bool take(void *context, int id, const char *argument, struct error *error)
 {
     struct explain *e = context;
     switch (id) {
-    case OPT_CONFIG:
-        e->configured = true;
-        return config_load(&e->config, argument, error);
-    case OPT_SET:
-        return configure(e, error) && config_set(&e->config, argument, error);
     case OPT_SCAN:
         e->scan = true;
         return true;
-    default:
+    case OPT_JSON:
         e->json = true;
         return true;
+    default:
+        return config_options_take(&e->options, id, argument, error);
     }
 }
 
@@ -324,7 +308,7 @@ static bool read_sizes(struct explain *e, char **texts, size_t n, struct error *
 /* The core's own tables, from the configuration. */
 static bool prepare(struct explain *e, struct error *error)
 {
-    if (!configure(e, error) || !config_core(&e->config, &e->core, error))
+    if (!config_core(&e->options.config, &e->core, error))
         return false;
     gh_size_classes_init(&e->classes, &e->core.table, e->core.page_shift);
     return true;
@@ -338,10 +322,12 @@ static int failed(const struct error *error)
 
 int cmd_explain(int argc, char **argv)
 {
-    struct explain e = {.configured = false};
+    struct explain e = {.count = 0};
     struct error error = {.text = ""};
-    config_init(&e.config);
+    config_options_init(&e.options);
     int first, code = options_parse(&command, argc, argv, take, &e, &first);
+    if (code == OPTIONS_RUN)
+        code = config_options_apply(&e.options, &command);
     if (code == OPTIONS_RUN) {
         if (!prepare(&e, &error))
             code = failed(&error);
@@ -351,6 +337,6 @@ int cmd_explain(int argc, char **argv)
             code = print(&e, &error) ? 0 : failed(&error);
     }
     free(e.sizes);
-    config_clear(&e.config);
+    config_options_clear(&e.options);
     return code;
 }

@@ -1,26 +1,23 @@
 /* `goheap replay`: one trace through one configuration. */
-#include "base/options.h"
 #include "base/out_file.h"
 #include "cmd/cmd.h"
+#include "cmd/config_options.h"
 #include "model/address_log.h"
 #include "report/report.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    OPT_CONFIG, OPT_PS, OPT_GOGC, OPT_LIMIT, OPT_SET, OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_PRINT_CONFIG,
-    OPT_PROGRESS, OPT_QUIET
-};
+enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
 
 static const struct option_spec options[] = {
-    {OPT_CONFIG, 'c', "config", "CONFIG", "a configuration by name or path; later ones are laid over earlier ones"},
+    CONFIG_OPTIONS,
     {OPT_PS, 'P', "ps", "N", "simulated Ps; by default as many as the trace has"},
     {OPT_GOGC, '\0', "gogc", "N|off", "heap growth in percent that starts a collection"},
     {OPT_LIMIT, '\0', "gomemlimit", "SIZE|off", "soft memory limit, as Go reads GOMEMLIMIT"},
-    {OPT_SET, '\0', "set", "KEY=VALUE", "any setting; --print-config shows them all"},
     {OPT_JSON, '\0', "json", "FILE", "write the results as one JSON document (- for stdout, instead of the summary)"},
     {OPT_OUT, 'o', "output", "DIR", "write run.json and CSV files there, made if missing"},
     {OPT_ADDRESSES, '\0', "addresses", "FILE", "write `id size address` for every allocation, in the trace's order"},
@@ -45,45 +42,16 @@ static const struct command_spec command = {
 };
 
 struct replay {
-    struct sim_config config;
-    bool configured; /* the default config has been laid down, or another */
+    struct config_options options;
     const char *json, *directory, *addresses;
     bool print_config, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
 
-/* Whatever is set is set upon some configuration: the default one unless -c came first. */
-static bool configure(struct replay *r, struct error *error)
-{
-    if (r->configured)
-        return true;
-    r->configured = true;
-    return config_load(&r->config, CONFIG_DEFAULT, error);
-}
-
-static bool set(struct replay *r, const char *key, const char *value, struct error *error)
-{
-    char assignment[512];
-    if ((size_t)snprintf(assignment, sizeof assignment, "%s=%s", key, value) >= sizeof assignment)
-        return error_set(error, "%s: the value is too long", key);
-    return configure(r, error) && config_set(&r->config, assignment, error);
-}
-
 static bool take(void *context, int id, const char *argument, struct error *error)
 {
     struct replay *r = context;
     switch (id) {
-    case OPT_CONFIG:
-        r->configured = true;
-        return config_load(&r->config, argument, error);
-    case OPT_PS:
-        return set(r, "ps", argument, error);
-    case OPT_GOGC:
-        return set(r, "gogc", argument, error);
-    case OPT_LIMIT:
-        return set(r, "gomemlimit", argument, error);
-    case OPT_SET:
-        return configure(r, error) && config_set(&r->config, argument, error);
     case OPT_JSON:
         r->json = argument;
         return true;
@@ -99,10 +67,12 @@ static bool take(void *context, int id, const char *argument, struct error *erro
     case OPT_PROGRESS:
         r->progress = 1;
         return true;
-    default:
+    case OPT_QUIET:
         r->quiet = true;
         r->progress = -1;
         return true;
+    default:
+        return config_options_take(&r->options, id, argument, error);
     }
 }
 
@@ -152,84 +122,129 @@ static int failed(const struct error *error)
 
 static bool print_config(const struct replay *r, struct error *error)
 {
-    json_t *config = settings_dump(config_table, config_table_size, &r->config);
+    json_t *config = settings_dump(config_table, config_table_size, &r->options.config);
     bool ok = config && report_write_json(config, "-", error);
     json_decref(config);
     return ok || error_set(error, "out of memory");
 }
 
-/* Everything that was asked for, in files first: the summary comes last and on a good run only. */
-static bool emit(const struct replay *r, struct sim *sim, const char *trace, struct wall wall, struct error *error)
+/* What the run writes; opened before it begins, so that a target that cannot be written costs no run. */
+struct outputs {
+    struct out_file json, addresses;
+    FILE *json_stream, *addresses_stream; /* NULL: not asked for */
+};
+
+static bool open_outputs(const struct replay *r, struct outputs *o, struct error *error)
+{
+    *o = (struct outputs){.json_stream = NULL};
+    if (r->directory && !make_directory(r->directory, error))
+        return false;
+    if (r->directory && access(r->directory, W_OK) != 0)
+        return error_set(error, "%s: %s", r->directory, strerror(errno));
+    if (r->json && !(o->json_stream = out_file_open(&o->json, r->json, error)))
+        return false;
+    return !r->addresses || (o->addresses_stream = out_file_open(&o->addresses, r->addresses, error));
+}
+
+static void abandon_outputs(struct outputs *o)
+{
+    if (o->json_stream)
+        out_file_abandon(&o->json);
+    if (o->addresses_stream)
+        out_file_abandon(&o->addresses);
+}
+
+/* Files first: the summary comes last, and only if all is well. */
+static bool emit(const struct replay *r, struct outputs *o, struct sim *sim, const char *trace, struct wall wall,
+                 struct error *error)
 {
     json_t *document = report_document(sim, trace, wall);
     bool ok = document || error_set(error, "out of memory");
-    if (ok && r->json)
-        ok = report_write_json(document, r->json, error);
+    if (o->json_stream && ok)
+        report_dump(document, o->json_stream);
+    if (o->json_stream)
+        ok = (ok ? out_file_commit(&o->json, error) : (out_file_abandon(&o->json), false));
+    if (o->addresses_stream)
+        ok = (ok ? out_file_commit(&o->addresses, error) : (out_file_abandon(&o->addresses), false));
     if (ok && r->directory)
-        ok = make_directory(r->directory, error) &&
-             report_write_directory(document, sim, r->directory, r->quiet, error);
+        ok = report_write_directory(document, sim, r->directory, r->quiet, error);
     if (ok && !r->quiet && !(r->json && strcmp(r->json, "-") == 0)) {
         report_summary(document, stdout);
         if (fflush(stdout) != 0)
-            ok = error_set(error, "standard output: cannot be written");
+            ok = error_set(error, "standard output: %s", strerror(errno));
     }
     json_decref(document);
     return ok;
 }
 
-static bool run(const struct replay *r, const char *path, struct sim *sim, struct error *error)
+static bool run(const struct replay *r, struct sim *sim, struct trace_source *source, struct wall *wall,
+                struct error *error)
 {
-    struct trace_source *source = trace_open(path, (int)r->config.stream_by, error);
-    if (!source)
-        return false;
     struct progress progress = {.began = seconds_now()};
     if (r->progress > 0 || (r->progress == 0 && isatty(STDERR_FILENO)))
         sim->progress = (struct sim_progress){show_progress, &progress};
     bool ok = sim_run(sim, source, error);
-    struct wall wall = {.seconds = seconds_now() - progress.began};
+    wall->seconds = seconds_now() - progress.began;
     wipe_progress(&progress);
-    ok = ok && emit(r, sim, path, wall, error);
-    source->close(source);
     return ok;
 }
 
-/* The address log is there whole or not at all, like every other file. */
-static bool run_logged(const struct replay *r, const char *path, struct error *error)
+static bool replay_into(const struct replay *r, const char *path, struct outputs *o, struct error *error)
 {
-    struct out_file out;
-    FILE *f = NULL;
-    if (r->addresses && !(f = out_file_open(&out, r->addresses, error)))
-        return false;
-    struct sim *sim = sim_new(&r->config, error);
-    if (sim && f && !(sim->addresses = address_log_new(f)))
-        error_set(error, "out of memory");
-    bool ok = sim && (!f || sim->addresses) && run(r, path, sim, error);
+    struct trace_source *source = trace_open(path, (int)r->options.config.stream_by, error);
+    struct sim *sim = source ? sim_new(&r->options.config, error) : NULL;
+    bool ok = sim != NULL;
+    if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
+        ok = error_set(error, "out of memory");
+    struct wall wall;
+    ok = ok && run(r, sim, source, &wall, error);
+    if (ok)
+        ok = emit(r, o, sim, path, wall, error);
+    else
+        abandon_outputs(o);
     if (sim)
         address_log_free(sim->addresses);
     sim_destroy(sim);
-    if (f && ok)
-        ok = out_file_commit(&out, error);
-    else if (f)
-        out_file_abandon(&out);
+    if (source)
+        source->close(source);
     return ok;
+}
+
+static int replay(const struct replay *r, const char *path)
+{
+    struct error error = {.text = ""};
+    struct outputs outputs;
+    if (!open_outputs(r, &outputs, &error)) {
+        abandon_outputs(&outputs);
+        return failed(&error);
+    }
+    return replay_into(r, path, &outputs, &error) ? 0 : failed(&error);
+}
+
+static int check_usage(const struct replay *r, int operands)
+{
+    if (operands == 0)
+        return options_misuse(&command, "expected a TRACE");
+    if (r->json && r->addresses && strcmp(r->json, r->addresses) == 0)
+        return options_misuse(&command, "--json and --addresses cannot both go to %s",
+                              strcmp(r->json, "-") == 0 ? "standard output" : r->json);
+    return OPTIONS_RUN;
 }
 
 int cmd_replay(int argc, char **argv)
 {
-    struct replay r = {.configured = false};
+    struct replay r = {.quiet = false};
     struct error error = {.text = ""};
-    config_init(&r.config);
+    config_options_init(&r.options);
     int first, code = options_parse(&command, argc, argv, take, &r, &first);
-    if (code == OPTIONS_RUN) {
-        if (!configure(&r, &error))
-            code = failed(&error);
-        else if (r.print_config)
-            code = print_config(&r, &error) ? 0 : failed(&error);
-        else if (first == argc)
-            code = options_misuse(&command, "expected a TRACE");
-        else
-            code = run_logged(&r, argv[first], &error) ? 0 : failed(&error);
-    }
-    config_clear(&r.config);
+    if (code == OPTIONS_RUN)
+        code = config_options_apply(&r.options, &command);
+    if (code == OPTIONS_RUN && r.print_config)
+        code = print_config(&r, &error) ? 0 : failed(&error);
+    if (code == OPTIONS_RUN)
+        code = check_usage(&r, argc - first);
+    if (code == OPTIONS_RUN)
+        code = replay(&r, argv[first]);
+    config_options_clear(&r.options);
     return code;
 }

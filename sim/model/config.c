@@ -81,7 +81,7 @@ void config_init(struct sim_config *config)
         .page_cache = core.page_cache,
         .reclaim = core.reclaim,
         .arena_base = core.arena_base,
-        .address_space = UINT64_C(1) << 46,
+        .address_space = UINT64_C(1) << 42,
         .mspan_bytes = core.mspan_bytes,
         .mcache_bytes = core.mcache_bytes,
         .gogc = 100,

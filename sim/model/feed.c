@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1024 };
+enum { BATCH = 1024, MAX_PS = 4096 };
 
 static bool push_event(struct sim *sim, struct sim_p *sp, const struct trace_event *event)
 {
@@ -57,6 +57,10 @@ static struct sim_p *p_of_stream(struct sim *sim, uint32_t stream, uint64_t now)
 {
     if (sim->config.ps)
         return sim->ps[stream % sim->config.ps];
+    if (stream >= MAX_PS) {
+        sim_fail(sim, "%s: more than %d streams, give their Ps a number with -P", sim->source->name, MAX_PS);
+        return NULL;
+    }
     while (sim->p_count <= stream)
         if (!sim_p_new(sim, now))
             return NULL;

@@ -8,12 +8,27 @@
 
 static void put(json_t *object, const char *key, uint64_t value)
 {
-    json_object_set_new(object, key, json_integer((json_int_t)value));
+    json_object_set_new(object, key, report_integer(value));
 }
 
 static void put_real(json_t *object, const char *key, double value)
 {
     json_object_set_new(object, key, json_real(isfinite(value) ? value : 0));
+}
+
+/* Names of files need not be UTF-8, JSON has to be. */
+static json_t *text_json(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    char *copy = strdup(text);
+    for (char *c = copy; c && *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    string = json_string(copy ? copy : "?");
+    free(copy);
+    return string;
 }
 
 static double ratio(double a, double b)
@@ -28,7 +43,7 @@ static json_t *run_json(const struct sim *sim, const char *trace, struct wall wa
     static const char *const pacings[] = {"auto", "recorded", "think", "max"};
     json_t *o = json_object(), *w = json_object();
     json_object_set_new(o, "goheap", json_string(GOHEAP_VERSION));
-    json_object_set_new(o, "trace", json_string(trace));
+    json_object_set_new(o, "trace", text_json(trace));
     json_object_set_new(o, "config", settings_dump(config_table, config_table_size, &sim->config));
     put(o, "ps", sim->p_count);
     json_object_set_new(o, "pacing", json_string(pacings[sim->pacing]));

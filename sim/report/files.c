@@ -5,14 +5,19 @@
 #include <inttypes.h>
 #include <string.h>
 
+void report_dump(const json_t *document, FILE *out)
+{
+    json_dumpf(document, out, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+    fputc('\n', out);
+}
+
 bool report_write_json(const json_t *document, const char *path, struct error *error)
 {
     struct out_file out;
     FILE *f = out_file_open(&out, path, error);
     if (!f)
         return false;
-    json_dumpf(document, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER); /* the stream remembers failures */
-    fputc('\n', f);
+    report_dump(document, f);
     return out_file_commit(&out, error);
 }
 
@@ -82,39 +87,49 @@ static void write_series(FILE *f, const struct accounts *a)
     }
 }
 
-static FILE *open_in(struct out_file *out, const char *directory, const char *file, bool quiet, struct error *error)
-{
+/* A file of the directory, while it is being written. */
+struct entry {
+    struct out_file out;
     char path[PATH_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", directory, file) >= sizeof path) {
+};
+
+static FILE *open_in(struct entry *e, const char *directory, const char *file, struct error *error)
+{
+    if ((size_t)snprintf(e->path, sizeof e->path, "%s/%s", directory, file) >= sizeof e->path) {
         error_set(error, "%s: the path is too long", directory);
         return NULL;
     }
-    FILE *f = out_file_open(out, path, error);
-    if (f && !quiet)
-        fprintf(stderr, "wrote %s\n", path);
-    return f;
+    return out_file_open(&e->out, e->path, error);
+}
+
+static bool close_in(struct entry *e, bool quiet, struct error *error)
+{
+    if (!out_file_commit(&e->out, error))
+        return false;
+    if (!quiet)
+        fprintf(stderr, "wrote %s\n", e->path);
+    return true;
 }
 
 bool report_write_directory(const json_t *document, const struct sim *sim, const char *directory, bool quiet,
                             struct error *error)
 {
-    struct out_file out;
-    FILE *f = open_in(&out, directory, "run.json", quiet, error);
+    struct entry e;
+    FILE *f = open_in(&e, directory, "run.json", error);
     if (!f)
         return false;
-    json_dumpf(document, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-    fputc('\n', f);
-    if (!out_file_commit(&out, error))
+    report_dump(document, f);
+    if (!close_in(&e, quiet, error))
         return false;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        if (!(f = open_in(&out, directory, tables[i].file, quiet, error)))
+        if (!(f = open_in(&e, directory, tables[i].file, error)))
             return false;
         write_table(f, &tables[i], report_at(document, tables[i].array));
-        if (!out_file_commit(&out, error))
+        if (!close_in(&e, quiet, error))
             return false;
     }
-    if (!(f = open_in(&out, directory, "heap.csv", quiet, error)))
+    if (!(f = open_in(&e, directory, "heap.csv", error)))
         return false;
     write_series(f, &sim->accounts);
-    return out_file_commit(&out, error);
+    return close_in(&e, quiet, error);
 }

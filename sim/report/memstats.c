@@ -2,16 +2,17 @@
  * (lookups, profiling buckets, other runtime memory) are 0; times count from the start of the trace. */
 #include "report/memstats.h"
 
-static json_t *integer(uint64_t n)
+/* What JSON's integers cannot hold (NextGC is 2^64 - 1 when GOGC is off) becomes the nearest real. */
+json_t *report_integer(uint64_t n)
 {
-    return json_integer((json_int_t)n);
+    return n <= INT64_MAX ? json_integer((json_int_t)n) : json_real((double)n);
 }
 
 static json_t *ring(const uint64_t *values)
 {
     json_t *array = json_array();
     for (unsigned i = 0; i < PAUSES; i++)
-        json_array_append_new(array, integer(values[i]));
+        json_array_append_new(array, report_integer(values[i]));
     return array;
 }
 
@@ -42,20 +43,20 @@ static void add_heap(json_t *o, const struct goheap_memstats *m)
         {"BuckHashSys", 0},                {"GCSys", 0},                     {"OtherSys", 0},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        json_object_set_new(o, fields[i].name, integer(fields[i].value));
+        json_object_set_new(o, fields[i].name, report_integer(fields[i].value));
 }
 
 json_t *memstats_json(const struct sim *sim, const struct memstats_snapshot *m)
 {
     json_t *o = json_object();
     add_heap(o, &m->heap);
-    json_object_set_new(o, "NextGC", integer(m->next_gc));
-    json_object_set_new(o, "LastGC", integer(m->last_gc_ns));
-    json_object_set_new(o, "PauseTotalNs", integer(m->pause_total_ns));
+    json_object_set_new(o, "NextGC", report_integer(m->next_gc));
+    json_object_set_new(o, "LastGC", report_integer(m->last_gc_ns));
+    json_object_set_new(o, "PauseTotalNs", report_integer(m->pause_total_ns));
     json_object_set_new(o, "PauseNs", ring(m->pause_ns));
     json_object_set_new(o, "PauseEnd", ring(m->pause_end));
-    json_object_set_new(o, "NumGC", integer(m->cycles));
-    json_object_set_new(o, "NumForcedGC", integer(m->forced_cycles));
+    json_object_set_new(o, "NumGC", report_integer(m->cycles));
+    json_object_set_new(o, "NumForcedGC", report_integer(m->forced_cycles));
     json_object_set_new(o, "GCCPUFraction", json_real(m->gc_cpu_fraction));
     json_object_set_new(o, "EnableGC", json_true());
     json_object_set_new(o, "DebugGC", json_false());

@@ -20,6 +20,8 @@ struct wall {
 /* The tree; NULL if there is no memory. The caller owns it. trace names what was replayed. */
 json_t *report_document(struct sim *sim, const char *trace, struct wall wall);
 
+/* Writes the tree as text; the stream remembers failures. */
+void report_dump(const json_t *document, FILE *out);
 /* Writes the tree to a path ("-": stdout). */
 bool report_write_json(const json_t *document, const char *path, struct error *error);
 /* Writes run.json and the CSVs into a directory that exists, telling the name of each on stderr unless quiet. */

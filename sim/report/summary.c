@@ -71,7 +71,8 @@ static void heap(const json_t *d, FILE *out)
     fprintf(out, "  %-22s%10s\n", "in spans", bytes_text(report_number(m, "HeapInuse")));
     fprintf(out, "  %-22s%10s   %s of it never touched\n", "mapped", bytes_text(report_number(m, "HeapSys")),
             bytes_text(report_number(m, "HeapReleased")));
-    fprintf(out, "  %-22s%10s\n\n", "next collection at", bytes_text(report_number(m, "NextGC")));
+    double next = report_number(m, "NextGC");
+    fprintf(out, "  %-22s%10s\n\n", "next collection at", next < 0x1p63 ? bytes_text(next) : "off");
 }
 
 static void share(FILE *out, const char *what, double part, double whole, const char *remark)

@@ -194,7 +194,7 @@ static bool load_configs(struct plan *plan, struct error *error)
         config_init(&plan->bases[i]);
         if (!name)
             return false;
-        if (!config_load(&plan->bases[i], name, &why))
+        if (!config_load(&plan->bases[i], CONFIG_DEFAULT, &why) || !config_load(&plan->bases[i], name, &why))
             return error_set(error, "%s: configs: %s", plan->path, why.text);
         if (!check_name(plan, i, error))
             return false;

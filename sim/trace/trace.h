@@ -30,6 +30,9 @@ enum trace_op {
     TRACE_OPS
 };
 
+/* What the size of an event holds at most: a runtime's heap goal of 2^64 - 1, which is none, becomes this. */
+#define TRACE_SIZE_FIELD ((UINT64_C(1) << 48) - 1)
+
 /* Half a cache line: a replay moves tens of millions a second. */
 struct trace_event {
     uint64_t time_ns;        /* from the start of the trace; 0 where the trace has no times */

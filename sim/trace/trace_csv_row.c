@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 
 #define MAX_ALIGN (UINT64_C(1) << 30)
+#define MAX_TIME (UINT64_C(1) << 62) /* ns; leaves room for what a replay adds */
 
 static const char *const column_names[ROW_COLUMNS] = {
     "t_ns", "p", "g", "id", "size", "noscan", "align", "op", "type",
@@ -314,6 +315,9 @@ static bool set_stream_and_time(struct rows *rows, struct trace_event *event)
         return false;
     uint64_t *latest = &rows->times[p];
     if (has(rows, ROW_T_NS)) {
+        if (value[ROW_T_NS] > MAX_TIME)
+            return rows_fail(rows, "t_ns: expected at most %" PRIu64 " ns (146 years), got %" PRIu64, MAX_TIME,
+                             value[ROW_T_NS]);
         if (value[ROW_T_NS] < *latest)
             return rows_fail(rows, "t_ns: expected at least %" PRIu64 ", the time before on p %" PRIu64
                              ", got %" PRIu64, *latest, value[ROW_P], value[ROW_T_NS]);
@@ -342,7 +346,8 @@ static bool set_shape(struct rows *rows, struct trace_event *event)
                              MAX_ALIGN, align);
         event->align_log2 = (unsigned)__builtin_ctzll(align) & 0x7fu;
     }
-    event->size = value[ROW_SIZE] & ((UINT64_C(1) << 48) - 1); /* only what runtimes say of themselves is cut */
+    uint64_t size = value[ROW_SIZE] < TRACE_SIZE_FIELD ? value[ROW_SIZE] : TRACE_SIZE_FIELD;
+    event->size = size & TRACE_SIZE_FIELD;
     event->noscan = value[ROW_NOSCAN] & 1;
     return true;
 }

@@ -59,10 +59,10 @@ rows() {
 @test "--json - is one JSON document instead of the summary" {
     silently replay --json - "$sqlite" >run.json
     is_json run.json
-    for key in run memstats size_classes fragmentation locks latency gc snapshots; do
+    for key in run memstats size_classes fragmentation locks latency latency_all gc snapshots; do
         grep -q "^ \"$key\": [[{]" run.json
     done
-    [ "$(grep -c '^ "' run.json)" -eq 8 ]
+    [ "$(grep -c '^ "' run.json)" -eq 9 ]
     silently replay --json file.json "$sqlite" >summary
     grep -q '^Heap at the end' summary
     diff <(without_wall run.json) <(without_wall file.json)
@@ -89,7 +89,7 @@ rows() {
     frees=$(rows free "$sqlite")
     [ "$(field events run.json)" -eq $((allocs + frees + $(rows end "$sqlite"))) ]
     [ "$(field Mallocs run.json)" -eq "$allocs" ]
-    [ "$(awk '/^ "latency"/ { on = 1 } /^ "gc"/ { on = 0 } on && $1 == "\"count\":" { n += $2 } END { print n }' \
+    [ "$(awk '/^ "latency"/ { on = 1 } /^ "latency_all"/ { on = 0 } on && $1 == "\"count\":" { n += $2 } END { print n }' \
         run.json)" -eq "$allocs" ]
     silently replay -q --json small.json small.csv
     [ "$(field events small.json)" -eq 10 ]

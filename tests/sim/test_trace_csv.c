@@ -125,7 +125,7 @@ static void test_all_ops(void **state)
     for (size_t i = 5; i < 12; i++)
         assert_int_equal(events[i].op, TRACE_GC + (i < 7 ? i - 5 : i - 3));
     assert_int_equal(events[9].time_ns, 17); /* none of its own: its P's latest */
-    assert_event(11, TRACE_HEAPGOAL, 0, UINT64_MAX);
+    assert_event(11, TRACE_HEAPGOAL, 0, TRACE_SIZE_FIELD);
     assert_event(12, TRACE_END, 0, 0);
     assert_int_equal(events[12].time_ns, 14);
     assert_int_equal(events[12].stream, 1);
@@ -171,12 +171,12 @@ static void test_extremes(void **state)
 {
     (void)state;
     assert_good(read_text("id,op,size,align,p,t_ns\n"
-                          "0,alloc,0,1073741824,18446744073709551615,18446744073709551615\n"
+                          "0,alloc,0,1073741824,18446744073709551615,4611686018427387904\n"
                           "18446744073709551615,alloc,70368744177664,2,0,0\n"
-                          "18446744073709551615,free,,,18446744073709551615,18446744073709551615\n"), 3);
+                          "18446744073709551615,free,,,18446744073709551615,4611686018427387904\n"), 3);
     assert_event(0, TRACE_ALLOC, 0, 0);
     assert_int_equal(events[0].align_log2, 30);
-    assert_int_equal(events[0].time_ns, UINT64_MAX);
+    assert_int_equal(events[0].time_ns, UINT64_C(1) << 62);
     assert_event(1, TRACE_ALLOC, 1, TRACE_MAX_SIZE);
     assert_int_equal(events[1].stream, 1);
     assert_event(2, TRACE_FREE, 1, 0);
