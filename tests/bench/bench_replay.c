@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { EVENTS = 10 * 1000 * 1000, LIVE = 1000 * 1000, REPEATS = 5 };
+enum { EVENTS = 10 * 1000 * 1000, LIVE = 1000 * 1000, REPEATS = 3 };
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -50,7 +50,7 @@ static void fill(struct trace_event *events, uint32_t streams)
         e->stream = slot % streams;
         e->op = frees ? TRACE_FREE : TRACE_ALLOC;
         if (!frees) {
-            e->size = random_size(&seed);
+            e->size = random_size(&seed) & TRACE_SIZE_FIELD;
             e->noscan = next_random(&seed) % 3 != 0;
         }
     }
