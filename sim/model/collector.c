@@ -1,8 +1,8 @@
 /* The collector around the heap: when a cycle starts, how long it marks, what it stops.
  *
- *     request -> sweep the rest -> STOP mark roots START -> marking, a share of every P -> STOP end START -> sweep
+ *     sweep the rest, request -> STOP mark roots START -> marking, a share of every P -> STOP end START -> sweep
  *
- * One process runs the cycles, another sweeps in the background. Follows runtime/mgc.go of Go 1.19 (gcStart,
+ * One process runs the cycles, another sweeps in the background, on the time of Ps that have nothing to do. Follows runtime/mgc.go of Go 1.19 (gcStart,
  * gcMarkTermination, GC) and mgcpacer.go; marking is fluid: while it lasts, mark_share of the Ps' time goes
  * to it, so that mutators are slowed by 1 / (1 - mark_share), and it lasts as long as the work takes then.
  */
@@ -114,17 +114,6 @@ static void verify(struct sim *sim)
 }
 #endif
 
-/* Sweeps one span beside the Ps; false when nothing is left. */
-static bool sweep_beside(struct sim *sim, struct process *me)
-{
-    world_gate(sim, me);
-    world_enter_core(sim);
-    bool more = goheap_sweep_one(sim->heap, NULL) != UINT64_MAX;
-    world_leave_core(sim, me);
-    process_sync(me); /* Gosched after each span */
-    return more;
-}
-
 /* The world is stopped: what is live now is what will be marked. */
 static void begin_marking(struct sim *sim, struct cycle_record *record, struct goheap_marked *marked)
 {
@@ -134,7 +123,6 @@ static void begin_marking(struct sim *sim, struct cycle_record *record, struct g
     goheap_gc_begin(sim->heap, NULL);
     sim->aside = NULL;
     record->heap_start = goheap_heap_live(sim->heap);
-    pacer_commit(pacer, true, record->heap_start);
     struct pacer_memory memory = memory_of(sim);
     pacer_start_cycle(pacer, &memory);
     record->goal = pacer_goal(pacer, &memory);
@@ -159,8 +147,6 @@ static void rouse(struct process *process, bool *asleep, uint64_t now)
 static void run_cycle(struct sim *sim, struct process *me)
 {
     struct cycle_record record = {.forced = sim->collector.forced};
-    while (sweep_beside(sim, me))
-        ;
     record.start_ns = me->now;
     struct goheap_marked marked;
     world_stop(sim, me);
@@ -199,15 +185,61 @@ static void collector_main(struct process *me, void *arg)
     }
 }
 
+/* --- background sweeping ------------------------------------------------------------------------------- */
+
+static struct sim_p *idle_p(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->p_count; i++)
+        if (sim->ps[i]->idle)
+            return sim->ps[i];
+    return NULL;
+}
+
+/* One span on the time of an idle P, which cannot go on before that is done. */
+static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
+{
+    if (me->now < sp->idle_since)
+        me->now = sp->idle_since;
+    sp->lent = true;
+    world_enter_core(sim);
+    bool more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
+    world_leave_core(sim, me);
+    sp->lent = false;
+    sp->idle_since = me->now;
+    queue_wake(&sp->wants_back, me->now);
+    return more;
+}
+
+/* bgsweep: in Go a goroutine that yields after each span, so that it gets what time the Ps have left. */
 static void sweeper_main(struct process *me, void *arg)
 {
     struct sim *sim = arg;
     while (!sim->done) {
-        if (sweep_beside(sim, me))
+        world_gate(sim, me);
+        struct sim_p *sp = goheap_sweep_done(sim->heap) ? NULL : idle_p(sim);
+        if (sp && sweep_on(sim, me, sp)) {
             sim->collector.spans_swept_background++;
-        else if (!sim->done)
-            doze(me, &sim->collector.sweeper_asleep);
+            process_sync(me);
+        } else if (!sim->done) {
+            doze(me, &sim->collector.sweeper_asleep); /* until a cycle ends, or a P is idle */
+        }
     }
+}
+
+void collector_idle(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    sp->idle = true;
+    sp->idle_since = sp->process.now;
+    if (sim->collector.sweeper_asleep && !goheap_sweep_done(sim->heap))
+        rouse(&sim->collector.sweeper, &sim->collector.sweeper_asleep, sp->process.now);
+}
+
+void collector_busy(struct sim_p *sp)
+{
+    while (sp->lent)
+        queue_park(&sp->wants_back, &sp->process);
+    sp->idle = false;
 }
 
 /* --- what the Ps and the run ask of it ----------------------------------------------------------------- */
@@ -220,14 +252,26 @@ static void request(struct sim *sim, bool forced, uint64_t now)
     rouse(&c->process, &c->asleep, now);
 }
 
+static bool trigger_reached(struct sim *sim)
+{
+    struct pacer_memory memory = memory_of(sim);
+    return goheap_heap_live(sim->heap) >= pacer_trigger(&sim->collector.pacer, &memory);
+}
+
 void collector_check(struct sim *sim, struct sim_p *sp)
 {
     struct collector *c = &sim->collector;
     sp->check_gc = false;
     if (c->running || sim->core.reclaim != GOHEAP_RECLAIM_GC)
         return;
-    struct pacer_memory memory = memory_of(sim);
-    if (goheap_heap_live(sim->heap) >= pacer_trigger(&c->pacer, &memory))
+    if (!trigger_reached(sim))
+        return;
+    /* gcStart: whoever starts a cycle sweeps first what the last one left. */
+    world_enter_core(sim);
+    while (!c->running && goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX)
+        ;
+    world_leave_core(sim, &sp->process);
+    if (!c->running && trigger_reached(sim))
         request(sim, false, sp->process.now);
 }
 
@@ -263,8 +307,6 @@ void collector_force(struct sim_p *sp)
     request(sim, true, sp->process.now);
     queue_park(&c->waiters, &sp->process);
     sweep_to_the_end(sp, cycles);
-    if (goheap_sweep_done(sim->heap))
-        pacer_commit(&c->pacer, true, goheap_heap_live(sim->heap));
 }
 
 bool collector_start(struct sim *sim)

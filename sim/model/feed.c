@@ -131,7 +131,9 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
             if (!feed_read(sim, sp->process.now))
                 return false;
         } else {
+            collector_idle(sp);
             queue_park(&sim->starved, &sp->process);
+            collector_busy(sp);
         }
     }
     look_ahead(sp);

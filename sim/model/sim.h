@@ -29,7 +29,10 @@ struct sim_p {
     bool check_gc;      /* the heap grew: look at the trigger */
     uint64_t not_before; /* it is busy until then with work that was done on its behalf */
     uint64_t last_time; /* recorded time of its last event */
-    uint32_t wants;     /* slot whose allocation it waits for */
+    bool idle;          /* nothing to do before its next event's time, or ever */
+    bool lent;          /* the sweeper is using its time */
+    uint64_t idle_since;
+    struct process *wants_back; /* its own process, when that waits for the sweeper */
     /* its share of the trace, in file order: a ring */
     struct trace_event *events;
     uint32_t first, count, room;
@@ -237,6 +240,9 @@ void collector_destroy(struct sim *sim);
 void collector_check(struct sim *sim, struct sim_p *sp);
 /* runtime.GC(): a complete cycle, everything swept on return. */
 void collector_force(struct sim_p *sp);
+/* The P has nothing to do: the sweeper may use its time, until it is busy again. */
+void collector_idle(struct sim_p *sp);
+void collector_busy(struct sim_p *sp);
 uint64_t collector_goal(struct sim *sim);
 
 /* account.c */

@@ -9,20 +9,38 @@
 #include <stdlib.h>
 
 /* When the event may happen, by the pacing. */
+static uint64_t time_of(struct sim_p *sp, const struct trace_event *event)
+{
+    uint64_t now = sp->process.now;
+    if (sp->sim->pacing == PACING_RECORDED)
+        return now < event->time_ns ? event->time_ns : now;
+    if (sp->sim->pacing == PACING_THINK) {
+        uint64_t gap = event->time_ns > sp->last_time ? event->time_ns - sp->last_time : 0;
+        sp->last_time = event->time_ns;
+        return now + gap;
+    }
+    return now;
+}
+
+/* Nothing to do until then. */
+static void sleep_until(struct sim_p *sp, uint64_t time)
+{
+    collector_idle(sp);
+    sp->process.now = time;
+    process_pace(&sp->process);
+    collector_busy(sp);
+}
+
 static void wait_for_time(struct sim_p *sp, const struct trace_event *event)
 {
     struct process *me = &sp->process;
-    if (sp->sim->pacing == PACING_RECORDED) {
-        if (me->now < event->time_ns)
-            me->now = event->time_ns;
-    } else if (sp->sim->pacing == PACING_THINK) {
-        if (event->time_ns > sp->last_time)
-            me->now += event->time_ns - sp->last_time;
-        sp->last_time = event->time_ns;
-    }
     if (me->now < sp->not_before)
         me->now = sp->not_before;
-    process_pace(me);
+    uint64_t time = time_of(sp, event);
+    if (me->now < time)
+        sleep_until(sp, time);
+    else
+        process_pace(me);
     if (__builtin_expect(sp->sim->stopped, 0))
         world_gate(sp->sim, me);
 }
@@ -227,6 +245,7 @@ static void finish(struct sim_p *sp)
     struct sim *sim = sp->sim;
     if (sp->process.now > sim->end_ns)
         sim->end_ns = sp->process.now;
+    collector_idle(sp);
     if (--sim->ps_running == 0 || sim->failed) {
         queue_wake(&sim->awaiting, 0);
         queue_wake(&sim->starved, 0);

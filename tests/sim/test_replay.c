@@ -356,6 +356,30 @@ static void test_collections_by_size(void **state)
     free(text);
 }
 
+/* With one P there is nobody to wait for: background sweeping uses that P's own time. */
+static void test_one_p_never_waits(void **state)
+{
+    (void)state;
+    enum { N = 30000 };
+    char *text = malloc(N * 64), *to = text;
+    to += sprintf(to, "t_ns,op,id,size\n");
+    for (int i = 0; i < N; i++) {
+        to += sprintf(to, "%d,alloc,%d,%d\n", i * 40, i, 8 + i % 3000);
+        if (i >= 500)
+            to += sprintf(to, "%d,free,%d,\n", i * 40, i - 500);
+    }
+    static const char *const pacings[] = {"pacing=recorded", "pacing=think", "pacing=max"};
+    for (int k = 0; k < 3; k++) {
+        struct run r;
+        run_trace(&r, text, (const char *const[]){"central_locked=true", pacings[k], NULL});
+        assert_true(r.sim->collector.cycles > 5);
+        for (const struct named_lock *lock = r.sim->locks; lock; lock = lock->next)
+            assert_int_equal(lock->fifo.contended, 0);
+        end_run(&r);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_free_waits_for_allocation),
         cmocka_unit_test(test_small_window),
         cmocka_unit_test(test_collections_by_size),
+        cmocka_unit_test(test_one_p_never_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
