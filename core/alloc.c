@@ -197,23 +197,29 @@ enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
     return gh_slot_release(p, s, index);
 }
 
-void goheap_prefetch_far(const struct goheap *heap, uint64_t addr)
+void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
-    uint64_t offset = addr - heap->base;
-    if (offset >= heap->limit - heap->base)
-        return;
-    struct gh_span **spans = heap->arenas[offset >> GH_ARENA_SHIFT].spans;
-    if (spans)
-        __builtin_prefetch(&spans[(offset & (GH_ARENA_BYTES - 1)) >> heap->config.page_shift]);
+    const uint64_t bytes = heap->limit - heap->base;
+    const unsigned shift = heap->config.page_shift;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t offset = addrs[i] - heap->base;
+        if (offset >= bytes)
+            continue;
+        struct gh_span **spans = heap->arenas[offset >> GH_ARENA_SHIFT].spans;
+        if (spans)
+            __builtin_prefetch(&spans[(offset & (GH_ARENA_BYTES - 1)) >> shift]);
+    }
 }
 
-void goheap_prefetch_near(const struct goheap *heap, uint64_t addr)
+void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
-    const struct gh_span *s = gh_span_at(heap, addr);
-    if (!s)
-        return;
-    __builtin_prefetch(s, 1);
-    __builtin_prefetch(s->inline_bits, 1);
+    for (unsigned i = 0; i < n; i++) {
+        const struct gh_span *s = gh_span_at(heap, addrs[i]);
+        if (!s)
+            continue;
+        __builtin_prefetch(s, 1);
+        __builtin_prefetch(s->inline_bits, 1);
+    }
 }
 
 uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)

@@ -113,10 +113,10 @@ enum goheap_result {
  * Any P may free any object; addr may be 0 or the zero-size address. O(1). */
 GOHEAP_API enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr);
 
-/* Hints for whoever knows its frees in advance: brings what a free of addr will touch into the cache, first the
- * way to the span (far), then the span itself (near). No effect otherwise; any address will do. */
-GOHEAP_API void goheap_prefetch_far(const struct goheap *heap, uint64_t addr);
-GOHEAP_API void goheap_prefetch_near(const struct goheap *heap, uint64_t addr);
+/* Hints for whoever knows its frees in advance: brings what freeing n addresses will touch into the cache, first
+ * the way to their spans (far), then the spans themselves (near). No effect otherwise; any addresses will do. */
+GOHEAP_API void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n);
+GOHEAP_API void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n);
 
 /* Bytes of the slot that addr lies in, 0 if in none. For a tiny object: to the end of its block. */
 GOHEAP_API uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr);

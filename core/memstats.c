@@ -83,7 +83,7 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
         c->slots += s->objects;
         uint64_t live = 0;
         for (unsigned w = 0; w < s->words; w++)
-            live += (uint64_t)__builtin_popcountll(gh_live_load(&s->live[w]) & gh_span_allocated(s, w));
+            live += gh_popcount(gh_live_load(&s->live[w]) & gh_span_allocated(s, w));
         c->allocated += s->alloc_count;
         c->allocated_bytes += s->alloc_count * s->elem_size;
         c->live += live;
@@ -97,5 +97,5 @@ void goheap_free_pages(const struct goheap *heap, struct goheap_free_pages *f)
     f->longest_run = gh_page_alloc_longest_run(&heap->pages);
     f->cached = 0;
     for (const struct goheap_p *p = heap->ps; p; p = p->next)
-        f->cached += (uint64_t)__builtin_popcountll(p->pages.free);
+        f->cached += gh_popcount(p->pages.free);
 }

@@ -49,7 +49,7 @@ unsigned gh_span_mark_live(struct gh_span *s)
     unsigned count = 0;
     for (unsigned w = 0; w < s->words; w++) {
         mark[w] = gh_live_load(&s->live[w]) & gh_span_allocated(s, w);
-        count += (unsigned)__builtin_popcountll(mark[w]);
+        count += gh_popcount(mark[w]);
     }
     s->mark_from = s->free_index;
     return count;
@@ -62,7 +62,7 @@ unsigned gh_span_mark_new(struct gh_span *s)
     for (unsigned w = 0; w < s->words; w++) {
         uint64_t since = gh_below(s->free_index, w) & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s)[w];
         mark[w] |= since;
-        count += (unsigned)__builtin_popcountll(mark[w]);
+        count += gh_popcount(mark[w]);
     }
     s->mark_from = s->free_index;
     s->any_marked = count != 0;
@@ -77,7 +77,7 @@ unsigned gh_span_take_survivors(struct gh_span *s, const uint64_t *survivors)
         uint64_t word = gh_live_load(&survivors[w]) & gh_span_word_mask(s, w);
         alloc[w] = word;
         mark[w] = 0;
-        count += (unsigned)__builtin_popcountll(word);
+        count += gh_popcount(word);
     }
     s->mark_from = 0;
     s->free_index = 0;

@@ -126,6 +126,15 @@ static inline uint64_t gh_span_index(const struct gh_span *s, uint64_t addr)
     return ((addr - s->base) * s->div_magic) >> 32;
 }
 
+/* Bits set. (Without the instruction, which the baseline does not have, the compiler would call a table.) */
+static inline unsigned gh_popcount(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* Bits of word w that stand for slots of the span. */
 static inline uint64_t gh_span_word_mask(const struct gh_span *s, unsigned w)
 {

@@ -43,7 +43,7 @@ static bool check_bits(struct check *c, const struct gh_span *s)
     unsigned allocated = 0;
     for (unsigned w = 0; w < s->words; w++) {
         uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->live[w]);
-        allocated += (unsigned)__builtin_popcountll(word);
+        allocated += gh_popcount(word);
         if ((live | gh_alloc_bits(s)[w] | gh_mark_bits(s)[w]) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
         if (!is_cached(c->heap, s) && (live & ~word))
@@ -82,7 +82,7 @@ static bool check_spans(struct check *c)
 static bool check_mcache(struct check *c, const struct goheap_p *p)
 {
     const struct goheap *heap = c->heap;
-    c->cached_pages += (uint64_t)__builtin_popcountll(p->pages.free);
+    c->cached_pages += gh_popcount(p->pages.free);
     for (unsigned i = 0; i < heap->span_classes; i++) {
         const struct gh_span *s = p->alloc[i];
         if (s == &heap->empty)

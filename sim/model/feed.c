@@ -30,6 +30,7 @@ static bool push_event(struct sim *sim, struct sim_p *sp, const struct trace_eve
         sp->first = 0;
     }
     sp->events[(sp->first + sp->count++) & (sp->room - 1)] = *event;
+    __builtin_prefetch(&sim->objects[event->slot], 1);
     return true;
 }
 
@@ -98,27 +99,29 @@ bool feed_read(struct sim *sim, uint64_t now)
     return true;
 }
 
-/* The event that lies `ahead` in the P's queue, if it has come that far. */
-static const struct trace_event *event_ahead(const struct sim_p *sp, uint32_t ahead)
+enum { GROUP = 8 }; /* events looked ahead at a time */
+
+/* Addresses that the group of events `ahead` frees. */
+static unsigned freed_in_group(const struct sim_p *sp, uint32_t ahead, uint64_t *addrs)
 {
-    return ahead < sp->count ? &sp->events[(sp->first + ahead) & (sp->room - 1)] : NULL;
+    const struct trace_event *e = &sp->events[(sp->first + ahead) & (sp->room - 1)];
+    unsigned n = 0;
+    for (unsigned i = 0; i < GROUP; i++) {
+        addrs[n] = sp->sim->objects[e[i].slot].addr;
+        n += e[i].op == TRACE_FREE;
+    }
+    return n;
 }
 
-/* What coming events will touch is fetched in three steps, each of which needs the one before: the object,
- * the way to its span, the span. Random frees miss the cache in all three. */
+/* What coming frees will touch is fetched in steps, each of which needs the one before: the object (when its
+ * event is queued), the way to its span, the span. Random frees miss the cache in all three. */
 static void look_ahead(const struct sim_p *sp)
 {
-    const struct sim *sim = sp->sim;
-    const struct trace_event *e = event_ahead(sp, 24);
-    if (!e)
+    uint64_t addrs[GROUP];
+    if (sp->count < 4 * GROUP)
         return;
-    __builtin_prefetch(&sim->objects[e->slot], 1);
-    e = event_ahead(sp, 16);
-    if (e->op == TRACE_FREE)
-        goheap_prefetch_far(sim->heap, sim->objects[e->slot].addr);
-    e = event_ahead(sp, 8);
-    if (e->op == TRACE_FREE)
-        goheap_prefetch_near(sim->heap, sim->objects[e->slot].addr);
+    goheap_prefetch_far(sp->sim->heap, addrs, freed_in_group(sp, 2 * GROUP, addrs));
+    goheap_prefetch_near(sp->sim->heap, addrs, freed_in_group(sp, GROUP, addrs));
 }
 
 bool feed_next(struct sim_p *sp, struct trace_event *event)
@@ -136,7 +139,8 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
             collector_busy(sp);
         }
     }
-    look_ahead(sp);
+    if (sp->first % GROUP == 0)
+        look_ahead(sp);
     *event = sp->events[sp->first];
     sp->first = (sp->first + 1) & (sp->room - 1);
     sp->count--;
