@@ -86,6 +86,8 @@ bench: $B/bench_replay
 
 # Tests of the simulator find the configurations of this checkout.
 unit: export GOHEAP_CONFIGS := $(CURDIR)/configs
+tests: $(unit_tests)
+
 unit: $(unit_tests)
 	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done
 
@@ -103,15 +105,19 @@ install: all
 
 help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
-	@echo 'make unit            build and run the unit tests; ./scripts/check runs all tests'
+	@echo 'make unit            build and run the unit tests (make tests only builds them)'
+	@echo 'make check           all tests; as ./scripts/check'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make clean           remove build/ and its variants'
 	@echo 'SANITIZE=address,undefined | SANITIZE=thread | DEBUG=1 | CC=clang build in directories of their own'
 
+check:
+	./scripts/check
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit bench install help clean
+.PHONY: all tests unit check bench install help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

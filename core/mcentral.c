@@ -135,15 +135,21 @@ static void place_or_free(struct goheap *heap, struct goheap_p *p, struct gh_spa
     }
 }
 
+/* Whether the span is on one of the class's lists. Under the class's lock that stays so. */
+static bool is_listed(const struct gh_central *c, const struct gh_span *s)
+{
+    const struct gh_list *list = gh_list_of(s);
+    return list == &c->partial[0] || list == &c->partial[1] || list == &c->full[0] || list == &c->full[1];
+}
+
 void gh_central_note_death(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
-    /* The span may have been taken, freed and even reused since the caller looked: whatever the descriptor
-     * says under its lock is what holds, and looking at a span that has no news does no harm. */
-    unsigned span_class = __atomic_load_n(&s->span_class, __ATOMIC_RELAXED);
-    struct gh_central *c = &heap->central[span_class];
+    /* The span may have been taken, freed and even reused for another class since the caller looked. It is
+     * what it was if it is on one of these lists; then looking at it again does no harm, news or not. */
+    struct gh_central *c = &heap->central[__atomic_load_n(&s->span_class, __ATOMIC_RELAXED)];
     gh_lock(heap, p, &c->lock);
     bool dead = false;
-    if (__atomic_load_n(&s->span_class, __ATOMIC_RELAXED) == span_class && s->list) {
+    if (is_listed(c, s)) {
         gh_list_remove(s);
         dead = place(heap, c, s);
     }

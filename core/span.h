@@ -81,6 +81,12 @@ struct gh_list {
     struct gh_span *head;
 };
 
+/* Which list a span is on is written under that list's lock, and read by a late free under any. */
+static inline struct gh_list *gh_list_of(const struct gh_span *s)
+{
+    return __atomic_load_n(&s->list, __ATOMIC_RELAXED);
+}
+
 static inline void gh_list_push(struct gh_list *list, struct gh_span *s)
 {
     s->prev = NULL;
@@ -88,7 +94,7 @@ static inline void gh_list_push(struct gh_list *list, struct gh_span *s)
     if (list->head)
         list->head->prev = s;
     list->head = s;
-    s->list = list;
+    __atomic_store_n(&s->list, list, __ATOMIC_RELAXED);
 }
 
 static inline void gh_list_remove(struct gh_span *s)
@@ -100,7 +106,7 @@ static inline void gh_list_remove(struct gh_span *s)
     if (s->next)
         s->next->prev = s->prev;
     s->next = s->prev = NULL;
-    s->list = NULL;
+    __atomic_store_n(&s->list, NULL, __ATOMIC_RELAXED);
 }
 
 static inline struct gh_span *gh_list_pop(struct gh_list *list)

@@ -36,13 +36,13 @@ static void configure(struct run *r, const char *const *settings)
 
 static void run_trace(struct run *r, const char *text, const char *const *settings)
 {
+    configure(r, settings);
     char path[] = "/tmp/goheap-test-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     close(fd);
     struct error error = {.text = ""};
-    configure(r, settings);
     struct trace_source *source = trace_open(path, (int)r->config.stream_by, &error);
     unlink(path);
     r->sim = source ? sim_new(&r->config, &error) : NULL;
