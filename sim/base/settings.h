@@ -73,7 +73,8 @@ bool settings_parse_bytes(const char *text, uint64_t *bytes);
 
 /* Finds the file of a configuration. A name with a '/' or ending in ".json", and "-", are paths
  * already; any other is looked for as [SUBDIR/]NAME.json in $GOHEAP_CONFIGS, then in ../configs
- * beside the executable's directory (a checkout), then in the installed data directory. subdir is
+ * beside the executable's directory (a checkout), then in the installed data directory; failing
+ * these, a file of just that name will do. subdir is
  * "" or a name such as "cost". Writes the path to path[0..size); false, with an error that lists
  * what there is and the nearest name, when there is no such file. */
 bool settings_find(const char *name, const char *subdir, char *path, size_t size,

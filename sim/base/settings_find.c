@@ -153,5 +153,7 @@ bool settings_find(const char *name, const char *subdir, char *path, size_t size
         if ((size_t)length < size && access(path, R_OK) == 0)
             return true;
     }
+    if (access(name, F_OK) == 0)
+        return take_path(name, path, size, error);
     return not_found(&places, name, error);
 }

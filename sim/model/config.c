@@ -104,8 +104,8 @@ static bool find_config(const char *name, char *path, size_t size, struct error 
 {
     const char *slash = strrchr(name, '/');
     size_t n = strlen(name);
-    bool is_path = access(name, R_OK) == 0 || (n > 5 && strcmp(name + n - 5, ".json") == 0);
-    if (!slash || is_path || slash == name)
+    bool is_path = n > 5 && strcmp(name + n - 5, ".json") == 0;
+    if (!slash || is_path || slash == name || access(name, F_OK) == 0)
         return settings_find(name, "", path, size, error);
     char subdir[64];
     snprintf(subdir, sizeof subdir, "%.*s", (int)(slash - name), name);

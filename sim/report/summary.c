@@ -66,7 +66,7 @@ static void heap(const json_t *d, FILE *out)
 {
     const json_t *m = report_at(d, "memstats");
     fprintf(out, "Heap at the end\n");
-    fprintf(out, "  %-22s%10s   %s mallocs, %s frees\n", "live objects (Go)", bytes_text(report_number(m, "HeapAlloc")),
+    fprintf(out, "  %-22s%10s   mallocs %s, frees %s\n", "live objects (Go)", bytes_text(report_number(m, "HeapAlloc")),
             count_text(report_number(m, "Mallocs")), count_text(report_number(m, "Frees")));
     fprintf(out, "  %-22s%10s\n", "in spans", bytes_text(report_number(m, "HeapInuse")));
     fprintf(out, "  %-22s%10s   %s of it never touched\n", "mapped", bytes_text(report_number(m, "HeapSys")),
@@ -77,7 +77,8 @@ static void heap(const json_t *d, FILE *out)
 
 static void share(FILE *out, const char *what, double part, double whole, const char *remark)
 {
-    fprintf(out, "  %-22s%10s  %5.1f %%  %s\n", what, bytes_text(part), whole > 0 ? 100 * part / whole : 0, remark);
+    fprintf(out, "  %-22s%10s  %5.1f %%%s%s\n", what, bytes_text(part), whole > 0 ? 100 * part / whole : 0,
+            *remark ? "  " : "", remark);
 }
 
 static void fragmentation(const json_t *d, FILE *out)
