@@ -107,6 +107,7 @@ help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
+	@echo 'make oracle          ask the real Go 1.19 (GO119=...) again what the conformance tests hold goheap against'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make clean           remove build/ and its variants'
@@ -115,9 +116,21 @@ help:
 check:
 	./scripts/check
 
+# What the real Go says of the conformance traces; the results are committed, so that no test needs a Go. Now and
+# then its runtime frees an object of its own meanwhile: what two runs in a row say counts.
+GO119 ?= /usr/lib/go-1.19/bin/go
+oracle: $B/tests/sim/test_conformance
+	@mkdir -p $B/oracle
+	$(Q)cd $B/oracle && GO111MODULE=off $(GO119) build -o oracle $(CURDIR)/tests/oracle/oracle.go
+	$(Q)cd $B/oracle && for t in mixed small tiny large classes phases; do \
+	  $(CURDIR)/$< --trace $$t >$$t.csv; rm -f again; \
+	  until cmp -s now again; do ./oracle $$t.csv >again && ./oracle $$t.csv >now || exit 1; done; \
+	  mv now $(CURDIR)/tests/oracle/go1.19/$$t.txt; \
+	done
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check bench install help clean
+.PHONY: all tests unit check oracle bench install help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
