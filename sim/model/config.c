@@ -89,7 +89,6 @@ void config_init(struct sim_config *config)
         .heap_minimum = 4 << 20,
         .mark_share = 0.25,
         .background_sweep = true,
-        .quantum_ns = 10000,
         .window = 1 << 20,
     };
 }
