@@ -222,6 +222,15 @@ void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsi
     }
 }
 
+void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct gh_span *s = gh_span_at(heap, addrs[i]);
+        if (s && s->live != s->inline_bits)
+            __builtin_prefetch(&s->live[gh_span_index(s, addrs[i]) / 64], 1);
+    }
+}
+
 uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
 {
     const struct gh_span *s = gh_span_at(heap, addr);

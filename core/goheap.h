@@ -114,9 +114,11 @@ enum goheap_result {
 GOHEAP_API enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr);
 
 /* Hints for whoever knows its frees in advance: brings what freeing n addresses will touch into the cache, first
- * the way to their spans (far), then the spans themselves (near). No effect otherwise; any addresses will do. */
+ * the way to their spans (far), then the spans themselves (near), then their bits where these lie apart. Each
+ * needs the one before to have arrived. No effect otherwise; any addresses will do. */
 GOHEAP_API void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n);
 GOHEAP_API void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n);
+GOHEAP_API void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n);
 
 /* Bytes of the slot that addr lies in, 0 if in none. For a tiny object: to the end of its block. */
 GOHEAP_API uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr);

@@ -14,44 +14,44 @@ void account_init(struct sim *sim)
     sim->accounts.sample_interval = FIRST_INTERVAL_NS;
 }
 
-static uint64_t slot_bytes(const struct sim *sim, const struct object *o)
+static uint64_t page_bytes(const struct sim *sim, const struct object *o)
 {
-    if (o->tiny)
-        return o->size;
-    if (o->size_class)
-        return sim->core.table.classes[o->size_class].size;
     uint64_t page = sim->config.page_size;
-    return (o->size + page - 1) / page * page;
+    return (o->size + page - 1) & ~(page - 1);
 }
 
-void account_alloc(struct sim *sim, struct object *o)
+void account_alloc(struct sim *sim, const struct object *o)
 {
     struct accounts *a = &sim->accounts;
-    if (o->size == 0) {
-        a->zero_sized++;
-        return;
-    }
-    struct class_account *c = o->tiny ? &a->tiny : &a->classes[o->size_class];
-    c->live++;
-    c->live_requested += o->size;
+    struct class_account *c = &a->of[o->account];
     c->allocs++;
     c->requested += o->size;
-    a->live_bytes += slot_bytes(sim, o);
     a->live_requested += o->size;
     if (a->live_requested > a->peak_live_requested)
         a->peak_live_requested = a->live_requested;
+    if (__builtin_expect(o->account == 0, 0))
+        a->large_live_bytes += page_bytes(sim, o);
 }
 
 void account_death(struct sim *sim, const struct object *o)
 {
     struct accounts *a = &sim->accounts;
-    if (o->size == 0)
-        return;
-    struct class_account *c = o->tiny ? &a->tiny : &a->classes[o->size_class];
-    c->live--;
-    c->live_requested -= o->size;
-    a->live_bytes -= slot_bytes(sim, o);
+    struct class_account *c = &a->of[o->account];
+    c->deaths++;
+    c->requested_by_dead += o->size;
     a->live_requested -= o->size;
+    if (__builtin_expect(o->account == 0, 0))
+        a->large_live_bytes -= page_bytes(sim, o);
+}
+
+/* Slots of live objects; a tiny object counts for its own size. */
+static uint64_t live_bytes(const struct sim *sim)
+{
+    const struct accounts *a = &sim->accounts;
+    uint64_t bytes = a->large_live_bytes + account_live_requested(&a->of[ACCOUNT_TINY]);
+    for (unsigned i = 1; i < sim->core.table.count; i++)
+        bytes += account_live(&a->of[i]) * sim->core.table.classes[i].size;
+    return bytes;
 }
 
 /* --- over time ----------------------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static struct sample take_sample(struct sim *sim, uint64_t now)
         .mapped = g.heap_inuse + g.heap_free + g.heap_released + g.stack_inuse,
         .released = g.heap_released,
         .in_use = g.heap_inuse,
-        .live = sim->accounts.live_bytes,
+        .live = live_bytes(sim),
         .requested = sim->accounts.live_requested,
         .heap_live = g.heap_live,
         .goal = collector_goal(sim),
@@ -105,8 +105,7 @@ void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)
     p->t_ns = now;
     p->sample = take_sample(sim, now);
     goheap_class_stats(sim->heap, p->classes);
-    memcpy(p->accounts, sim->accounts.classes, sizeof p->accounts);
-    p->tiny = sim->accounts.tiny;
+    memcpy(p->accounts, sim->accounts.of, sizeof p->accounts);
     goheap_free_pages(sim->heap, &p->free);
 }
 

@@ -15,22 +15,29 @@
 
 enum { BATCH = 1024, MAX_PS = 4096 };
 
-static bool push_event(struct sim *sim, struct sim_p *sp, const struct trace_event *event)
+/* Room for n more events; what is queued stays in order. */
+static bool make_queue_room(struct sim_p *sp, uint32_t n)
 {
-    if (sp->count == sp->room) {
-        uint32_t room = sp->room ? sp->room * 2 : 2 * BATCH;
-        struct trace_event *ring = malloc(room * sizeof *ring);
-        if (!ring)
-            return sim_fail(sim, "out of memory");
-        for (uint32_t i = 0; i < sp->count; i++)
-            ring[i] = sp->events[(sp->first + i) & (sp->room - 1)];
-        free(sp->events);
-        sp->events = ring;
-        sp->room = room;
-        sp->first = 0;
-    }
+    if (sp->count + n <= sp->room)
+        return true;
+    uint32_t room = sp->room ? sp->room * 2 : 2 * BATCH;
+    struct trace_event *ring = malloc(room * sizeof *ring);
+    if (!ring)
+        return sim_fail(sp->sim, "out of memory");
+    for (uint32_t i = 0; i < sp->count; i++)
+        ring[i] = sp->events[(sp->first + i) & (sp->room - 1)];
+    free(sp->events);
+    sp->events = ring;
+    sp->room = room;
+    sp->first = 0;
+    return true;
+}
+
+static bool push_event(struct sim_p *sp, const struct trace_event *event)
+{
+    if (!make_queue_room(sp, 1))
+        return false;
     sp->events[(sp->first + sp->count++) & (sp->room - 1)] = *event;
-    __builtin_prefetch(&sim->objects[event->slot], 1);
     return true;
 }
 
@@ -57,7 +64,7 @@ static bool make_object_room(struct sim *sim, uint32_t slot)
 static struct sim_p *p_of_stream(struct sim *sim, uint32_t stream, uint64_t now)
 {
     if (sim->config.ps)
-        return sim->ps[stream % sim->config.ps];
+        return sim->ps[stream < sim->p_count ? stream : stream % sim->p_count];
     if (stream >= MAX_PS) {
         sim_fail(sim, "%s: more than %d streams, give their Ps a number with -P", sim->source->name, MAX_PS);
         return NULL;
@@ -76,27 +83,50 @@ static void decide_pacing(struct sim *sim)
                                                       : sim->config.pacing;
 }
 
-bool feed_read(struct sim *sim, uint64_t now)
+/* Events of other Ps go to their queues; those of `reader` close ranks where they are. */
+static bool distribute(struct sim *sim, struct sim_p *reader, struct trace_event *batch, size_t n, uint64_t now)
 {
-    struct trace_event batch[BATCH];
+    uint32_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct sim_p *sp = p_of_stream(sim, batch[i].stream, now);
+        if (!sp || !make_object_room(sim, batch[i].slot))
+            return false;
+        if (sim->addresses && batch[i].op == TRACE_ALLOC)
+            batch[i].number = address_log_expect(sim->addresses, batch[i].id, batch[i].size);
+        __builtin_prefetch(&sim->objects[batch[i].slot], 1);
+        if (sp != reader) {
+            if (!push_event(sp, &batch[i]))
+                return false;
+        } else {
+            if (kept != i)
+                batch[kept] = batch[i];
+            kept++;
+        }
+    }
+    if (reader)
+        reader->count = kept;
+    return true;
+}
+
+bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now)
+{
+    struct trace_event own[BATCH], *batch = own;
+    if (reader) { /* its queue is empty: the batch is read right into it */
+        if (!make_queue_room(reader, BATCH))
+            return false;
+        reader->first = 0;
+        batch = reader->events;
+    }
     size_t n = sim->source->read(sim->source, batch, BATCH, sim->error);
     if (n == 0) {
         sim->source_ended = true;
-        if (sim->error->text[0])
-            sim->failed = true;
+        sim->failed |= sim->error->text[0] != '\0';
         return !sim->failed;
     }
     if (sim->pacing == PACING_AUTO)
         decide_pacing(sim);
-    for (size_t i = 0; i < n; i++) {
-        struct sim_p *sp = p_of_stream(sim, batch[i].stream, now);
-        if (sim->addresses && batch[i].op == TRACE_ALLOC)
-            batch[i].number = address_log_expect(sim->addresses, batch[i].id, batch[i].size);
-        if (!sp || !make_object_room(sim, batch[i].slot) || !push_event(sim, sp, &batch[i]))
-            return sim_fail(sim, "out of memory");
-    }
     sim->buffered += n;
-    return true;
+    return distribute(sim, reader, batch, n, now);
 }
 
 enum { GROUP = 8 }; /* events looked ahead at a time */
@@ -114,14 +144,16 @@ static unsigned freed_in_group(const struct sim_p *sp, uint32_t ahead, uint64_t 
 }
 
 /* What coming frees will touch is fetched in steps, each of which needs the one before: the object (when its
- * event is queued), the way to its span, the span. Random frees miss the cache in all three. */
+ * event is queued), the way to its span, the span, its bits. Random frees miss the cache in all of them. */
 static void look_ahead(const struct sim_p *sp)
 {
     uint64_t addrs[GROUP];
     if (sp->count < 4 * GROUP)
         return;
-    goheap_prefetch_far(sp->sim->heap, addrs, freed_in_group(sp, 2 * GROUP, addrs));
-    goheap_prefetch_near(sp->sim->heap, addrs, freed_in_group(sp, GROUP, addrs));
+    const struct goheap *heap = sp->sim->heap;
+    goheap_prefetch_far(heap, addrs, freed_in_group(sp, 3 * GROUP, addrs));
+    goheap_prefetch_near(heap, addrs, freed_in_group(sp, 2 * GROUP, addrs));
+    goheap_prefetch_bits(heap, addrs, freed_in_group(sp, GROUP, addrs));
 }
 
 bool feed_next(struct sim_p *sp, struct trace_event *event)
@@ -131,7 +163,7 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
         if (sim->source_ended || sim->failed)
             return false;
         if (sim->buffered < sim->config.window) {
-            if (!feed_read(sim, sp->process.now))
+            if (!feed_read(sim, sp, sp->process.now))
                 return false;
         } else {
             collector_idle(sp);

@@ -16,6 +16,7 @@ struct sim *sim_new(const struct sim_config *config, struct error *error)
         free(sim);
         return NULL;
     }
+    gh_size_classes_init(&sim->classes, &sim->core.table, sim->core.page_shift);
     engine_init(&sim->engine, config->quantum_ns);
     fifo_lock_init(&sim->world, 0, 0);
     sim_platform_init(sim);
@@ -37,7 +38,7 @@ static bool start(struct sim *sim)
     for (uint64_t i = 0; i < sim->config.ps; i++)
         if (!sim_p_new(sim, 0))
             return false;
-    if (!feed_read(sim, 0))
+    if (!feed_read(sim, NULL, 0))
         return false;
     return sim->p_count || sim_p_new(sim, 0);
 }

@@ -11,6 +11,7 @@
 #include "engine/fifo_lock.h"
 #include "model/config.h"
 #include "model/pacer.h"
+#include "size_class.h"
 #include "trace/trace.h"
 
 #include <stdio.h>
@@ -49,18 +50,28 @@ struct named_lock {
 /* An open lifetime of the trace. */
 struct object {
     uint64_t addr; /* 0: not allocated yet; OBJECT_AWAITED: and a P waits for it */
-    uint64_t size : 47;      /* requested */
-    uint64_t size_class : 9; /* that serves it; 0: large */
-    uint64_t tiny : 1;
-    uint64_t dead : 1;       /* its death has been told to the heap */
+    uint64_t size : 47;   /* requested */
+    uint64_t account : 9; /* the size class that serves it, 0 if it is large; or one of the two below */
+    uint64_t dead : 1;    /* its death has been told to the heap */
 };
+enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
 enum { OBJECT_AWAITED = 1 };
 
-/* Live objects of a class, and all there ever were. */
+/* Objects of a kind, and the bytes that they asked for: all there ever were, and those of them that died. */
 struct class_account {
-    uint64_t live, live_requested;     /* objects, bytes */
-    uint64_t allocs, requested;        /* objects, bytes, in all */
+    uint64_t allocs, requested;
+    uint64_t deaths, requested_by_dead;
 };
+
+static inline uint64_t account_live(const struct class_account *c)
+{
+    return c->allocs - c->deaths;
+}
+
+static inline uint64_t account_live_requested(const struct class_account *c)
+{
+    return c->requested - c->requested_by_dead;
+}
 
 /* The heap at one moment, O(1) to take: a point of the time series. */
 struct sample {
@@ -77,15 +88,13 @@ struct portrait {
     uint64_t t_ns;
     struct sample sample;
     struct goheap_class_stats classes[GOHEAP_MAX_CLASSES];
-    struct class_account accounts[GOHEAP_MAX_CLASSES], tiny;
+    struct class_account accounts[ACCOUNTS];
     struct goheap_free_pages free;
 };
 
 struct accounts {
-    struct class_account classes[GOHEAP_MAX_CLASSES]; /* tiny objects apart; 0: large */
-    struct class_account tiny;
-    uint64_t zero_sized;
-    uint64_t live_bytes; /* slots of live objects; a tiny object counts for its own size */
+    struct class_account of[ACCOUNTS];
+    uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
@@ -141,6 +150,7 @@ struct sim_progress {
 struct sim {
     struct sim_config config; /* borrowed JSON stays the caller's */
     struct goheap_config core;
+    struct gh_size_classes classes; /* for looking sizes up where the core has no reason to tell */
     struct engine engine;
     struct goheap_platform platform;
     struct goheap *heap;
@@ -201,8 +211,9 @@ bool sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(pr
 /* feed.c */
 /* The P's next event, or false when the trace has no more for it. May let others run. */
 bool feed_next(struct sim_p *sp, struct trace_event *event);
-/* Reads a batch into the Ps' queues; Ps that it brings into being start at `now`. */
-bool feed_read(struct sim *sim, uint64_t now);
+/* Reads a batch into the Ps' queues, on behalf of a P whose queue is empty, or of none. Ps that it brings into
+ * being start at `now`. */
+bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now);
 void feed_destroy(struct sim *sim);
 
 /* sim_p.c */
@@ -247,7 +258,7 @@ uint64_t collector_goal(struct sim *sim);
 
 /* account.c */
 void account_init(struct sim *sim);
-void account_alloc(struct sim *sim, struct object *object);
+void account_alloc(struct sim *sim, const struct object *object);
 void account_death(struct sim *sim, const struct object *object);
 void account_sample(struct sim *sim, uint64_t now);
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);

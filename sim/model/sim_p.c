@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define TRACE_SIZE_MASK (2 * TRACE_MAX_SIZE - 1)
+
 /* When the event may happen, by the pacing. */
 static uint64_t time_of(struct sim_p *sp, const struct trace_event *event)
 {
@@ -52,16 +54,15 @@ static void out_of_space(struct sim_p *sp, const struct trace_event *event)
              (unsigned long long)sp->sim->config.address_space);
 }
 
-/* The class that served an allocation: an aligned one may lie in a larger class than its size's. */
-static void classify(struct sim *sim, struct object *o, const struct trace_event *event)
+/* Whose account an allocation goes on: an aligned one may lie in a larger class than its size's. */
+static unsigned account_of(const struct sim *sim, uint64_t addr, const struct trace_event *event)
 {
-    uint64_t size = event->size;
-    if (event->align_log2)
-        size = goheap_usable_size(sim->heap, o->addr);
-    o->size = event->size & ((UINT64_C(1) << 47) - 1);
-    o->size_class = goheap_class_of(sim->heap, size) & 0x1ff;
-    o->tiny = event->noscan && size != 0 && size < sim->core.tiny_size && !event->align_log2;
-    o->dead = 0;
+    if (event->size == 0)
+        return ACCOUNT_ZERO;
+    uint64_t size = event->align_log2 ? goheap_usable_size(sim->heap, addr) : event->size;
+    if (event->noscan && size < sim->core.tiny_size && !event->align_log2)
+        return ACCOUNT_TINY;
+    return size > GH_MAX_SMALL ? 0 : gh_class_of_small(&sim->classes, size);
 }
 
 /* Somebody may have come to free the object before it was allocated. */
@@ -89,8 +90,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     }
     struct object *o = &sim->objects[event->slot];
     bool awaited = o->addr == OBJECT_AWAITED;
-    o->addr = addr;
-    classify(sim, o, event);
+    unsigned account = account_of(sim, addr, event);
+    *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
     account_alloc(sim, o);
     histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
     if (sim->addresses)

@@ -67,17 +67,18 @@ static struct division divide(const struct sim *sim, const struct portrait *p, u
     const struct goheap_class_stats *s = &p->classes[class];
     uint64_t size = sim->core.table.classes[class].size;
     struct division d = {.pages = s->pages << sim->core.page_shift};
-    d.requested = p->accounts[class].live_requested;
+    d.requested = account_live_requested(&p->accounts[class]);
     d.dead = s->allocated_bytes - s->live_bytes;
     d.unused = class ? s->slots * size - s->allocated_bytes : 0;
     d.tail = class ? d.pages - s->slots * size : 0;
     uint64_t slots = s->live_bytes;
     if (sim->core.tiny_size && size == sim->core.tiny_size) {
-        uint64_t blocks = s->live - p->accounts[class].live;
+        uint64_t blocks = s->live - account_live(&p->accounts[class]);
         slots -= blocks * size;
-        d.tiny = blocks * size - p->tiny.live_requested;
+        uint64_t tiny = account_live_requested(&p->accounts[ACCOUNT_TINY]);
+        d.tiny = blocks * size - tiny;
         d.rounding = slots - d.requested;
-        d.requested += p->tiny.live_requested;
+        d.requested += tiny;
     } else {
         d.rounding = slots - d.requested;
     }
@@ -110,7 +111,7 @@ static json_t *classes_json(const struct sim *sim)
     json_t *array = json_array();
     for (unsigned i = 0; i < sim->core.table.count; i++) {
         const struct goheap_size_class *c = &sim->core.table.classes[i];
-        const struct class_account *a = &sim->accounts.classes[i];
+        const struct class_account *a = &sim->accounts.of[i], *t = &sim->accounts.of[ACCOUNT_TINY];
         json_t *o = json_object();
         put(o, "class", i);
         put(o, "size", c->size);
@@ -119,8 +120,8 @@ static json_t *classes_json(const struct sim *sim)
         bool tiny = sim->core.tiny_size && c->size == sim->core.tiny_size;
         put(o, "allocs", a->allocs);
         put(o, "requested_bytes", a->requested);
-        put(o, "tiny_allocs", tiny ? sim->accounts.tiny.allocs : 0);
-        put(o, "tiny_requested_bytes", tiny ? sim->accounts.tiny.requested : 0);
+        put(o, "tiny_allocs", tiny ? t->allocs : 0);
+        put(o, "tiny_requested_bytes", tiny ? t->requested : 0);
         json_object_set_new(o, "peak", class_state(sim, &sim->accounts.peak, i));
         json_object_set_new(o, "end", class_state(sim, &sim->end, i));
         json_array_append_new(array, o);
