@@ -129,14 +129,12 @@ bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now)
     return distribute(sim, reader, batch, n, now);
 }
 
-enum { GROUP = 8 }; /* events looked ahead at a time */
-
-/* Addresses that the group of events `ahead` frees. */
+/* Addresses that a group of coming events frees. */
 static unsigned freed_in_group(const struct sim_p *sp, uint32_t ahead, uint64_t *addrs)
 {
     const struct trace_event *e = &sp->events[(sp->first + ahead) & (sp->room - 1)];
     unsigned n = 0;
-    for (unsigned i = 0; i < GROUP; i++) {
+    for (unsigned i = 0; i < LOOK_GROUP; i++) {
         addrs[n] = sp->sim->objects[e[i].slot].addr;
         n += e[i].op == TRACE_FREE;
     }
@@ -144,16 +142,18 @@ static unsigned freed_in_group(const struct sim_p *sp, uint32_t ahead, uint64_t 
 }
 
 /* What coming frees will touch is fetched in steps, each of which needs the one before: the object (when its
- * event is queued), the way to its span, the span, its bits. Random frees miss the cache in all of them. */
-static void look_ahead(const struct sim_p *sp)
+ * event is queued), the way to its span, the span, its bits. Random frees miss the cache in all of them. A group
+ * of events takes a step each time the P has come to the next group. */
+static void look_ahead(struct sim_p *sp)
 {
-    uint64_t addrs[GROUP];
-    if (sp->count < 4 * GROUP)
-        return;
     const struct goheap *heap = sp->sim->heap;
-    goheap_prefetch_far(heap, addrs, freed_in_group(sp, 3 * GROUP, addrs));
-    goheap_prefetch_near(heap, addrs, freed_in_group(sp, 2 * GROUP, addrs));
-    goheap_prefetch_bits(heap, addrs, freed_in_group(sp, GROUP, addrs));
+    struct look *groups = sp->look;
+    struct look *far = &groups[sp->look_at], *near = &groups[(sp->look_at + 2) % 3], *bits = &groups[(sp->look_at + 1) % 3];
+    sp->look_at = (uint8_t)((sp->look_at + 1) % 3);
+    far->n = sp->count < 4 * LOOK_GROUP ? 0 : freed_in_group(sp, 3 * LOOK_GROUP, far->addrs);
+    goheap_prefetch_far(heap, far->addrs, far->n);
+    goheap_prefetch_near(heap, near->addrs, near->n);
+    goheap_prefetch_bits(heap, bits->addrs, bits->n);
 }
 
 bool feed_next(struct sim_p *sp, struct trace_event *event)
@@ -171,7 +171,7 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
             collector_busy(sp);
         }
     }
-    if (sp->first % GROUP == 0)
+    if (sp->first % LOOK_GROUP == 0)
         look_ahead(sp);
     *event = sp->events[sp->first];
     sp->first = (sp->first + 1) & (sp->room - 1);

@@ -21,6 +21,13 @@ struct sim;
 /* Who served an allocation, in the order of what it costs. */
 enum tier { TIER_FAST, TIER_CENTRAL, TIER_HEAP, TIER_OS, TIERS };
 
+/* A group of events ahead: what its frees will touch is being brought into the cache. */
+enum { LOOK_GROUP = 8 };
+struct look {
+    uint64_t addrs[LOOK_GROUP];
+    unsigned n;
+};
+
 /* A simulated P. */
 struct sim_p {
     struct process process;
@@ -37,6 +44,8 @@ struct sim_p {
     /* its share of the trace, in file order: a ring */
     struct trace_event *events;
     uint32_t first, count, room;
+    struct look look[3]; /* one a step; look_at is where the next group goes */
+    uint8_t look_at;
 };
 
 /* A lock of the heap's, as the platform sees it. */
