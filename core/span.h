@@ -87,13 +87,19 @@ static inline struct gh_list *gh_list_of(const struct gh_span *s)
     return __atomic_load_n(&s->list, __ATOMIC_RELAXED);
 }
 
+/* A sweeper looks whether a list is empty before it takes the lock. */
+static inline void gh_list_set_head(struct gh_list *list, struct gh_span *s)
+{
+    __atomic_store_n(&list->head, s, __ATOMIC_RELAXED);
+}
+
 static inline void gh_list_push(struct gh_list *list, struct gh_span *s)
 {
     s->prev = NULL;
     s->next = list->head;
     if (list->head)
         list->head->prev = s;
-    list->head = s;
+    gh_list_set_head(list, s);
     __atomic_store_n(&s->list, list, __ATOMIC_RELAXED);
 }
 
@@ -102,7 +108,7 @@ static inline void gh_list_remove(struct gh_span *s)
     if (s->prev)
         s->prev->next = s->next;
     else
-        s->list->head = s->next;
+        gh_list_set_head(s->list, s->next);
     if (s->next)
         s->next->prev = s->prev;
     s->next = s->prev = NULL;

@@ -507,6 +507,94 @@ static void test_threads(void **state)
     goheap_delete(sh.heap);
 }
 
+/* --- threads and a collector ----------------------------------------------------------------------------- */
+
+enum { PHASES = 12, STEPS = 8000 };
+
+struct mutator {
+    struct shared *shared;
+    struct goheap_p *p;
+    pthread_barrier_t *stop, *start; /* everybody is outside the heap between the two */
+    uint64_t seed;
+    pthread_t thread;
+    bool ok;
+};
+
+/* Objects pass from thread to thread; a death is a free, and the memory comes back through collections. */
+static void *mutate(void *arg)
+{
+    struct mutator *me = arg;
+    me->ok = true;
+    for (int phase = 0; phase < PHASES; phase++) {
+        for (int i = 0; i < STEPS; i++) {
+            uint64_t words = 1 + random_size(&me->seed) / 64;
+            uint64_t addr = goheap_alloc(me->p, words * 8, (unsigned)me->seed & GOHEAP_NOSCAN);
+            write_object(addr, words);
+            uint64_t *slot = &me->shared->mailbox[next_random(&me->seed) % MAILBOX];
+            uint64_t other = __atomic_exchange_n(slot, addr, __ATOMIC_ACQ_REL);
+            if (other)
+                me->ok &= object_intact(other) && goheap_free(me->p, other) == GOHEAP_OK;
+        }
+        pthread_barrier_wait(me->stop);
+        pthread_barrier_wait(me->start);
+    }
+    return NULL;
+}
+
+/* Sweeping goes on beside the mutators, by refills, in proportion and for reclaim; what marking saw survives. */
+static void test_threads_and_collections(void **state)
+{
+    (void)state;
+    struct goheap_config c = config_of(GOHEAP_RECLAIM_GC);
+    c.concurrent = true;
+    static struct shared sh;
+    memset(&sh, 0, sizeof sh);
+    sh.heap = goheap_new(&c, goheap_platform_mmap());
+    pthread_barrier_t stop, start;
+    pthread_barrier_init(&stop, NULL, THREADS + 1);
+    pthread_barrier_init(&start, NULL, THREADS + 1);
+    struct mutator mutators[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        mutators[i] = (struct mutator){.shared = &sh, .p = goheap_p_new(sh.heap, NULL), .stop = &stop, .start = &start,
+                                       .seed = i + 1};
+        assert_int_equal(pthread_create(&mutators[i].thread, NULL, mutate, &mutators[i]), 0);
+    }
+    for (int phase = 0; phase < PHASES; phase++) {
+        struct goheap_marked marked;
+        pthread_barrier_wait(&stop);
+        verify(sh.heap);
+        goheap_gc_begin(sh.heap, NULL);
+        goheap_gc_mark_live(sh.heap, &marked);
+        goheap_gc_end(sh.heap, &marked);
+        for (unsigned i = 0; i < THREADS; i++)
+            goheap_p_begin_sweep(mutators[i].p);
+        goheap_sweep_pace(sh.heap, marked.bytes + (4 << 20));
+        pthread_barrier_wait(&start);
+        for (int k = 0; k < 50; k++)
+            goheap_sweep_one(sh.heap, NULL);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(mutators[i].thread, NULL);
+        assert_true(mutators[i].ok);
+    }
+    for (unsigned i = 0; i < MAILBOX; i++)
+        if (sh.mailbox[i])
+            drop(mutators[0].p, sh.mailbox[i]);
+    for (int k = 0; k < 2; k++) {
+        collect(sh.heap, mutators[0].p);
+        for (unsigned i = 1; i < THREADS; i++)
+            goheap_p_begin_sweep(mutators[i].p);
+    }
+    verify(sh.heap);
+    struct goheap_memstats m;
+    goheap_memstats(sh.heap, &m);
+    assert_int_equal(m.heap_objects, 0);
+    assert_int_equal(m.heap_inuse, 0);
+    pthread_barrier_destroy(&stop);
+    pthread_barrier_destroy(&start);
+    goheap_delete(sh.heap);
+}
+
 /* A hundred heaps in one process know nothing of each other. */
 static void test_many_heaps(void **state)
 {
@@ -543,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_churn_gc),
         cmocka_unit_test(test_churn_immediate),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads_and_collections),
         cmocka_unit_test(test_many_heaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
