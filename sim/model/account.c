@@ -1,7 +1,8 @@
 /* What is counted beside the heap's own totals: who asked for how much, and the heap's course over time.
  *
- * The core knows slots; only the replay knows what was asked for. Samples are O(1) and thinned out as the
- * run grows longer; a portrait walks the heap, and is taken when the heap has grown by 1/16 since the last.
+ * The core knows slots; only the replay knows what was asked for. Samples are O(classes) and thinned out as the
+ * run grows longer. A portrait walks the heap. Under collection the heap is fullest when a cycle begins, or at the
+ * end, so that is when it is looked at; besides, whenever its use has grown by a quarter (without: by 1/16).
  */
 #include "model/sim.h"
 
@@ -12,6 +13,8 @@ enum { FIRST_INTERVAL_NS = 1000 };
 void account_init(struct sim *sim)
 {
     sim->accounts.sample_interval = FIRST_INTERVAL_NS;
+    bool collects = sim->core.reclaim == GOHEAP_RECLAIM_GC && sim->config.gogc >= 0;
+    sim->accounts.peak_step = collects ? 4 : 16;
 }
 
 static uint64_t page_bytes(const struct sim *sim, const struct object *o)
@@ -87,7 +90,7 @@ void account_sample(struct sim *sim, uint64_t now)
     struct sample s = take_sample(sim, now);
     if (s.mapped > a->peak_mapped)
         a->peak_mapped = s.mapped;
-    if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / 16)
+    if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / a->peak_step)
         account_portrait(sim, now, &a->peak);
     if (now < a->next_sample)
         return;
@@ -98,6 +101,14 @@ void account_sample(struct sim *sim, uint64_t now)
         s.t_ns = a->samples[a->sample_count - 1].t_ns;
     a->samples[a->sample_count++] = s;
     a->next_sample = (now / a->sample_interval + 1) * a->sample_interval;
+}
+
+void account_peak(struct sim *sim, uint64_t now)
+{
+    struct goheap_gauges g;
+    goheap_gauges(sim->heap, &g);
+    if (g.heap_inuse > sim->accounts.peak.sample.in_use)
+        account_portrait(sim, now, &sim->accounts.peak);
 }
 
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)

@@ -150,6 +150,7 @@ static void run_cycle(struct sim *sim, struct process *me)
     record.start_ns = me->now;
     struct goheap_marked marked;
     world_stop(sim, me);
+    account_peak(sim, me->now);
     begin_marking(sim, &record, &marked);
     world_start(sim, me);
     record.pause_ns = me->now - record.start_ns;

@@ -57,6 +57,7 @@ bool sim_run(struct sim *sim, struct trace_source *source, struct error *error)
         return sim_fail(sim, "%u Ps wait for each other: a bug in goheap", sim->ps_running);
     sim->accounts.next_sample = 0; /* the end is always a point of the series */
     account_sample(sim, sim->end_ns);
+    account_peak(sim, sim->end_ns);
     account_portrait(sim, sim->end_ns, &sim->end);
     account_memstats(sim, sim->end_ns, &sim->last);
     return true;

@@ -82,7 +82,7 @@ static inline uint64_t account_live_requested(const struct class_account *c)
     return c->requested - c->requested_by_dead;
 }
 
-/* The heap at one moment, O(1) to take: a point of the time series. */
+/* The heap at one moment, cheap to take: a point of the time series. */
 struct sample {
     uint64_t t_ns;
     uint64_t mapped, released, in_use, live, requested; /* bytes */
@@ -109,7 +109,8 @@ struct accounts {
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
     uint64_t sample_interval, next_sample;
-    struct portrait peak; /* when in_use was highest, to within 1/16 */
+    struct portrait peak; /* when in_use was highest */
+    uint64_t peak_step;   /* growth by 1/peak_step is looked at */
     struct histogram latency[TIERS];
 };
 
@@ -270,6 +271,8 @@ void account_init(struct sim *sim);
 void account_alloc(struct sim *sim, const struct object *object);
 void account_death(struct sim *sim, const struct object *object);
 void account_sample(struct sim *sim, uint64_t now);
+/* Takes the peak's portrait if more is in use than then. The world is stopped. */
+void account_peak(struct sim *sim, uint64_t now);
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);
 void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *snapshot);
 
