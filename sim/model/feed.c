@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1024, MAX_PS = 4096 };
+enum { BATCH = 256, MAX_PS = 4096 };
 
 /* Room for n more events; what is queued stays in order. */
 static bool make_queue_room(struct sim_p *sp, uint32_t n)
