@@ -80,7 +80,6 @@ static void switch_away(struct engine *engine, struct coroutine *from)
     struct process *next = pop(engine);
     if (next && &next->coroutine == from)
         return;
-    engine->switches++;
     engine->current = next;
     coroutine_switch(from, next ? &next->coroutine : &engine->main);
 }

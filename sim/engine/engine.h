@@ -42,7 +42,6 @@ struct engine {
     uint32_t ready_count, ready_room;
     uint32_t processes; /* ever spawned */
     struct coroutine main;
-    uint64_t switches;
 };
 
 /* A zero-quantum engine is strict. */

@@ -77,8 +77,7 @@ static struct sim_p *p_of_stream(struct sim *sim, uint32_t stream, uint64_t now)
 
 static void decide_pacing(struct sim *sim)
 {
-    sim->timed = sim->source->timed;
-    sim->pacing = !sim->timed                         ? PACING_MAX
+    sim->pacing = !sim->source->timed                 ? PACING_MAX
                   : sim->config.pacing == PACING_AUTO ? PACING_RECORDED
                                                       : sim->config.pacing;
 }

@@ -176,7 +176,7 @@ struct sim {
 
     /* the trace */
     struct trace_source *source;
-    bool source_ended, timed;
+    bool source_ended;
     unsigned pacing; /* decided: recorded, think or max */
     uint64_t buffered;
     struct process *starved; /* Ps that wait for the window to move */
