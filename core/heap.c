@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SWEEP_GEN = 4 }; /* above GH_GEN_DEAD by more than the generations that are told apart */
+enum { FIRST_SWEEP_GEN = 4 }; /* above GH_GEN_NONE by more than the generations that are told apart */
 
 bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
 {

@@ -200,7 +200,7 @@ static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s
         return true;
     detach_bits(heap, p, s);
     s->state = GH_SPAN_DEAD;
-    __atomic_store_n(&s->sweep_gen, GH_GEN_DEAD, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->sweep_gen, GH_GEN_NONE, __ATOMIC_RELEASE);
     return false;
 }
 
@@ -287,6 +287,7 @@ struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, u
     struct gh_span *s = alloc_span(heap, p, npages, 0);
     if (s) {
         s->state = GH_SPAN_MANUAL;
+        __atomic_store_n(&s->sweep_gen, GH_GEN_NONE, __ATOMIC_RELEASE); /* no sweeper may take it for unswept */
         gh_add(&heap->stack_bytes, page_bytes(heap, npages));
     }
     return s;
@@ -308,7 +309,7 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     gh_page_alloc_give(&heap->pages, s->base, s->pages);
     s->state = GH_SPAN_DEAD;
     __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->sweep_gen, GH_GEN_DEAD, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->sweep_gen, GH_GEN_NONE, __ATOMIC_RELEASE);
     if (p && p->free_span_count < GH_SPAN_CACHE) {
         s->next = p->free_spans;
         p->free_spans = s;

@@ -19,7 +19,7 @@
 
 enum { GH_INLINE_WORDS = 3 }; /* bitmap words in the descriptor: enough for spans of up to 64 slots */
 
-enum { GH_GEN_DEAD = 0 }; /* sweep_gen of spans that mheap has; the heap's own starts above */
+enum { GH_GEN_NONE = 0 }; /* sweep_gen of spans that are never swept: free ones, stacks; the heap's starts above */
 
 enum gh_span_state {
     GH_SPAN_DEAD,

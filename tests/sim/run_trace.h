@@ -1,0 +1,63 @@
+/* For tests: runs a trace given as text, and checks the heap afterwards. Include once, after cmocka.h. */
+#ifndef RUN_TRACE_H
+#define RUN_TRACE_H
+
+#include "model/address_log.h"
+#include "model/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct run {
+    struct sim_config config;
+    struct sim *sim;
+    char *addresses;
+    size_t addresses_size;
+};
+
+static void configure(struct run *r, const char *const *settings)
+{
+    struct error error = {.text = ""};
+    config_init(&r->config);
+    if (!config_load(&r->config, CONFIG_DEFAULT, &error))
+        fail_msg("%s", error.text);
+    for (; *settings; settings++)
+        if (!config_set(&r->config, *settings, &error))
+            fail_msg("%s", error.text);
+}
+
+static void run_trace(struct run *r, const char *text, const char *const *settings)
+{
+    configure(r, settings);
+    char path[] = "/tmp/goheap-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    struct error error = {.text = ""};
+    struct trace_source *source = trace_open(path, (int)r->config.stream_by, &error);
+    unlink(path);
+    r->sim = source ? sim_new(&r->config, &error) : NULL;
+    if (!r->sim)
+        fail_msg("%s", error.text);
+    FILE *log = open_memstream(&r->addresses, &r->addresses_size);
+    r->sim->addresses = address_log_new(log);
+    if (!sim_run(r->sim, source, &error))
+        fail_msg("%s", error.text);
+    fclose(log);
+    source->close(source);
+    char why[256] = "";
+    if (!goheap_verify(r->sim->heap, why, sizeof why))
+        fail_msg("%s", why);
+}
+
+static void end_run(struct run *r)
+{
+    address_log_free(r->sim->addresses);
+    free(r->addresses);
+    sim_destroy(r->sim);
+    config_clear(&r->config);
+}
+
+#endif
