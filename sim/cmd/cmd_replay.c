@@ -1,4 +1,5 @@
 /* `goheap replay`: one trace through one configuration. */
+#include "base/clock.h"
 #include "base/out_file.h"
 #include "cmd/cmd.h"
 #include "cmd/config_options.h"
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
@@ -74,13 +74,6 @@ static bool take(void *context, int id, const char *argument, struct error *erro
     default:
         return config_options_take(&r->options, id, argument, error);
     }
-}
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* --- progress ------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 /* `goheap sweep`: every run of a plan, on all cores, into one table. */
+#include "base/clock.h"
 #include "base/options.h"
 #include "cmd/cmd.h"
 #include "sweep/output.h"
@@ -6,7 +7,6 @@
 #include "sweep/pool.h"
 #include "sweep/results.h"
 
-#include <time.h>
 #include <unistd.h>
 
 enum { OPT_OUT, OPT_JOBS, OPT_JSON, OPT_PROGRESS, OPT_QUIET };
@@ -77,13 +77,6 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         s->quiet = true;
         return true;
     }
-}
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* --- one run, on a thread of the pool ------------------------------------------------------------------ */
