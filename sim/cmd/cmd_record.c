@@ -9,7 +9,6 @@
  * it is complete. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -20,35 +19,42 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/options.h"
+#include "cmd/cmd.h"
 #include "preload/format.h"
 #include "record/record.h"
 #include "record/record_out.h"
 
-int cmd_record(int argc, char **argv);
+enum { OPT_OUTPUT };
 
-static const char help[] =
-    "Usage: goheap record -o TRACE [--] PROGRAM [ARGS]...\n"
-    "\n"
-    "Runs PROGRAM and records its calls of malloc, free and their kin, from all its threads.\n"
-    "\n"
-    "  -o, --output TRACE  the trace to write, as CSV; compressed if its name ends in .zst;\n"
-    "                      - is standard output (PROGRAM's own then goes to standard error)\n"
-    "  -h, --help          show this help\n"
-    "\n"
-    "What is recorded: the process that PROGRAM starts as, if it is dynamically linked and not\n"
-    "set-uid. Children that it forks run unrecorded. If it replaces itself by exec, as scripts that\n"
-    "start the real program do, the trace is of the last program that it became. Blocks allocated\n"
-    "past malloc (mmap, an allocator within the program) are not seen. A process that may no longer\n"
-    "open files in $TMPDIR (chroot, changed user) stops being recorded, which is reported.\n"
-    "\n"
-    "If a signal ends PROGRAM, SIGKILL too, the trace holds all that came before. ^C ends PROGRAM;\n"
-    "its trace is still written. A second ^C gives the trace up. The recording needs 32 bytes an\n"
-    "event in $TMPDIR (/tmp) until the trace is written.\n"
-    "\n"
-    "EXIT STATUS: 0 the trace was written, however PROGRAM ended; 1 it was not; 2 wrong usage.\n"
-    "\n"
-    "Example: goheap record -o sort.csv.zst -- sort --parallel=4 words.txt\n";
+static const struct option_spec own_options[] = {
+    {OPT_OUTPUT, 'o', "output", "TRACE",
+     "the trace to write, as CSV; compressed if its name ends in .zst; - is standard output (PROGRAM's own then goes "
+     "to standard error)"},
+};
+
+static const struct command_spec usage = {
+    .name = "goheap record",
+    .summary = "run a program and record its calls of malloc, free and their kin, from all its threads",
+    .operands = "[--] PROGRAM [ARGS]...",
+    .max_operands = SIZE_MAX,
+    .options_first = true,
+    .description =
+        "What is recorded: the process that PROGRAM starts as, if it is dynamically linked and not\n"
+        "set-uid. Children that it forks run unrecorded. If it replaces itself by exec, as scripts that\n"
+        "start the real program do, the trace is of the last program that it became. Blocks allocated\n"
+        "past malloc (mmap, an allocator within the program) are not seen. A process that may no longer\n"
+        "open files in $TMPDIR (chroot, changed user) stops being recorded, which is reported.\n"
+        "\n"
+        "If a signal ends PROGRAM, SIGKILL too, the trace holds all that came before. ^C ends PROGRAM;\n"
+        "its trace is still written. A second ^C gives the trace up. The recording needs 32 bytes an\n"
+        "event in $TMPDIR (/tmp) until the trace is written.\n"
+        "\n"
+        "Exit status: 0 the trace was written, however PROGRAM ended; 1 it was not; 2 wrong usage.\n",
+    .options = own_options,
+    .n_options = sizeof own_options / sizeof own_options[0],
+    .examples = "goheap record -o sort.csv.zst -- sort --parallel=4 words.txt\n",
+};
 
 /* -- Signals: what comes while the program runs is the program's; later ones are ours. -- */
 
@@ -310,42 +316,27 @@ static bool record(const char *path, char **command, struct error *error)
     return true;
 }
 
-static int wrong_usage(const char *text, const char *what)
+static bool take(void *context, int id, const char *argument, struct error *error)
 {
-    fprintf(stderr, "goheap record: %s%s\nTry 'goheap record --help'.\n", text, what);
-    return 2;
+    (void)id; /* there is but one */
+    if (*argument == '\0')
+        return error_set(error, "expected a file's name");
+    *(const char **)context = argument;
+    return true;
 }
 
 int cmd_record(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     const char *path = NULL;
-    int option;
-    opterr = 0;
-    optind = 0; /* main may have parsed before us */
-    while ((option = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            path = optarg;
-            break;
-        case 'h':
-            return fputs(help, stdout) < 0 || fflush(stdout) != 0;
-        case ':':
-            return wrong_usage("a file name is missing after ", argv[optind - 1]);
-        default:
-            return wrong_usage("unknown option ", argv[optind - 1]);
-        }
-    }
-    if (path == NULL || *path == '\0')
-        return wrong_usage("-o TRACE is missing", "");
-    if (optind >= argc)
-        return wrong_usage("the program to run is missing", "");
+    int first, code = options_parse(&usage, argc, argv, take, &path, &first);
+    if (code != OPTIONS_RUN)
+        return code;
+    if (path == NULL)
+        return options_misuse(&usage, "expected -o TRACE");
+    if (first == argc)
+        return options_misuse(&usage, "expected a PROGRAM to run");
     struct error error = {.text = ""};
-    if (record(path, argv + optind, &error))
+    if (record(path, argv + first, &error))
         return 0;
     fprintf(stderr, "goheap: %s\n", error.text);
     return 1;
