@@ -133,9 +133,9 @@ GOHEAP_API enum goheap_result goheap_stack_free(struct goheap_p *p, uint64_t add
 
 /* --- collection ---------------------------------------------------------------------------------------- */
 
-/* A cycle: begin (world stopped; what the last cycle left is swept, on p's account or nobody's), mark, end (world stopped; unmarked
- * objects become reclaimable as their spans are swept). Objects allocated in between survive. Meant for
- * GOHEAP_RECLAIM_GC. */
+/* A cycle: begin (world stopped; what the last cycle left is swept, on p's account or nobody's), mark, end (world
+ * stopped; unmarked objects become reclaimable as their spans are swept). Objects allocated in between survive.
+ * Meant for GOHEAP_RECLAIM_GC. */
 GOHEAP_API void goheap_gc_begin(struct goheap *heap, struct goheap_p *p);
 
 struct goheap_marked {
@@ -153,7 +153,8 @@ GOHEAP_API void goheap_gc_end(struct goheap *heap, struct goheap_marked *survive
  * called for each P after goheap_gc_end, before it allocates. */
 GOHEAP_API void goheap_p_begin_sweep(struct goheap_p *p);
 
-/* Sweeps one span, on p's account or, where p is NULL, on nobody's (a background sweeper): its pages if the span became free, 0 if not; UINT64_MAX when nothing is left to sweep. */
+/* Sweeps one span, on p's account or, where p is NULL, on nobody's (a background sweeper): its pages if the span
+ * became free, 0 if not; UINT64_MAX when nothing is left to sweep. */
 GOHEAP_API uint64_t goheap_sweep_one(struct goheap *heap, struct goheap_p *p);
 GOHEAP_API bool goheap_sweep_done(const struct goheap *heap);
 /* Sets how many pages to sweep for each byte allocated so that sweeping ends before the live heap reaches

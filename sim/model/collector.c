@@ -2,9 +2,10 @@
  *
  *     sweep the rest, request -> STOP mark roots START -> marking, a share of every P -> STOP end START -> sweep
  *
- * One process runs the cycles, another sweeps in the background, on the time of Ps that have nothing to do. Follows runtime/mgc.go of Go 1.19 (gcStart,
- * gcMarkTermination, GC) and mgcpacer.go; marking is fluid: while it lasts, mark_share of the Ps' time goes
- * to it, so that mutators are slowed by 1 / (1 - mark_share), and it lasts as long as the work takes then.
+ * One process runs the cycles, another sweeps in the background, on the time of Ps that have nothing to do.
+ * Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) and mgcpacer.go. Marking is fluid: while it
+ * lasts, mark_share of the Ps' time goes to it, so that mutators are slowed by 1 / (1 - mark_share), and it lasts
+ * as long as the work takes then.
  */
 #include "model/sim.h"
 

@@ -147,8 +147,9 @@ static void look_ahead(struct sim_p *sp)
 {
     const struct goheap *heap = sp->sim->heap;
     struct look *groups = sp->look;
-    struct look *far = &groups[sp->look_at], *near = &groups[(sp->look_at + 2) % 3], *bits = &groups[(sp->look_at + 1) % 3];
-    sp->look_at = (uint8_t)((sp->look_at + 1) % 3);
+    unsigned at = sp->look_at;
+    struct look *far = &groups[at], *near = &groups[(at + 2) % 3], *bits = &groups[(at + 1) % 3];
+    sp->look_at = (uint8_t)((at + 1) % 3);
     far->n = sp->count < 4 * LOOK_GROUP ? 0 : freed_in_group(sp, 3 * LOOK_GROUP, far->addrs);
     goheap_prefetch_far(heap, far->addrs, far->n);
     goheap_prefetch_near(heap, near->addrs, near->n);

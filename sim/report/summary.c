@@ -97,17 +97,22 @@ static void fragmentation(const json_t *d, FILE *out)
             report_number(d, "fragmentation.peak_mapped_over_peak_requested"));
 }
 
+static double waste_of(const json_t *class)
+{
+    return report_number(class, "peak.span_bytes") - report_number(class, "peak.requested_bytes");
+}
+
 static void classes(const json_t *d, FILE *out)
 {
     const json_t *all = report_at(d, "size_classes"), *row;
     const json_t *worst[5] = {0};
     size_t i;
     json_array_foreach(all, i, row) {
-        double waste = report_number(row, "peak.span_bytes") - report_number(row, "peak.requested_bytes");
+        double waste = waste_of(row);
         const json_t *here = row;
         for (unsigned k = 0; k < 5 && waste > 0; k++) {
             const json_t *there = worst[k];
-            double theirs = there ? report_number(there, "peak.span_bytes") - report_number(there, "peak.requested_bytes") : 0;
+            double theirs = there ? waste_of(there) : 0;
             if (!there || waste > theirs) {
                 worst[k] = here;
                 here = there;
@@ -136,8 +141,8 @@ static void latency(const json_t *d, FILE *out)
     double total = 0;
     json_array_foreach(report_at(d, "latency"), i, row)
         total += report_number(row, "count");
-    fprintf(out, "Allocations by who served them\n  %-10s %12s %8s %10s %10s %10s\n", "", "count", "share", "mean", "p99",
-            "max");
+    fprintf(out, "Allocations by who served them\n  %-10s %12s %8s %10s %10s %10s\n", "", "count", "share", "mean",
+            "p99", "max");
     json_array_foreach(report_at(d, "latency"), i, row)
         fprintf(out, "  %-10s %12s %6.2f %% %10s %10s %10s\n", json_string_value(report_at(row, "tier")),
                 count_text(report_number(row, "count")), total > 0 ? 100 * report_number(row, "count") / total : 0,
@@ -150,8 +155,8 @@ static void locks(const json_t *d, FILE *out)
 {
     const json_t *row;
     size_t i, shown = 0;
-    fprintf(out, "Locks, most waited for first\n  %-22s %12s %10s %10s %10s %10s\n", "", "acquired", "contended", "waited",
-            "worst", "busy");
+    fprintf(out, "Locks, most waited for first\n  %-22s %12s %10s %10s %10s %10s\n", "", "acquired", "contended",
+            "waited", "worst", "busy");
     json_array_foreach(report_at(d, "locks"), i, row) {
         if (!json_is_true(report_at(row, "waits")) || shown++ >= 5)
             continue;
