@@ -91,12 +91,12 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
 
 /* --- immediate reclaim --------------------------------------------------------------------------------- */
 
-static bool has_deaths(const struct gh_span *s)
+/* What a span that nobody holds is to be watched for; GH_WATCH_NONE: nothing, all of it is dead. */
+static enum gh_watch news_wanted(const struct gh_span *s)
 {
-    for (unsigned w = 0; w < s->words; w++)
-        if (gh_alloc_bits(s)[w] & ~gh_live_load(&s->live[w]))
-            return true;
-    return false;
+    if (gh_span_all_dead(s))
+        return GH_WATCH_NONE;
+    return has_room(s) || gh_span_has_deaths(s) ? GH_WATCH_PARTIAL : GH_WATCH_FULL;
 }
 
 /* Under the class's lock: lists the span by what its live bits say. The watch is set before they are read
@@ -104,22 +104,16 @@ static bool has_deaths(const struct gh_span *s)
  * span is all dead and now on no list. */
 static bool place(struct goheap *heap, struct gh_central *c, struct gh_span *s)
 {
-    unsigned swept = swept_index(heap);
-    bool full = !has_room(s) && !has_deaths(s);
-    __atomic_store_n(&s->watch, full ? GH_WATCH_FULL : GH_WATCH_PARTIAL, __ATOMIC_SEQ_CST);
-    if (gh_span_all_dead(s)) {
-        __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_SEQ_CST);
+    enum gh_watch watch, wanted = news_wanted(s);
+    do {
+        watch = wanted;
+        __atomic_store_n(&s->watch, (uint8_t)watch, __ATOMIC_SEQ_CST);
+        wanted = news_wanted(s);
+    } while (wanted != watch); /* deaths only add up: at most twice */
+    if (watch == GH_WATCH_NONE)
         return true;
-    }
-    if (full && has_deaths(s)) {
-        full = false;
-        __atomic_store_n(&s->watch, GH_WATCH_PARTIAL, __ATOMIC_SEQ_CST);
-        if (gh_span_all_dead(s)) {
-            __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_SEQ_CST);
-            return true;
-        }
-    }
-    gh_list_push(full ? &c->full[swept] : &c->partial[swept], s);
+    unsigned swept = swept_index(heap);
+    gh_list_push(watch == GH_WATCH_FULL ? &c->full[swept] : &c->partial[swept], s);
     return false;
 }
 

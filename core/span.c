@@ -92,3 +92,11 @@ bool gh_span_all_dead(const struct gh_span *s)
             return false;
     return true;
 }
+
+bool gh_span_has_deaths(const struct gh_span *s)
+{
+    for (unsigned w = 0; w < s->words; w++)
+        if (gh_span_allocated(s, w) & ~gh_live_load(&s->live[w]))
+            return true;
+    return false;
+}

@@ -204,6 +204,8 @@ unsigned gh_span_mark_live(struct gh_span *s);
 unsigned gh_span_mark_new(struct gh_span *s);
 /* The survivors become the alloc bits and allocation starts over from slot 0; returns how many there are. */
 unsigned gh_span_take_survivors(struct gh_span *s, const uint64_t *survivors);
+/* Of a span that no P holds: whether no slot is live; whether an allocated one is not. */
 bool gh_span_all_dead(const struct gh_span *s);
+bool gh_span_has_deaths(const struct gh_span *s);
 
 #endif

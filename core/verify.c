@@ -100,10 +100,7 @@ static bool check_mcache(struct check *c, const struct goheap_p *p)
 
 static bool immediate_misplaced(const struct gh_span *s, bool full)
 {
-    bool deaths = false;
-    for (unsigned w = 0; w < s->words; w++)
-        deaths |= (gh_alloc_bits(s)[w] & ~gh_live_load(&s->live[w])) != 0;
-    bool has_no_room = s->alloc_count == s->objects && !deaths;
+    bool has_no_room = s->alloc_count == s->objects && !gh_span_has_deaths(s);
     return has_no_room != full || gh_span_all_dead(s) || s->watch != (full ? GH_WATCH_FULL : GH_WATCH_PARTIAL);
 }
 

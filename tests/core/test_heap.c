@@ -212,6 +212,23 @@ static void test_immediate(void **state)
     goheap_delete(heap);
 }
 
+/* A span that went back full without having been swept first: its holes are found all the same. */
+static void test_hole_after_flush(void **state)
+{
+    (void)state;
+    struct goheap *heap = new_heap(GOHEAP_RECLAIM_IMMEDIATE);
+    struct goheap_p *p = goheap_p_new(heap, NULL);
+    uint64_t a[8];
+    for (int i = 0; i < 8; i++)
+        a[i] = take(p, 1024, 0); /* exactly one span */
+    struct goheap_memstats m;
+    goheap_memstats(heap, &m); /* takes the span from the P */
+    drop(p, a[3]);
+    verify(heap);
+    assert_int_equal(take(p, 1024, 0), a[3]);
+    goheap_delete(heap);
+}
+
 static void test_bad_frees(void **state)
 {
     (void)state;
@@ -623,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_deaths_while_marking),
         cmocka_unit_test(test_tiny_deaths),
         cmocka_unit_test(test_immediate),
+        cmocka_unit_test(test_hole_after_flush),
         cmocka_unit_test(test_bad_frees),
         cmocka_unit_test(test_aligned),
         cmocka_unit_test(test_memstats_by_hand),
