@@ -28,6 +28,7 @@ sim_libs := -lcsv -ljansson -lzstd -lpthread -lm
 core_src := $(sort $(wildcard core/*.c))
 sim_src := $(sort $(filter-out sim/preload/%,$(wildcard sim/*/*.c)))
 core_obj := $(core_src:%.c=$B/%.o)
+malloc_obj := $(patsubst %.c,$B/%.o,$(sort $(wildcard core/malloc/*.c)))
 sim_obj := $(sim_src:%.c=$B/%.o)
 
 core_tests := $(patsubst tests/core/%.c,$B/tests/core/%,$(sort $(wildcard tests/core/test_*.c)))
@@ -37,8 +38,9 @@ unit_tests := $(core_tests) $(sim_tests)
 # V=1 shows the commands.
 Q := $(if $V,,@)
 
-all: $B/goheap $B/libgoheap.a $B/libgoheap.so $B/libgoheap-record.so
+all: $B/goheap $B/libgoheap.a $B/libgoheap.so $B/libgoheap-malloc.so $B/libgoheap-record.so
 
+$(malloc_obj): core_cflags += -Icore -ftls-model=initial-exec -fno-builtin
 $B/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(core_cflags) $(CFLAGS) -c -o $@ $<
@@ -57,6 +59,11 @@ $B/libgoheap.a: $(core_obj)
 
 $B/libgoheap.so: $(core_obj)
 	$(Q)$(CC) -shared -Wl,-soname,libgoheap.so.0 $(ldflags) -o $@ $^ -lpthread
+
+# A malloc for any program, by LD_PRELOAD or by linking: the same core, and no name of it to be seen.
+$B/libgoheap-malloc.so: $(malloc_obj) $(core_obj) core/malloc/exports.map
+	$(Q)$(CC) -shared -Wl,-soname,libgoheap-malloc.so.0 -Wl,--version-script=core/malloc/exports.map $(ldflags) -o $@ \
+	  $(filter %.o,$^) -lpthread
 
 # The simulator's modules, so that tests link what they test.
 $B/libsim.a: $(sim_obj)
@@ -80,6 +87,12 @@ $(sim_tests): $B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libgoheap.a
 
 $B/bench_replay: $B/tests/bench/bench_replay.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
+$B/bench_malloc: $B/tests/bench/bench_malloc.o $B/libsim.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
+bench-malloc: $B/bench_malloc $B/libgoheap-malloc.so
+	@scripts/bench-malloc $B
 
 bench: $B/bench_replay
 	@GOHEAP_CONFIGS=configs $B/bench_replay
@@ -109,6 +122,7 @@ help:
 	@echo 'make check           all tests; as ./scripts/check'
 	@echo 'make oracle          ask the real Go 1.19 (GO119=...) again what the conformance tests hold goheap against'
 	@echo 'make bench           speed of the replay beside a plain loop'
+	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make clean           remove build/ and its variants'
 	@echo 'SANITIZE=address,undefined | SANITIZE=thread | DEBUG=1 | CC=clang build in directories of their own'
@@ -131,6 +145,6 @@ oracle: $B/tests/sim/test_conformance
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check oracle bench install help clean
+.PHONY: all tests unit check oracle bench bench-malloc install help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,4 +1,4 @@
-/* Go 1.19 as a config: what a heap is unless its embedder says otherwise. */
+/* The two configs that come with the library, Go 1.19 and a malloc's, and its version. */
 #include "goheap.h"
 
 #include <string.h>
@@ -31,4 +31,27 @@ void goheap_config_go119(struct goheap_config *config)
         .descriptor_chunk = 16 << 10,
     };
     memcpy(config->table.classes, go119_classes, sizeof go119_classes);
+}
+
+/* The 24-byte class apart, every class of Go's that holds 16 bytes or more is a multiple of 16. */
+void goheap_config_malloc(struct goheap_config *config)
+{
+    goheap_config_go119(config);
+    config->reclaim = GOHEAP_RECLAIM_IMMEDIATE;
+    config->concurrent = true;
+    config->tiny_size = 0;
+    struct goheap_class_table *table = &config->table;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->classes[i].size < 16 || table->classes[i].size % 16 == 0)
+            table->classes[kept++] = table->classes[i];
+    table->count = kept;
+}
+
+#define TEXT_OF(number) #number
+#define DOTTED(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+const char *goheap_version(void)
+{
+    return DOTTED(GOHEAP_VERSION_MAJOR, GOHEAP_VERSION_MINOR, GOHEAP_VERSION_PATCH);
 }

@@ -25,6 +25,14 @@ extern "C" {
 
 #define GOHEAP_API __attribute__((visibility("default")))
 
+/* The version of this header. The major number is that of the ABI (libgoheap.so.0) and part of every symbol's
+ * version (GOHEAP_0): it changes when a function or a struct below does in a way that compiled callers notice. */
+#define GOHEAP_VERSION_MAJOR 0
+#define GOHEAP_VERSION_MINOR 2
+#define GOHEAP_VERSION_PATCH 0
+/* The version of the library that runs, "0.2.0": static. */
+GOHEAP_API const char *goheap_version(void);
+
 struct goheap;
 struct goheap_p;
 
@@ -67,6 +75,10 @@ struct goheap_config {
 /* Go 1.19's settings: its 68 classes, 8 KiB pages, tiny blocks of 16 bytes, reclaim by collection. */
 GOHEAP_API void goheap_config_go119(struct goheap_config *config);
 
+/* What a malloc wants instead: immediate reclaim, several threads, no tiny blocks, and classes of which all that
+ * hold 16 bytes or more are multiples of 16, as C's alignment asks. */
+GOHEAP_API void goheap_config_malloc(struct goheap_config *config);
+
 /* Checks a table against what the allocator needs; on failure false and a sentence in why. */
 GOHEAP_API bool goheap_config_check(const struct goheap_config *config, char *why, size_t why_size);
 
@@ -87,6 +99,18 @@ GOHEAP_API struct goheap_p *goheap_p_new(struct goheap *heap, void *user);
 /* Gives the P's spans and pages back to the heap. */
 GOHEAP_API void goheap_p_delete(struct goheap_p *p);
 GOHEAP_API void *goheap_p_user(const struct goheap_p *p);
+
+/* For threads that come and go: an idle P, with the spans it holds, or else a new one (user NULL); NULL if memory
+ * cannot be had. */
+GOHEAP_API struct goheap_p *goheap_p_acquire(struct goheap *heap);
+/* Leaves a P idle for the next goheap_p_acquire. Before the heap grows, it takes what idle Ps hold. */
+GOHEAP_API void goheap_p_release(struct goheap_p *p);
+
+/* fork in a concurrent heap: between goheap_lock_all, by the thread that forks, and goheap_unlock_all, in the parent
+ * and in the child, no other thread is inside the shared parts of the heap. In the child, Ps of threads other than
+ * the one that forked must not be used any more; what they cached stays out of use there. */
+GOHEAP_API void goheap_lock_all(struct goheap *heap);
+GOHEAP_API void goheap_unlock_all(struct goheap *heap);
 
 /* --- objects ------------------------------------------------------------------------------------------- */
 
@@ -109,9 +133,16 @@ enum goheap_result {
     GOHEAP_DOUBLE_FREE /* the object was freed before */
 };
 
-/* The object at addr is dead: its live bit is cleared, and under immediate reclaim its span looked after.
- * Any P may free any object; addr may be 0 or the zero-size address. O(1). */
+/* The object at addr is dead. Any P may free any object; addr may be 0 or the zero-size address. O(1). Under reclaim by
+ * collection its live bit is cleared; under immediate reclaim the slot is free at once if p holds the span, else one
+ * atomic operation clears the live bit and the P that holds the span sees it at its next refill. */
 GOHEAP_API enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr);
+
+/* Is told of every misuse that a function also returns, and of those that only come to light later: an object freed
+ * by two Ps may be found when its span is next looked at. May be called with locks held: it must not call the heap,
+ * and may end the process. NULL: nobody is told. To be set before the heap is used by several threads. */
+GOHEAP_API void goheap_on_misuse(struct goheap *heap,
+                                 void (*told)(void *user, enum goheap_result misuse, uint64_t addr), void *user);
 
 /* Hints for whoever knows its frees in advance: brings what freeing n addresses will touch into the cache, first
  * the way to their spans (far), then the spans themselves (near), then their bits where these lie apart. Each
@@ -146,6 +177,14 @@ struct goheap_marked {
 /* Marks every object whose live bit is set: the world is stopped. For embedders whose objects die by
  * goheap_free. O(spans). */
 GOHEAP_API void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked);
+
+struct goheap_object {
+    uint64_t addr, size; /* of its slot */
+    bool noscan;
+};
+/* For embedders that trace: marks the object that addr points at or into; true if it lives and was not marked yet,
+ * with where it is in *object. Between goheap_gc_begin and _end, by any number of threads at once. O(1). */
+GOHEAP_API bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *object);
 /* Ends marking and begins the sweep phase; what survives, allocations since begin included, is added up
  * in *survived. */
 GOHEAP_API void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived);
@@ -160,6 +199,13 @@ GOHEAP_API bool goheap_sweep_done(const struct goheap *heap);
 /* Sets how many pages to sweep for each byte allocated so that sweeping ends before the live heap reaches
  * trigger (gcPaceSweeper). To be called after goheap_gc_end. */
 GOHEAP_API void goheap_sweep_pace(struct goheap *heap, uint64_t trigger);
+
+/* --- memory back to the OS ----------------------------------------------------------------------------- */
+
+/* Releases free pages, highest addresses first, until `bytes` bytes are released or none is left; returns how many
+ * bytes it released. They stay mapped and are backed again when used. p: on whose account, may be NULL. Any thread;
+ * the heap lock is let go between runs of pages. */
+GOHEAP_API uint64_t goheap_scavenge(struct goheap *heap, struct goheap_p *p, uint64_t bytes);
 
 /* --- figures ------------------------------------------------------------------------------------------- */
 
@@ -179,6 +225,10 @@ struct goheap_memstats {
 };
 /* Flushes every P's cache, as ReadMemStats does, and reads. The world is stopped. O(Ps x classes). */
 GOHEAP_API void goheap_memstats(struct goheap *heap, struct goheap_memstats *stats);
+
+/* The same without a flush, while other threads go on: what they have done since they last met the heap is read as it
+ * is, so that fields may be apart by what happens meanwhile. O(Ps x classes). */
+GOHEAP_API void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *stats);
 
 /* Totals that can be read at any time without disturbing anything; consistent if the world is stopped. */
 struct goheap_gauges {

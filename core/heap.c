@@ -202,6 +202,53 @@ void goheap_p_delete(struct goheap_p *p)
     heap->platform->metadata_free(heap->platform->self, p, p->bytes);
 }
 
+struct goheap_p *goheap_p_acquire(struct goheap *heap)
+{
+    gh_lock(heap, NULL, &heap->lock);
+    struct goheap_p *p = heap->idle;
+    if (p)
+        heap->idle = p->next_idle;
+    gh_unlock(heap, NULL, &heap->lock);
+    return p ? p : goheap_p_new(heap, NULL);
+}
+
+void goheap_p_release(struct goheap_p *p)
+{
+    struct goheap *heap = p->heap;
+    gh_lock(heap, p, &heap->lock);
+    p->next_idle = heap->idle;
+    heap->idle = p;
+    gh_unlock(heap, p, &heap->lock);
+}
+
+void goheap_on_misuse(struct goheap *heap, void (*told)(void *user, enum goheap_result misuse, uint64_t addr),
+                      void *user)
+{
+    heap->misuse_told = told;
+    heap->misuse_user = user;
+}
+
+/* Lock order: central, stacks, heap, bits. */
+void goheap_lock_all(struct goheap *heap)
+{
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        gh_lock(heap, NULL, &heap->central[i].lock);
+    for (unsigned i = 0; i < GH_STACK_ORDERS; i++)
+        gh_lock(heap, NULL, &heap->stacks[i].lock);
+    gh_lock(heap, NULL, &heap->lock);
+    gh_lock(heap, NULL, &heap->bits.lock);
+}
+
+void goheap_unlock_all(struct goheap *heap)
+{
+    gh_unlock(heap, NULL, &heap->bits.lock);
+    gh_unlock(heap, NULL, &heap->lock);
+    for (unsigned i = 0; i < GH_STACK_ORDERS; i++)
+        gh_unlock(heap, NULL, &heap->stacks[i].lock);
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        gh_unlock(heap, NULL, &heap->central[i].lock);
+}
+
 void *goheap_p_user(const struct goheap_p *p)
 {
     return p->user;

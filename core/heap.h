@@ -74,6 +74,7 @@ struct goheap_p {
     struct gh_stack_supply stacks[GH_STACK_ORDERS];
     void *user;
     struct goheap_p *next; /* on heap->ps */
+    struct goheap_p *next_idle; /* on heap->idle */
     size_t bytes;          /* of this allocation */
 };
 
@@ -93,6 +94,7 @@ struct goheap {
     uint64_t grown;               /* region address up to which pages are mapped */
     struct gh_descriptors descriptors;
     struct goheap_p *ps;          /* every P */
+    struct goheap_p *idle;        /* those between goheap_p_release and goheap_p_acquire */
     unsigned p_count, p_peak;
     struct gh_stack_pool stacks[GH_STACK_ORDERS];
     struct gh_pool bits;          /* bitmaps of spans with more than 64 slots */
@@ -104,6 +106,9 @@ struct goheap {
     uint64_t pages_in_use, pages_swept, pages_swept_basis, sweep_live_basis;
     double sweep_pages_per_byte;  /* 0: no proportional sweeping */
     uint64_t reclaim_index, reclaim_credit, reclaim_end; /* pages */
+
+    void (*misuse_told)(void *user, enum goheap_result misuse, uint64_t addr);
+    void *misuse_user;
 
     uint64_t heap_live;
     uint64_t in_use, free, released; /* bytes of pages: in spans; mapped but not; given back or never used */

@@ -32,6 +32,11 @@ void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
         gh_mcache_release_all(p);
         gh_stacks_release(p);
     }
+    goheap_memstats_peek(heap, m);
+}
+
+void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *m)
+{
     memset(m, 0, sizeof *m);
     m->total_alloc = gh_get(&heap->stats.large_alloc_bytes);
     m->mallocs = gh_get(&heap->stats.large_allocs);
