@@ -32,16 +32,10 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
 static inline bool free_slot(struct gh_span *s, unsigned index)
 {
     const uint64_t bit = UINT64_C(1) << index % 64;
-    uint64_t *alloc = &s->bits[index / 64].alloc;
-    if (index / 64 == s->cursor) {
-        if (s->alloc_cache & bit)
-            return false;
-        s->alloc_cache |= bit;
-    } else {
-        if (!(*alloc & bit))
-            return false;
-        *alloc &= ~bit;
-    }
+    struct gh_bits *bits = &s->bits[index / 64];
+    if (__builtin_expect(!(bits->alloc & bit) || (index / 64 == s->cursor && (s->alloc_cache & bit)), 0))
+        return false;
+    bits->alloc &= ~bit;
     s->freed++;
     s->alloc_count--;
     return true;
@@ -51,7 +45,7 @@ static enum goheap_result free_owned(struct goheap_p *p, struct gh_span *s, unsi
 {
     if (!free_slot(s, index))
         return GOHEAP_DOUBLE_FREE;
-    if (s->alloc_count == 0 || __atomic_load_n(&s->watch, __ATOMIC_RELAXED) != GH_WATCH_NONE)
+    if (s->alloc_count == s->notice)
         gh_owner_freed(p, s);
     return GOHEAP_OK;
 }
@@ -154,8 +148,7 @@ enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
     if (__builtin_expect(index >= s->objects || s->base + index * s->elem_size != addr || !free_slot(s, (unsigned)index),
                          0))
         return free_slow(p, s, addr);
-    bool ends = s->alloc_count == 0 && s->list;
-    if (__builtin_expect(ends || __atomic_load_n(&s->watch, __ATOMIC_RELAXED) != GH_WATCH_NONE, 0))
+    if (__builtin_expect(s->alloc_count == s->notice, 0))
         gh_owner_freed(p, s);
     return GOHEAP_OK;
 }

@@ -234,7 +234,7 @@ void gh_tiny_let_go(struct goheap_p *p);
 
 /* Replaces the P's used-up span of the class; false if the heap cannot grow. */
 bool gh_owner_refill(struct goheap_p *p, unsigned span_class);
-/* The P has freed a slot of a span that it did not allocate from and that was full, or is without an object now. */
+/* The P has freed a slot of a span, and its alloc_count is what was to be noticed. */
 void gh_owner_freed(struct goheap_p *p, struct gh_span *s);
 /* Another P has freed a slot of a span that is watched for its owner. */
 void gh_owner_tell(struct gh_span *s);

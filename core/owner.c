@@ -1,18 +1,19 @@
 /* Immediate reclaim: the spans that a P owns, and nobody else allocates from.
  *
  *   mheap, central --> current --(used up)--> retired: full, on no list, watched
- *                         ^                      |  its P frees in it, or is told that another has
- *                         +--- partial list <----+
+ *                         ^                      |  its P has freed a few of its slots,
+ *                         +--- partial list <----+  or is told that another has freed one
  *
- * What the P frees itself is free again at once. What others free shows in live bits, which the P looks at when a
- * span is used up, and when it is told: the first to free in a retired span takes the watch off and puts the span on
- * its owner's `news`. Between those two steps the span is its teller's: its `next` is not to be touched and its owner
- * must not change.
+ * What the P frees itself is free again at once, but a retired span only becomes one to allocate from when a sixteenth
+ * of it is free, so that taking it up is worth the while. What others free shows in live bits, which the P looks at
+ * when a span is used up, and when it is told: the first to free in a retired span takes the watch off and puts the
+ * span on its owner's `news`. Between those two steps the span is its teller's: its `next` is not to be touched and
+ * its owner must not change.
  * A span without an object stays on its partial list, up to KEEP_PAGES of them a P; further ones go to mheap.
  */
 #include "heap.h"
 
-enum { KEEP_PAGES = 64 };
+enum { KEEP_PAGES = 64, WORTHWHILE = 16 /* parts of a span, of which one must be free */ };
 
 void gh_owner_settle(struct gh_span *s)
 {
@@ -28,11 +29,6 @@ void gh_owner_settle(struct gh_span *s)
     gh_count(p, &p->stats.total_free, s->freed * s->elem_size);
     s->freed = 0;
     s->need_zero = 1;
-}
-
-static void set_owner(struct gh_span *s, struct goheap_p *p)
-{
-    __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
 }
 
 /* Takes the watch off; false if somebody else has, who will tell. */
@@ -57,7 +53,7 @@ void gh_owner_tell(struct gh_span *s)
 static void give_back(struct goheap_p *p, struct gh_span *s)
 {
     gh_owner_settle(s);
-    set_owner(s, NULL);
+    gh_span_disown(s);
     gh_mheap_free(p->heap, p, s);
 }
 
@@ -72,14 +68,18 @@ static void keep(struct goheap_p *p, struct gh_span *s)
         }
         p->kept_pages += s->pages;
     }
+    s->notice = 0;
     gh_list_append(&p->partial[s->span_class], s);
 }
 
 static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
 {
     struct gh_span *s = gh_list_pop(&p->partial[span_class]);
-    if (s && s->alloc_count == 0)
+    if (!s)
+        return NULL;
+    if (s->alloc_count == 0)
         p->kept_pages -= s->pages;
+    s->notice = GH_NO_NOTICE;
     return s;
 }
 
@@ -99,15 +99,16 @@ static void hear(struct goheap_p *p)
 
 void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
 {
-    if (s->list) {
-        if (p->kept_pages + s->pages <= KEEP_PAGES) {
-            p->kept_pages += s->pages;
-        } else {
-            gh_list_remove(s);
-            give_back(p, s);
-        }
-    } else if (s != p->alloc[s->span_class] && unwatch(s)) {
-        keep(p, s);
+    if (!s->list) {
+        if (unwatch(s))
+            keep(p, s);
+        else
+            s->notice = GH_NO_NOTICE; /* it will be heard of */
+    } else if (p->kept_pages + s->pages <= KEEP_PAGES) {
+        p->kept_pages += s->pages;
+    } else {
+        gh_list_remove(s);
+        give_back(p, s);
     }
 }
 
@@ -121,8 +122,10 @@ static bool retire(struct goheap_p *p, struct gh_span *s)
     if (gh_take_deaths(p->heap, p, s))
         return false;
     __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
+    s->notice = (uint16_t)(s->objects - 1 - s->objects / WORTHWHILE);
     if (!gh_span_has_deaths(s) || !unwatch(s))
         return true;
+    s->notice = GH_NO_NOTICE;
     gh_take_deaths(p->heap, p, s);
     return false;
 }
@@ -132,7 +135,7 @@ static struct gh_span *take_fresh(struct goheap_p *p, unsigned span_class)
     struct goheap *heap = p->heap;
     struct gh_span *s = gh_mheap_alloc(heap, p, heap->sc.classes[span_class >> 1].pages, span_class);
     if (s)
-        set_owner(s, p);
+        gh_span_own(s, p);
     return s;
 }
 
@@ -168,8 +171,7 @@ static void disown(struct goheap_p *p, struct gh_span *s)
         return;
     }
     gh_owner_settle(s);
-    gh_span_rewind(s);
-    set_owner(s, NULL);
+    gh_span_disown(s);
     gh_central_place(p->heap, p, s);
 }
 

@@ -47,6 +47,8 @@ static bool check_bits(struct check *c, const struct gh_span *s)
         allocated += gh_popcount(word);
         if ((live | s->bits[w].alloc | s->bits[w].mark | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
+        if (s->owner && (cache & ~s->bits[w].alloc))
+            return fail(c, "span 0x%llx: a slot to be handed out has no alloc bit", (ull)s->base);
         if (gh_immediate(c->heap) && (~live & gh_span_word_mask(s, w) & ~word))
             return fail(c, "span 0x%llx: a free slot was freed", (ull)s->base);
         if (!gh_immediate(c->heap) && !is_cached(c->heap, s) && (live & ~word))
@@ -79,7 +81,7 @@ static bool is_on_no_list(const struct goheap *heap, const struct gh_span *s)
 
 static bool check_retired(struct check *c, const struct gh_span *s)
 {
-    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->alloc_count != s->objects || gh_span_has_deaths(s)))
+    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->alloc_count <= s->notice || gh_span_has_deaths(s)))
         return fail(c, "span 0x%llx: watched for its owner, %u of %u slots allocated", (ull)s->base, s->alloc_count,
                     s->objects);
     return true;
