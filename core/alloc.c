@@ -32,8 +32,7 @@ static inline struct gh_span *take_slot(struct goheap_p *p, unsigned span_class,
     }
     unsigned index = s->cursor * 64u + (unsigned)__builtin_ctzll(s->alloc_cache);
     s->alloc_cache &= s->alloc_cache - 1;
-    s->alloc_count++;
-    *addr = s->base + index * s->elem_size;
+    *addr = s->base + (uint64_t)index * s->elem_size;
     return s;
 }
 
@@ -100,8 +99,8 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     if (!s)
         return 0;
     gh_count(p, &p->stats.large_allocs, 1);
-    gh_count(p, &p->stats.large_alloc_bytes, s->elem_size);
-    gh_count(p, &p->stats.total_alloc, s->elem_size);
+    gh_count(p, &p->stats.large_alloc_bytes, npages * page);
+    gh_count(p, &p->stats.total_alloc, npages * page);
     s->alloc_cache = 0;
     s->alloc_count = 1;
     s->bits->live = 1;
@@ -109,7 +108,7 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     uint64_t addr = (s->base + align - 1) & ~(align - 1);
     s->lead = addr - s->base;
     if (!gh_immediate(heap)) { /* else its death is the span's, whoever brings it about */
-        gh_add(&heap->heap_live, s->elem_size);
+        gh_add(&heap->heap_live, npages * page);
         gh_central_push(heap, p, s);
     }
     if ((flags & GOHEAP_ZEROED) && need_zero)

@@ -80,6 +80,7 @@ static void init_fields(struct goheap *heap)
     gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
     heap->span_classes = heap->sc.count * 2;
     heap->page_shift = heap->config.page_shift;
+    heap->page_count = (heap->limit - heap->base) >> heap->page_shift;
     heap->tiny_size = heap->config.tiny_size;
     if (heap->config.tiny_size)
         heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + 1;
@@ -93,16 +94,17 @@ static bool take_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
     heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
+    heap->spans = pf->metadata_alloc(pf->self, heap->page_count * sizeof(struct gh_span *));
     heap->central = pf->metadata_alloc(pf->self, central_bytes(heap));
-    return heap->arenas && heap->central &&
+    return heap->arenas && heap->spans && heap->central &&
            gh_page_alloc_init(&heap->pages, pf, heap->base, heap->limit - heap->base, heap->config.page_shift);
 }
 
 static void release_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
-    if (heap->arenas)
-        gh_arenas_destroy(heap);
+    if (heap->spans)
+        pf->metadata_free(pf->self, heap->spans, heap->page_count * sizeof(struct gh_span *));
     if (heap->arenas)
         pf->metadata_free(pf->self, heap->arenas, arena_table_bytes(heap));
     if (heap->central)

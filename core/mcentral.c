@@ -192,7 +192,6 @@ struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsign
     }
     gh_unlock(heap, p, &c->lock);
     if (s) {
-        s->cached_count = s->alloc_count;
         gh_take_deaths(heap, p, s);
     }
     return s;

@@ -15,14 +15,15 @@
 
 enum { KEEP_PAGES = 64, WORTHWHILE = 16 /* parts of a span, of which one must be free */ };
 
-void gh_owner_settle(struct gh_span *s)
+/* Adds what has been allocated and freed in the span since it was last counted to its P's totals. */
+static void settle(struct gh_span *s)
 {
     struct goheap_p *p = s->owner;
-    unsigned class = gh_size_class(s);
-    uint64_t allocs = s->freed + s->alloc_count - s->cached_count;
+    unsigned class = gh_size_class(s), count = gh_span_count(s);
+    uint64_t allocs = s->freed + count - s->alloc_count;
     gh_count(p, &p->stats.small_allocs[class], allocs);
     gh_count(p, &p->stats.total_alloc, allocs * s->elem_size);
-    s->cached_count = s->alloc_count;
+    s->alloc_count = (uint16_t)count;
     if (s->freed == 0)
         return;
     gh_count(p, &p->stats.small_frees[class], s->freed);
@@ -52,7 +53,7 @@ void gh_owner_tell(struct gh_span *s)
 /* To mheap, a span without an object that is on no list. */
 static void give_back(struct goheap_p *p, struct gh_span *s)
 {
-    gh_owner_settle(s);
+    settle(s);
     gh_span_disown(s);
     gh_mheap_free(p->heap, p, s);
 }
@@ -61,6 +62,7 @@ static void give_back(struct goheap_p *p, struct gh_span *s)
  * are kept. */
 static void keep(struct goheap_p *p, struct gh_span *s)
 {
+    settle(s);
     if (s->alloc_count == 0) {
         if (p->kept_pages + s->pages > KEEP_PAGES) {
             give_back(p, s);
@@ -68,7 +70,7 @@ static void keep(struct goheap_p *p, struct gh_span *s)
         }
         p->kept_pages += s->pages;
     }
-    s->notice = 0;
+    s->notice = s->alloc_count;
     gh_list_append(&p->partial[s->span_class], s);
 }
 
@@ -77,7 +79,7 @@ static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
     struct gh_span *s = gh_list_pop(&p->partial[span_class]);
     if (!s)
         return NULL;
-    if (s->alloc_count == 0)
+    if (s->freed == s->alloc_count)
         p->kept_pages -= s->pages;
     s->notice = GH_NO_NOTICE;
     return s;
@@ -99,11 +101,12 @@ static void hear(struct goheap_p *p)
 
 void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
 {
-    if (!s->list) {
-        if (unwatch(s))
+    if (s == p->alloc[s->span_class]) {
+        settle(s); /* or `freed` would reach the end of its range */
+    } else if (!s->list) {
+        s->notice = GH_NO_NOTICE;
+        if (unwatch(s)) /* else it will be heard of */
             keep(p, s);
-        else
-            s->notice = GH_NO_NOTICE; /* it will be heard of */
     } else if (p->kept_pages + s->pages <= KEEP_PAGES) {
         p->kept_pages += s->pages;
     } else {
@@ -122,7 +125,7 @@ static bool retire(struct goheap_p *p, struct gh_span *s)
     if (gh_take_deaths(p->heap, p, s))
         return false;
     __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
-    s->notice = (uint16_t)(s->objects - 1 - s->objects / WORTHWHILE);
+    s->notice = 1 + s->objects / WORTHWHILE;
     if (!gh_span_has_deaths(s) || !unwatch(s))
         return true;
     s->notice = GH_NO_NOTICE;
@@ -144,7 +147,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
     struct goheap *heap = p->heap;
     struct gh_span *s = p->alloc[span_class];
     if (s != &heap->empty) {
-        gh_owner_settle(s);
+        settle(s);
         if (!retire(p, s))
             return true;
         p->alloc[span_class] = &heap->empty;
@@ -166,11 +169,11 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
 static void disown(struct goheap_p *p, struct gh_span *s)
 {
     gh_take_deaths(p->heap, p, s);
+    settle(s);
     if (s->alloc_count == 0) {
         give_back(p, s);
         return;
     }
-    gh_owner_settle(s);
     gh_span_disown(s);
     gh_central_place(p->heap, p, s);
 }
@@ -220,6 +223,17 @@ void gh_owner_release_all(struct goheap_p *p)
     } while (remain);
 }
 
+void gh_owner_settle_all(struct goheap_p *p)
+{
+    struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
+    for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
+        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) == p) {
+            uint32_t left = s->notice - (uint32_t)s->freed;
+            settle(s);
+            s->notice = s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left;
+        }
+}
+
 void gh_owner_reclaim(struct goheap *heap)
 {
     for (struct goheap_p *p = heap->ps; p; p = p->next) {
@@ -232,7 +246,9 @@ void gh_owner_reclaim(struct goheap *heap)
         if (!p)
             continue;
         gh_take_deaths(heap, p, s);
-        gh_owner_settle(s);
+        settle(s);
+        if (s->list)
+            s->notice = s->alloc_count;
         if (s->alloc_count != 0)
             continue;
         if (s->list)

@@ -15,11 +15,17 @@ enum {
     GH_LARGE_DIV = 128
 };
 
+/* Dividing an offset below 2^23, the largest span of a class, by a class size: the product with div_magic has the
+ * quotient above GH_DIV_SHIFT; what is below is less than div_magic if and only if there is no remainder. For with
+ * size x div_magic = 2^40 + e, e < size, the offset k x size + r makes k x 2^40 + k x e + r x div_magic, and k x e is
+ * less than 2^23, which is less than the smallest div_magic, that of 32 KiB. */
+enum { GH_DIV_SHIFT = 40 };
+
 struct gh_class {
     uint32_t size;      /* of a slot; 0 in class 0 */
     uint32_t pages;     /* of a span */
     uint32_t objects;   /* slots in a span */
-    uint32_t div_magic; /* offset / size == (offset * div_magic) >> 32 within a span */
+    uint64_t div_magic; /* 2^GH_DIV_SHIFT / size, rounded up */
 };
 
 struct gh_size_classes {

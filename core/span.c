@@ -12,7 +12,7 @@ void gh_span_reset(struct gh_span *s, bool live)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
         s->bits[w] = (struct gh_bits){.live = live ? gh_span_word_mask(s, w) : 0};
-    s->alloc_count = s->cached_count = 0;
+    s->alloc_count = 0;
     s->freed = 0;
     if (live)
         s->notice = GH_NO_NOTICE;
@@ -20,6 +20,16 @@ void gh_span_reset(struct gh_span *s, bool live)
         s->mark_from = 0;
     __atomic_store_n(&s->any_marked, 0, __ATOMIC_RELAXED);
     enter_word(s, 0);
+}
+
+unsigned gh_span_count(const struct gh_span *s)
+{
+    if (s->cursor >= gh_words(s))
+        return s->objects; /* used up, under reclaim by collection */
+    unsigned count = 0;
+    for (unsigned w = 0; w < gh_words(s); w++)
+        count += gh_popcount(gh_span_allocated(s, w));
+    return count;
 }
 
 /* The slots around the lowest of the free ones that go into alloc_cache at once: no more bytes than a first-level cache
@@ -93,7 +103,7 @@ void gh_span_uncache(struct gh_span *s, bool concurrent)
 void gh_span_mark_begin(struct gh_span *s)
 {
     unsigned next = s->cursor * 64u + (s->alloc_cache ? (unsigned)__builtin_ctzll(s->alloc_cache) : 64);
-    s->mark_from = next < s->objects ? (uint16_t)next : s->objects;
+    s->mark_from = next;
 }
 
 unsigned gh_span_mark_live(struct gh_span *s)
@@ -150,7 +160,6 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
         s->bits[w].alloc &= ~dead;
         count += gh_popcount(dead);
     }
-    s->alloc_count = (uint16_t)(s->alloc_count - count);
     return count;
 }
 

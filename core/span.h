@@ -23,7 +23,7 @@
 
 #include "size_class.h"
 
-enum { GH_NO_NOTICE = UINT16_MAX };
+#define GH_NO_NOTICE UINT32_MAX
 enum { GH_GEN_NONE = 0 }; /* sweep_gen of spans that are never swept: free ones, stacks; the heap's starts above */
 
 enum gh_span_state {
@@ -53,30 +53,30 @@ struct gh_span {
     uint64_t alloc_cache; /* slots of the cursor's word that are left to hand out */
     struct gh_bits *bits; /* one for every 64 slots */
     struct goheap_p *owner; /* immediate reclaim: the P that the span belongs to; else NULL */
-    uint64_t elem_size;
+    uint64_t div_magic;   /* see gh_class; 0 for large objects */
     union {
-        uint64_t freed; /* owned spans: slots freed since gh_owner_settle */
+        uint64_t freed; /* owned spans: slots freed since alloc_count was taken */
         uint64_t lead;  /* large objects: bytes of the span before the object, for its alignment */
     };
-    uint32_t div_magic;   /* 0 for large objects */
-    uint16_t objects;     /* slots */
-    uint16_t alloc_count; /* allocated slots */
-    uint16_t cursor;      /* index of the word; past the last one when all are used up */
-    uint16_t span_class;  /* size class x 2 + noscan */
+    uint32_t elem_size;   /* of a slot; 0 for large objects, which take all of the span */
+    uint32_t extent;      /* bytes from base in which the owner's frees need no second look: all slots; or none */
     union {
-        uint16_t notice;    /* owned spans: the alloc_count that a free is to be noticed at; GH_NO_NOTICE: none */
-        uint16_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
+        uint32_t notice;    /* owned spans: the owner wants to know when so many were freed; GH_NO_NOTICE: never */
+        uint32_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
     };
+    uint16_t cursor;      /* index of the word; past the last one when all are used up */
     uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
 
     struct gh_bits inline_bits; /* what bits points at if one is enough */
     struct gh_list *list; /* the list it is on, or NULL */
     struct gh_span *next, *prev;
-    uint64_t pages;
+    uint32_t pages;
     uint32_t sweep_gen;    /* relative to the heap's: -2 unswept, -1 being swept, 0 swept, +1 cached since
                               before the sweep began, +3 cached and swept (mheap.go, mspan.sweepgen) */
-    uint16_t cached_count; /* alloc_count when it was last added to the totals, for a span that a P holds */
+    uint16_t objects;      /* slots */
+    uint16_t alloc_count;  /* allocated slots when they were last counted: as they are, unless a P holds the span */
+    uint16_t span_class;   /* size class x 2 + noscan */
     uint8_t need_zero;     /* the pages were used before */
     uint8_t any_marked;    /* the last mark phase found something; fixed while the span is unswept */
 };
@@ -176,7 +176,7 @@ static inline bool gh_noscan(const struct gh_span *s)
 
 static inline uint64_t gh_span_index(const struct gh_span *s, uint64_t addr)
 {
-    return ((addr - s->base) * s->div_magic) >> 32;
+    return ((addr - s->base) * s->div_magic) >> GH_DIV_SHIFT;
 }
 
 /* Bits set. (Without the instruction, which the baseline does not have, the compiler would call a table.) */
@@ -210,6 +210,9 @@ static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
     uint64_t taken = w <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
     return w == s->cursor ? taken & ~s->alloc_cache : taken;
 }
+
+/* Slots allocated. */
+unsigned gh_span_count(const struct gh_span *s);
 
 /* Reads and changes a word of live bits; atomically where frees may come from other threads. */
 static inline uint64_t gh_live_load(const struct gh_bits *bits)
