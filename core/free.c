@@ -20,7 +20,7 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
     unsigned misused;
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned deaths = gh_span_take_deaths(s, heap->config.concurrent, &misused);
-    s->freed += deaths;
+    s->frees_left -= deaths;
     if (misused)
         gh_misused(heap, GOHEAP_DOUBLE_FREE, s->base + (uint64_t)(misused - 1) * s->elem_size);
     return deaths;
@@ -31,11 +31,13 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
 /* The slot is free again; false if it was. */
 static inline bool free_slot(struct gh_span *s, unsigned index)
 {
-    const uint64_t bit = UINT64_C(1) << index % 64;
     struct gh_bits *bits = &s->bits[index / 64];
-    if (__builtin_expect(!(bits->alloc & bit) || (index / 64 == s->cursor && (s->alloc_cache & bit)), 0))
+    const uint64_t alloc = bits->alloc;
+    if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
         return false;
-    bits->alloc &= ~bit;
+    if (index / 64 == s->cursor && __builtin_expect(s->alloc_cache >> index % 64 & 1, 0))
+        return false;
+    bits->alloc = alloc & ~(UINT64_C(1) << index % 64);
     return true;
 }
 
@@ -43,7 +45,7 @@ static enum goheap_result free_owned(struct goheap_p *p, struct gh_span *s, unsi
 {
     if (!free_slot(s, index))
         return GOHEAP_DOUBLE_FREE;
-    if (++s->freed == s->notice)
+    if (--s->frees_left == 0)
         gh_owner_freed(p, s);
     return GOHEAP_OK;
 }
@@ -142,11 +144,11 @@ enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
     struct gh_span *s = gh_span_hint(p->heap, addr);
     if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p, 0))
         return free_slow(p, addr);
-    uint64_t offset = addr - s->base, product = offset * s->div_magic;
-    bool at_slot = offset < s->extent && product << (64 - GH_DIV_SHIFT) < s->div_magic << (64 - GH_DIV_SHIFT);
-    if (__builtin_expect(!at_slot || !free_slot(s, (unsigned)(product >> GH_DIV_SHIFT)), 0))
+    const uint64_t offset = addr - s->base;
+    const struct gh_quotient at = gh_divide(offset, s->div_magic);
+    if (__builtin_expect(offset >= s->extent || !at.exact || !free_slot(s, (unsigned)at.slot), 0))
         return free_slow(p, addr);
-    if (__builtin_expect(++s->freed == s->notice, 0))
+    if (__builtin_expect(--s->frees_left == 0, 0))
         gh_owner_freed(p, s);
     return GOHEAP_OK;
 }

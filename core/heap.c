@@ -81,7 +81,8 @@ static void init_fields(struct goheap *heap)
     heap->span_classes = heap->sc.count * 2;
     heap->page_shift = heap->config.page_shift;
     heap->page_count = (heap->limit - heap->base) >> heap->page_shift;
-    heap->tiny_size = heap->config.tiny_size;
+    heap->least[0] = 1;
+    heap->least[GOHEAP_NOSCAN] = heap->config.tiny_size ? heap->config.tiny_size : 1;
     if (heap->config.tiny_size)
         heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + 1;
     heap->descriptors.platform = heap->platform;
@@ -176,15 +177,13 @@ static void push_p(struct goheap_p **list, struct goheap_p *p)
 
 static struct goheap_p *make_p(struct goheap *heap)
 {
-    size_t lists = heap->span_classes * sizeof(struct gh_list), spans = heap->span_classes * sizeof(struct gh_span *);
-    size_t bytes = sizeof(struct goheap_p) + lists + spans;
+    size_t bytes = sizeof(struct goheap_p) + heap->span_classes * sizeof(struct gh_list);
     struct goheap_p *p = heap->platform->metadata_alloc(heap->platform->self, bytes);
     if (!p)
         return NULL;
     p->heap = heap;
     p->bytes = bytes;
     p->partial = (struct gh_list *)(p + 1);
-    p->alloc = (struct gh_span **)(p->partial + heap->span_classes);
     for (unsigned i = 0; i < heap->span_classes; i++)
         p->alloc[i] = &heap->empty;
     return p;

@@ -59,7 +59,8 @@ struct gh_stats {
 
 struct goheap_p {
     struct goheap *heap;
-    struct gh_span **alloc; /* mcache, by span class: what it allocates from; &heap->empty where there is none */
+    /* mcache, by span class: what it allocates from; &heap->empty where there is none */
+    struct gh_span *alloc[GOHEAP_MAX_CLASSES * 2];
     struct gh_list *partial; /* immediate reclaim, by span class: more spans of its own, with a free slot each */
     struct gh_span *news;   /* immediate reclaim: full spans of its own in which others have freed; linked by next */
     uint64_t kept_pages;    /* of spans on `partial` without an object */
@@ -88,7 +89,7 @@ struct goheap {
     struct gh_span **spans;  /* by page: the span it belongs, or last belonged, to, or NULL. Of a span that covers whole
                                 arenas, only the first page and those outside them: terabytes are to cost little */
     unsigned page_shift;     /* config's */
-    uint32_t tiny_size;      /* config's */
+    uint32_t least[2];       /* smallest size that is neither 0 nor tiny, of objects with pointers and without */
     struct gh_size_classes sc;
     struct gh_arena *arenas; /* by (addr - base) >> GH_ARENA_SHIFT */
     const struct goheap_platform *platform;

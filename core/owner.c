@@ -15,20 +15,20 @@
 
 enum { KEEP_PAGES = 64, WORTHWHILE = 16 /* parts of a span, of which one must be free */ };
 
-/* Adds what has been allocated and freed in the span since it was last counted to its P's totals. */
+/* Counts the span, and adds what has been allocated and freed in it since the last time to its P's totals. */
 static void settle(struct gh_span *s)
 {
     struct goheap_p *p = s->owner;
     unsigned class = gh_size_class(s), count = gh_span_count(s);
-    uint64_t allocs = s->freed + count - s->alloc_count;
+    uint64_t freed = gh_freed(s), allocs = freed + count - s->alloc_count;
     gh_count(p, &p->stats.small_allocs[class], allocs);
     gh_count(p, &p->stats.total_alloc, allocs * s->elem_size);
     s->alloc_count = (uint16_t)count;
-    if (s->freed == 0)
+    s->frees_left = s->notice;
+    if (freed == 0)
         return;
-    gh_count(p, &p->stats.small_frees[class], s->freed);
-    gh_count(p, &p->stats.total_free, s->freed * s->elem_size);
-    s->freed = 0;
+    gh_count(p, &p->stats.small_frees[class], freed);
+    gh_count(p, &p->stats.total_free, freed * s->elem_size);
     s->need_zero = 1;
 }
 
@@ -70,7 +70,7 @@ static void keep(struct goheap_p *p, struct gh_span *s)
         }
         p->kept_pages += s->pages;
     }
-    s->notice = s->alloc_count;
+    gh_expect(s, s->alloc_count);
     gh_list_append(&p->partial[s->span_class], s);
 }
 
@@ -79,9 +79,9 @@ static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
     struct gh_span *s = gh_list_pop(&p->partial[span_class]);
     if (!s)
         return NULL;
-    if (s->freed == s->alloc_count)
+    if (gh_freed(s) == s->alloc_count)
         p->kept_pages -= s->pages;
-    s->notice = GH_NO_NOTICE;
+    gh_expect(s, GH_NO_NOTICE);
     return s;
 }
 
@@ -102,9 +102,9 @@ static void hear(struct goheap_p *p)
 void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
 {
     if (s == p->alloc[s->span_class]) {
-        settle(s); /* or `freed` would reach the end of its range */
+        settle(s); /* GH_NO_NOTICE frees */
     } else if (!s->list) {
-        s->notice = GH_NO_NOTICE;
+        gh_expect(s, GH_NO_NOTICE);
         if (unwatch(s)) /* else it will be heard of */
             keep(p, s);
     } else if (p->kept_pages + s->pages <= KEEP_PAGES) {
@@ -125,10 +125,10 @@ static bool retire(struct goheap_p *p, struct gh_span *s)
     if (gh_take_deaths(p->heap, p, s))
         return false;
     __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
-    s->notice = 1 + s->objects / WORTHWHILE;
+    gh_expect(s, 1 + s->objects / WORTHWHILE);
     if (!gh_span_has_deaths(s) || !unwatch(s))
         return true;
-    s->notice = GH_NO_NOTICE;
+    gh_expect(s, GH_NO_NOTICE);
     gh_take_deaths(p->heap, p, s);
     return false;
 }
@@ -228,9 +228,9 @@ void gh_owner_settle_all(struct goheap_p *p)
     struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
         if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) == p) {
-            uint32_t left = s->notice - (uint32_t)s->freed;
+            uint32_t left = (uint32_t)s->frees_left;
             settle(s);
-            s->notice = s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left;
+            gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);
         }
 }
 
@@ -248,7 +248,7 @@ void gh_owner_reclaim(struct goheap *heap)
         gh_take_deaths(heap, p, s);
         settle(s);
         if (s->list)
-            s->notice = s->alloc_count;
+            gh_expect(s, s->alloc_count);
         if (s->alloc_count != 0)
             continue;
         if (s->list)

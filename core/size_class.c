@@ -60,7 +60,7 @@ void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_class_
         c->size = table->classes[i].size;
         c->pages = table->classes[i].pages;
         c->objects = (uint32_t)(((uint64_t)c->pages << page_shift) / c->size);
-        c->div_magic = ((UINT64_C(1) << GH_DIV_SHIFT) + c->size - 1) / c->size; /* mksizeclasses.go, computeDivMagic */
+        c->div_magic = UINT64_MAX / c->size + 1; /* as mksizeclasses.go, computeDivMagic, with 64 bits for its 32 */
     }
     unsigned at = 1;
     for (unsigned i = 1; i < sizeof sc->fine; i++) {

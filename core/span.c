@@ -13,11 +13,8 @@ void gh_span_reset(struct gh_span *s, bool live)
     for (unsigned w = 0; w < gh_words(s); w++)
         s->bits[w] = (struct gh_bits){.live = live ? gh_span_word_mask(s, w) : 0};
     s->alloc_count = 0;
-    s->freed = 0;
-    if (live)
-        s->notice = GH_NO_NOTICE;
-    else
-        s->mark_from = 0;
+    s->frees_left = 0;
+    s->mark_from = 0;
     __atomic_store_n(&s->any_marked, 0, __ATOMIC_RELAXED);
     enter_word(s, 0);
 }
@@ -77,6 +74,7 @@ void gh_span_own(struct gh_span *s, struct goheap_p *p)
 {
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
+    s->frees_left = GH_NO_NOTICE;
     __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
 }
 

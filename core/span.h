@@ -23,7 +23,9 @@
 
 #include "size_class.h"
 
+/* As good as never: when so many were freed, they are counted, and that is all. */
 #define GH_NO_NOTICE UINT32_MAX
+
 enum { GH_GEN_NONE = 0 }; /* sweep_gen of spans that are never swept: free ones, stacks; the heap's starts above */
 
 enum gh_span_state {
@@ -55,13 +57,13 @@ struct gh_span {
     struct goheap_p *owner; /* immediate reclaim: the P that the span belongs to; else NULL */
     uint64_t div_magic;   /* see gh_class; 0 for large objects */
     union {
-        uint64_t freed; /* owned spans: slots freed since alloc_count was taken */
+        uint64_t frees_left; /* owned spans: how many frees the owner wants to know of, counted down from `notice` */
         uint64_t lead;  /* large objects: bytes of the span before the object, for its alignment */
     };
     uint32_t elem_size;   /* of a slot; 0 for large objects, which take all of the span */
     uint32_t extent;      /* bytes from base in which the owner's frees need no second look: all slots; or none */
     union {
-        uint32_t notice;    /* owned spans: the owner wants to know when so many were freed; GH_NO_NOTICE: never */
+        uint32_t notice;    /* owned spans: see frees_left; what is missing was freed since alloc_count was taken */
         uint32_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
     };
     uint16_t cursor;      /* index of the word; past the last one when all are used up */
@@ -86,6 +88,20 @@ _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
 static inline unsigned gh_words(const struct gh_span *s)
 {
     return (s->objects + 63u) / 64;
+}
+
+/* Slots of an owned span freed since alloc_count was taken. */
+static inline uint64_t gh_freed(const struct gh_span *s)
+{
+    return s->notice - s->frees_left;
+}
+
+/* The owner wants to know when so many have been freed since alloc_count was taken. */
+static inline void gh_expect(struct gh_span *s, uint32_t frees)
+{
+    uint64_t freed = gh_freed(s);
+    s->notice = frees;
+    s->frees_left = frees - freed;
 }
 
 /* Further holders of each slot of a tiny span, beyond the first. They lie behind the bits. */
@@ -176,7 +192,7 @@ static inline bool gh_noscan(const struct gh_span *s)
 
 static inline uint64_t gh_span_index(const struct gh_span *s, uint64_t addr)
 {
-    return ((addr - s->base) * s->div_magic) >> GH_DIV_SHIFT;
+    return gh_divide(addr - s->base, s->div_magic).slot;
 }
 
 /* Bits set. (Without the instruction, which the baseline does not have, the compiler would call a table.) */

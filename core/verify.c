@@ -82,7 +82,7 @@ static bool is_on_no_list(const struct goheap *heap, const struct gh_span *s)
 
 static bool check_retired(struct check *c, const struct gh_span *s)
 {
-    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->freed >= s->notice || gh_span_has_deaths(s)))
+    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->frees_left == 0 || gh_span_has_deaths(s)))
         return fail(c, "span 0x%llx: watched for its owner, %u of %u slots allocated", (ull)s->base, gh_span_count(s),
                     s->objects);
     return true;
