@@ -26,6 +26,7 @@ struct fixture {
     void *block; /* the metadata in use */
     size_t block_bytes;
     bool refuse; /* metadata_alloc fails */
+    uint64_t unit; /* bytes that the platform takes back at a time */
 };
 
 static inline void *fixture_metadata_alloc(void *self, size_t bytes)
@@ -53,12 +54,27 @@ static inline void fixture_metadata_free(void *self, void *memory, size_t bytes)
     f->block = NULL;
 }
 
-static inline void start(struct fixture *f, uint64_t bytes, unsigned page_shift)
+static inline uint64_t fixture_unuse_unit(void *self)
+{
+    struct fixture *f = self;
+
+    return f->unit;
+}
+
+/* unit: pages that the platform takes back at a time. */
+static inline void start_with_unit(struct fixture *f, uint64_t bytes, unsigned page_shift, uint64_t unit)
 {
     *f = (struct fixture){.platform.metadata_alloc = fixture_metadata_alloc,
-                          .platform.metadata_free = fixture_metadata_free};
+                          .platform.metadata_free = fixture_metadata_free,
+                          .platform.unuse_unit = fixture_unuse_unit,
+                          .unit = unit << page_shift};
     f->platform.self = f;
     assert_true(gh_page_alloc_init(&f->pa, &f->platform, BASE, bytes, page_shift));
+}
+
+static inline void start(struct fixture *f, uint64_t bytes, unsigned page_shift)
+{
+    start_with_unit(f, bytes, page_shift, 1);
 }
 
 static inline void stop(struct fixture *f)
@@ -108,6 +124,17 @@ static inline void assert_no_take(struct gh_page_alloc *pa, uint64_t npages)
     uint64_t scavenged;
 
     assert_int_equal(gh_page_alloc_take(pa, npages, &scavenged), 0);
+}
+
+/* The highest run to scavenge, as long a search as that takes; false if there is none. */
+static inline bool take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages, uint64_t *addr, uint64_t *npages)
+{
+    bool any;
+
+    do
+        any = gh_page_alloc_take_unscavenged(pa, max_pages, addr, npages);
+    while (any && *npages == 0);
+    return any;
 }
 
 static inline void give(struct gh_page_alloc *pa, uint64_t page, uint64_t npages)

@@ -1,22 +1,28 @@
-/* The page allocator and the page caches beside a model that knows nothing but an array of pages: in long random
- * runs, addresses, scavenged counts and cache contents must agree with the model's at every step.
+/* The page allocator, the page caches and the scavenger's runs beside a model that knows nothing but an array of
+ * pages: in long random runs, addresses, scavenged counts and cache contents must agree with the model's at every
+ * step.
  */
 #include "page_alloc_fixture.h"
 
 #include <stdlib.h>
 
-enum { MODEL_CHUNKS = 64, MODEL_PAGES = MODEL_CHUNKS * GH_CHUNK_PAGES, CACHES = 5 };
+enum { MODEL_CHUNKS = 64, MODEL_PAGES = MODEL_CHUNKS * GH_CHUNK_PAGES, CACHES = 5, SCAVENGERS = 3 };
 
-enum owner { OWNER_NOBODY, OWNER_USER, OWNER_CACHE }; /* OWNER_CACHE + i: cache i */
+enum owner { OWNER_NOBODY, OWNER_USER, OWNER_SCAVENGER, OWNER_CACHE }; /* OWNER_CACHE + i: cache i */
+
+struct pages {
+    uint64_t page, npages;
+};
 
 struct model {
     uint64_t random;
     uint64_t pages; /* grown */
     unsigned char owner[MODEL_PAGES];
     bool scavenged[MODEL_PAGES];
-    struct { uint64_t page, npages; } live[MODEL_PAGES];
+    struct pages live[MODEL_PAGES];
     size_t live_count;
     struct gh_page_cache cache[CACHES];
+    struct pages scavenging[SCAVENGERS]; /* what each is giving back to the OS just now */
 };
 
 /* splitmix64, below n */
@@ -152,6 +158,59 @@ static void step_flush(struct model *m, struct gh_page_alloc *pa)
             m->owner[page] = OWNER_NOBODY;
 }
 
+static bool model_can_scavenge(const struct model *m, uint64_t first, uint64_t npages)
+{
+    for (uint64_t page = first; page < first + npages; page++)
+        if (m->owner[page] != OWNER_NOBODY || m->scavenged[page])
+            return false;
+    return true;
+}
+
+/* What a scavenger gets that asks for max pages, in whole units and without breaking huge pages; 0 pages if none. */
+static struct pages model_find_unscavenged(const struct model *m, uint64_t max, uint64_t unit, uint64_t huge)
+{
+    uint64_t end = m->pages, first;
+
+    while (end > 0 && !model_can_scavenge(m, end - unit, unit))
+        end -= unit;
+    if (end == 0)
+        return (struct pages){0, 0};
+    uint64_t chunk = (end - 1) / GH_CHUNK_PAGES * GH_CHUNK_PAGES;
+    for (first = end; first > chunk && model_can_scavenge(m, first - unit, unit);)
+        first -= unit;
+    uint64_t lowest = first;
+    while (end - first >= max + unit)
+        first += unit;
+    uint64_t huge_first = first / huge * huge;
+    if (huge_first >= lowest && huge_first + huge <= end)
+        first = huge_first;
+    return (struct pages){first, end - first};
+}
+
+/* One of the scavengers takes a run, or gives back the one that it has. */
+static void step_scavenge(struct model *m, struct gh_page_alloc *pa)
+{
+    struct pages *run = &m->scavenging[below(m, SCAVENGERS)];
+    uint64_t addr, npages, max = below(m, 3) ? 1 + below(m, 300) : UINT64_MAX - 64;
+
+    if (run->npages > 0) {
+        gh_page_alloc_give_scavenged(pa, address(pa, run->page), run->npages);
+        memset(m->owner + run->page, OWNER_NOBODY, run->npages);
+        memset(m->scavenged + run->page, true, run->npages);
+        run->npages = 0;
+        return;
+    }
+    *run = model_find_unscavenged(m, max, pa->scavenge_unit, (UINT64_C(2) << 20) >> pa->page_shift);
+    if (run->npages == 0) {
+        assert_false(take_unscavenged(pa, max, &addr, &npages));
+        return;
+    }
+    assert_true(take_unscavenged(pa, max, &addr, &npages));
+    assert_int_equal(addr, address(pa, run->page));
+    assert_int_equal(npages, run->npages);
+    memset(m->owner + run->page, OWNER_SCAVENGER, npages);
+}
+
 static void step_grow(struct model *m, struct gh_page_alloc *pa)
 {
     uint64_t chunks = 1 + below(m, 8);
@@ -186,7 +245,7 @@ static void check_model(const struct model *m, const struct gh_page_alloc *pa)
     assert_int_equal(gh_page_alloc_longest_run(pa), longest);
 }
 
-static void run_model(uint64_t seed, unsigned page_shift, unsigned steps)
+static void run_model(uint64_t seed, unsigned page_shift, uint64_t unit, unsigned steps)
 {
     struct fixture f;
     struct model *m = calloc(1, sizeof *m);
@@ -194,7 +253,7 @@ static void run_model(uint64_t seed, unsigned page_shift, unsigned steps)
 
     assert_non_null(m);
     m->random = seed;
-    start(&f, (uint64_t)MODEL_PAGES << page_shift, page_shift);
+    start_with_unit(&f, (uint64_t)MODEL_PAGES << page_shift, page_shift, unit);
     for (unsigned i = 0; i < steps; i++) {
         uint64_t kind = below(m, 1000);
         if (i % 2000 == 0)
@@ -203,6 +262,8 @@ static void run_model(uint64_t seed, unsigned page_shift, unsigned steps)
             step_grow(m, &f.pa);
         else if (kind < 20)
             step_flush(m, &f.pa);
+        else if (kind < 50)
+            step_scavenge(m, &f.pa);
         else if (kind < 300)
             step_cache_take(m, &f.pa);
         else if (below(m, 100) < give_share)
@@ -219,9 +280,10 @@ static void run_model(uint64_t seed, unsigned page_shift, unsigned steps)
 
 static void agrees_with_the_model(void **state)
 {
+    static const uint64_t units[] = {1, 2, 16, 64};
     (void)state;
     for (uint64_t seed = 1; seed <= 10; seed++)
-        run_model(seed, 12 + (unsigned)(seed % 5), 20000);
+        run_model(seed, 12 + (unsigned)(seed % 5), units[seed % 4], 20000);
 }
 
 /* Chunks of every density, so that the longest run is at an edge, over words or inside one. */
