@@ -57,8 +57,9 @@ $B/libgoheap.a: $(core_obj)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$B/libgoheap.so: $(core_obj)
-	$(Q)$(CC) -shared -Wl,-soname,libgoheap.so.0 $(ldflags) -o $@ $^ -lpthread
+$B/libgoheap.so: $(core_obj) core/goheap.map
+	$(Q)$(CC) -shared -Wl,-soname,libgoheap.so.0 -Wl,--version-script=core/goheap.map $(ldflags) -o $@ \
+	  $(filter %.o,$^) -lpthread
 
 # A malloc for any program, by LD_PRELOAD or by linking: the same core, and no name of it to be seen.
 $B/libgoheap-malloc.so: $(malloc_obj) $(core_obj) core/malloc/exports.map
