@@ -205,9 +205,22 @@ works() {
     [ -s run/heap.svg ]
 }
 
-@test "a program runs as before with the installed malloc" {
+@test "a program runs as before with the installed malloc, and tells its figures if asked" {
     ls -lR "$root/configs" >wanted
     LD_PRELOAD=$prefix/lib64/libgoheap-malloc.so ls -lR "$root/configs" >said 2>complaints
     diff wanted said
     [ ! -s complaints ]
+    GOHEAP_STATS=1 LD_PRELOAD=$prefix/lib64/libgoheap-malloc.so ls -lR "$root/configs" >said 2>figures
+    diff wanted said
+    grep -q HeapInuse figures
+}
+
+@test "libgoheap-malloc(7) has the keys that the library knows" {
+    local status=0
+    echo "no such key" >config
+    GOHEAP_CONFIG=config LD_PRELOAD=$prefix/lib64/libgoheap-malloc.so ls / 2>said || status=$?
+    [ "$status" -eq 1 ]
+    sed -n 's/^.*expected \(.*\)$/\1/p' said | sed 's/ or /, /' | tr -d ' ' | tr , '\n' | sort >known
+    [ -s known ]
+    diff known <(sed -n 's/^\.It Va //p' "$stage/usr/share/man/man7/libgoheap-malloc.7" | sort)
 }
