@@ -1,4 +1,4 @@
-/* Allocating and freeing: the paths that every call takes.
+/* Allocating: the path that every call takes.
  *
  * Follows runtime/malloc.go of Go 1.19 (mallocgc, nextFreeFast). What is not here is not on the fast path.
  */
@@ -10,39 +10,30 @@ static void zero(struct goheap_p *p, uint64_t addr, uint64_t bytes)
 }
 
 /* The slow half of take_slot: the next word of bits, or the next span. */
-static struct gh_span *find_slot(struct goheap_p *p, unsigned span_class, unsigned *index)
+static struct gh_span *find_slots(struct goheap_p *p, unsigned span_class)
 {
     struct gh_span *s = p->alloc[span_class];
-    *index = gh_span_next_free(s);
-    if (*index == s->objects) {
-        if (!gh_mcache_refill(p, span_class))
-            return NULL;
-        s = p->alloc[span_class];
-        *index = gh_span_next_free(s);
-    }
-    return s;
+    if (gh_span_next_word(s))
+        return s;
+    if (!gh_mcache_refill(p, span_class))
+        return NULL;
+    s = p->alloc[span_class];
+    return s->alloc_cache || gh_span_next_word(s) ? s : NULL;
 }
 
 /* The next free slot of the class; its span, or NULL if the heap cannot grow. */
-static inline struct gh_span *take_slot(struct goheap_p *p, unsigned span_class, unsigned *index)
+static inline struct gh_span *take_slot(struct goheap_p *p, unsigned span_class, uint64_t *addr)
 {
     struct gh_span *s = p->alloc[span_class];
-    if (__builtin_expect(s->alloc_cache != 0, 1)) {
-        unsigned bit = (unsigned)__builtin_ctzll(s->alloc_cache);
-        unsigned i = s->free_index + bit;
-        /* At a word's last bit the next word has to be fetched: the slow path does that. */
-        if (i < s->objects && ((i + 1) % 64 != 0 || i + 1 == s->objects)) {
-            s->alloc_cache >>= bit; /* in two steps: bit + 1 may be 64 */
-            s->alloc_cache >>= 1;
-            s->free_index = (uint16_t)(i + 1);
-            s->alloc_count++;
-            *index = i;
-            return s;
-        }
+    if (__builtin_expect(s->alloc_cache == 0, 0)) {
+        s = find_slots(p, span_class);
+        if (!s)
+            return NULL;
     }
-    s = find_slot(p, span_class, index);
-    if (s)
-        s->alloc_count++;
+    unsigned index = s->cursor * 64u + (unsigned)__builtin_ctzll(s->alloc_cache);
+    s->alloc_cache &= s->alloc_cache - 1;
+    s->alloc_count++;
+    *addr = s->base + index * s->elem_size;
     return s;
 }
 
@@ -61,22 +52,21 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     uint32_t n = (uint32_t)size;
     uint32_t align = n % 8 == 0 ? 8 : n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1;
     uint32_t offset = (p->tiny_offset + align - 1) & ~(align - 1);
-    if (p->tiny && offset + n <= heap->config.tiny_size) {
+    if (p->tiny && offset + n <= heap->tiny_size) {
         p->tiny_offset = offset + n;
         p->tiny_allocs++;
-        add_share(p, &p->tiny_span->shares[gh_span_index(p->tiny_span, p->tiny)]);
+        add_share(p, &gh_shares(p->tiny_span)[gh_span_index(p->tiny_span, p->tiny)]);
         return p->tiny + offset;
     }
-    unsigned index;
-    struct gh_span *s = take_slot(p, heap->tiny_class, &index);
+    uint64_t addr;
+    struct gh_span *s = take_slot(p, heap->tiny_class, &addr);
     if (!s)
         return 0;
-    uint64_t addr = s->base + index * s->elem_size;
     zero(p, addr, s->elem_size);
     /* Whichever block has more room left stays current. */
     if (n < p->tiny_offset || !p->tiny) {
         gh_tiny_let_go(p);
-        add_share(p, &s->shares[index]);
+        add_share(p, &gh_shares(s)[gh_span_index(s, addr)]);
         p->tiny = addr;
         p->tiny_offset = n;
         p->tiny_span = s;
@@ -84,14 +74,14 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     return addr;
 }
 
-static uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned flags)
+static inline uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned flags)
 {
-    unsigned index;
-    struct gh_span *s = take_slot(p, size_class * 2 + (flags & GOHEAP_NOSCAN), &index);
+    uint64_t addr;
+    struct gh_span *s = take_slot(p, size_class * 2 + (flags & GOHEAP_NOSCAN), &addr);
     if (!s)
         return 0;
-    uint64_t addr = s->base + index * s->elem_size;
-    if ((flags & GOHEAP_ZEROED) && s->need_zero)
+    /* What was freed since the P took the span may be handed out dirty. */
+    if ((flags & GOHEAP_ZEROED) && (s->need_zero || s->freed))
         zero(p, addr, s->elem_size);
     return addr;
 }
@@ -109,16 +99,19 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     struct gh_span *s = gh_mheap_alloc(heap, p, npages, flags & GOHEAP_NOSCAN);
     if (!s)
         return 0;
-    gh_add(&heap->stats.large_allocs, 1);
-    gh_add(&heap->stats.large_alloc_bytes, s->elem_size);
-    gh_add(&heap->stats.total_alloc, s->elem_size);
-    gh_add(&heap->heap_live, s->elem_size);
-    s->free_index = 1;
+    gh_count(p, &p->stats.large_allocs, 1);
+    gh_count(p, &p->stats.large_alloc_bytes, s->elem_size);
+    gh_count(p, &p->stats.total_alloc, s->elem_size);
+    s->alloc_cache = 0;
     s->alloc_count = 1;
-    s->live[0] = 1;
+    s->bits->live = 1;
     bool need_zero = s->need_zero;
     uint64_t addr = (s->base + align - 1) & ~(align - 1);
-    gh_central_push(heap, p, s);
+    s->lead = addr - s->base;
+    if (!gh_immediate(heap)) { /* else its death is the span's, whoever brings it about */
+        gh_add(&heap->heap_live, s->elem_size);
+        gh_central_push(heap, p, s);
+    }
     if ((flags & GOHEAP_ZEROED) && need_zero)
         zero(p, addr, size);
     return addr;
@@ -129,7 +122,7 @@ uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
     struct goheap *heap = p->heap;
     if (__builtin_expect(size > GH_MAX_SMALL, 0))
         return alloc_large(p, size, 1, flags);
-    if (size < heap->config.tiny_size && (flags & GOHEAP_NOSCAN) && size != 0)
+    if (size < heap->tiny_size && (flags & GOHEAP_NOSCAN) && size != 0)
         return alloc_tiny(p, size);
     if (__builtin_expect(size == 0, 0))
         return gh_zero_base(heap);
@@ -147,100 +140,4 @@ uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align,
             if (heap->sc.classes[c].size % align == 0)
                 return alloc_class(p, c, flags);
     return alloc_large(p, size, align, flags);
-}
-
-/* --- freeing ------------------------------------------------------------------------------------------- */
-
-/* Takes one of several holders of a slot away; false if there is but one. */
-static bool drop_share(struct goheap_p *p, uint8_t *share)
-{
-    if (!p->heap->config.concurrent) {
-        if (*share == 0)
-            return false;
-        --*share;
-        return true;
-    }
-    uint8_t n = __atomic_load_n(share, __ATOMIC_RELAXED);
-    while (n != 0)
-        if (__atomic_compare_exchange_n(share, &n, (uint8_t)(n - 1), true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            return true;
-    return false;
-}
-
-enum goheap_result gh_slot_release(struct goheap_p *p, struct gh_span *s, unsigned index)
-{
-    struct goheap *heap = p->heap;
-    if (s->shares && drop_share(p, &s->shares[index]))
-        return GOHEAP_OK;
-    uint64_t bit = UINT64_C(1) << index % 64;
-    uint64_t old = gh_live_and(&s->live[index / 64], ~bit, heap->config.concurrent);
-    if (!(old & bit))
-        return GOHEAP_DOUBLE_FREE;
-    uint8_t watch = __atomic_load_n(&s->watch, __ATOMIC_SEQ_CST);
-    if (__builtin_expect(watch != GH_WATCH_NONE, 0) && (watch == GH_WATCH_FULL || old == bit))
-        gh_central_note_death(heap, p, s);
-    return GOHEAP_OK;
-}
-
-enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
-{
-    struct goheap *heap = p->heap;
-    struct gh_span *s = gh_span_at(heap, addr);
-    if (!s || addr - s->base >= s->pages << heap->config.page_shift || s->state != GH_SPAN_IN_USE)
-        return addr == 0 || addr == gh_zero_base(heap) ? GOHEAP_OK : GOHEAP_FOREIGN;
-    unsigned index = (unsigned)gh_span_index(s, addr);
-    if (index >= s->objects)
-        return GOHEAP_FOREIGN;
-    /* Tiny objects lie anywhere in their block, and large ones may have been moved up to be aligned. */
-    if (addr - s->base != index * s->elem_size && !s->shares && s->span_class > 1)
-        return GOHEAP_INTERIOR;
-    return gh_slot_release(p, s, index);
-}
-
-void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n)
-{
-    const uint64_t bytes = heap->limit - heap->base;
-    const unsigned shift = heap->config.page_shift;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t offset = addrs[i] - heap->base;
-        if (offset >= bytes)
-            continue;
-        struct gh_span **spans = heap->arenas[offset >> GH_ARENA_SHIFT].spans;
-        if (spans)
-            __builtin_prefetch(&spans[(offset & (GH_ARENA_BYTES - 1)) >> shift]);
-    }
-}
-
-void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        const struct gh_span *s = gh_span_at(heap, addrs[i]);
-        if (!s)
-            continue;
-        __builtin_prefetch(s, 1);
-        __builtin_prefetch(s->inline_bits, 1);
-    }
-}
-
-void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        const struct gh_span *s = gh_span_at(heap, addrs[i]);
-        if (s && s->live != s->inline_bits)
-            __builtin_prefetch(&s->live[gh_span_index(s, addrs[i]) / 64], 1);
-    }
-}
-
-uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
-{
-    const struct gh_span *s = gh_span_at(heap, addr);
-    if (!s || addr - s->base >= s->pages << heap->config.page_shift || s->state != GH_SPAN_IN_USE)
-        return 0;
-    uint64_t index = gh_span_index(s, addr);
-    return index < s->objects ? s->base + (index + 1) * s->elem_size - addr : 0;
-}
-
-unsigned goheap_class_of(const struct goheap *heap, uint64_t size)
-{
-    return size > GH_MAX_SMALL || size == 0 ? 0 : gh_class_of_small(&heap->sc, size);
 }

@@ -13,7 +13,27 @@ void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
 {
     while (goheap_sweep_one(heap, p) != UINT64_MAX)
         ;
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (struct gh_span *s; (s = gh_spans_next(&iter));)
+        gh_span_mark_begin(s);
     heap->marking = true;
+}
+
+bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *object)
+{
+    const struct gh_span *s = gh_span_at(heap, addr);
+    if (!s || addr - s->base >= s->pages << heap->page_shift || !gh_holds_objects(s))
+        return false;
+    uint64_t index = gh_span_index(s, addr);
+    if (index >= s->objects)
+        return false;
+    struct gh_bits *bits = &s->bits[index / 64];
+    uint64_t bit = UINT64_C(1) << index % 64;
+    if (!(gh_span_allocated(s, (unsigned)index / 64) & gh_live_load(bits) & bit))
+        return false;
+    uint64_t lead = gh_size_class(s) ? 0 : s->lead;
+    *object = (struct goheap_object){s->base + index * s->elem_size + lead, s->elem_size - lead, gh_noscan(s)};
+    return !(__atomic_fetch_or(&bits->mark, bit, __ATOMIC_RELAXED) & bit);
 }
 
 static void count_marked(struct goheap_marked *marked, const struct gh_span *s, uint64_t objects)

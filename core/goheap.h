@@ -227,7 +227,7 @@ struct goheap_memstats {
 GOHEAP_API void goheap_memstats(struct goheap *heap, struct goheap_memstats *stats);
 
 /* The same without a flush, while other threads go on: what they have done since they last met the heap is read as it
- * is, so that fields may be apart by what happens meanwhile. O(Ps x classes). */
+ * is, so that fields may be apart by what happens meanwhile. O(spans). */
 GOHEAP_API void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *stats);
 
 /* Totals that can be read at any time without disturbing anything; consistent if the world is stopped. */

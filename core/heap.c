@@ -79,6 +79,8 @@ static void init_fields(struct goheap *heap)
 {
     gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
     heap->span_classes = heap->sc.count * 2;
+    heap->page_shift = heap->config.page_shift;
+    heap->tiny_size = heap->config.tiny_size;
     if (heap->config.tiny_size)
         heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + 1;
     heap->descriptors.platform = heap->platform;
@@ -153,38 +155,60 @@ void goheap_delete(struct goheap *heap)
 
 /* --- Ps ------------------------------------------------------------------------------------------------ */
 
-struct goheap_p *goheap_p_new(struct goheap *heap, void *user)
+/* Off one of the lists that next_idle links; NULL if it is empty. */
+static struct goheap_p *pop_p(struct goheap *heap, struct goheap_p **list)
 {
-    size_t bytes = sizeof(struct goheap_p) + heap->span_classes * sizeof(struct gh_span *);
+    gh_lock(heap, NULL, &heap->lock);
+    struct goheap_p *p = *list;
+    if (p)
+        __atomic_store_n(list, p->next_idle, __ATOMIC_RELAXED);
+    gh_unlock(heap, NULL, &heap->lock);
+    return p;
+}
+
+static void push_p(struct goheap_p **list, struct goheap_p *p)
+{
+    p->next_idle = *list;
+    __atomic_store_n(list, p, __ATOMIC_RELAXED);
+}
+
+static struct goheap_p *make_p(struct goheap *heap)
+{
+    size_t lists = heap->span_classes * sizeof(struct gh_list), spans = heap->span_classes * sizeof(struct gh_span *);
+    size_t bytes = sizeof(struct goheap_p) + lists + spans;
     struct goheap_p *p = heap->platform->metadata_alloc(heap->platform->self, bytes);
     if (!p)
         return NULL;
     p->heap = heap;
     p->bytes = bytes;
-    p->user = user;
-    p->alloc = (struct gh_span **)(p + 1);
+    p->partial = (struct gh_list *)(p + 1);
+    p->alloc = (struct gh_span **)(p->partial + heap->span_classes);
     for (unsigned i = 0; i < heap->span_classes; i++)
         p->alloc[i] = &heap->empty;
+    return p;
+}
+
+struct goheap_p *goheap_p_new(struct goheap *heap, void *user)
+{
+    struct goheap_p *p = __atomic_load_n(&heap->spare, __ATOMIC_RELAXED) ? pop_p(heap, &heap->spare) : NULL;
+    bool made = !p;
+    if (made && !(p = make_p(heap)))
+        return NULL;
+    p->user = user;
     gh_lock(heap, p, &heap->lock);
     p->flush_gen = heap->sweep_gen;
-    p->next = heap->ps;
-    heap->ps = p;
+    if (made) {
+        p->next = heap->ps;
+        __atomic_store_n(&heap->ps, p, __ATOMIC_RELEASE);
+    }
     if (++heap->p_count > heap->p_peak)
         heap->p_peak = heap->p_count;
     gh_unlock(heap, p, &heap->lock);
     return p;
 }
 
-static void unlink_p(struct goheap *heap, struct goheap_p *p)
-{
-    struct goheap_p **at = &heap->ps;
-    while (*at != p)
-        at = &(*at)->next;
-    *at = p->next;
-    heap->p_count--;
-}
-
-void goheap_p_delete(struct goheap_p *p)
+/* Gives the heap all that the P holds. */
+static void flush_p(struct goheap_p *p)
 {
     struct goheap *heap = p->heap;
     gh_mcache_release_all(p);
@@ -197,18 +221,32 @@ void goheap_p_delete(struct goheap_p *p)
         p->free_spans = s->next;
         gh_descriptor_give(&heap->descriptors, s);
     }
-    unlink_p(heap, p);
+    p->free_span_count = 0;
     gh_unlock(heap, p, &heap->lock);
-    heap->platform->metadata_free(heap->platform->self, p, p->bytes);
+}
+
+void goheap_p_delete(struct goheap_p *p)
+{
+    struct goheap *heap = p->heap;
+    flush_p(p);
+    gh_lock(heap, p, &heap->lock);
+    heap->p_count--;
+    push_p(&heap->spare, p);
+    gh_unlock(heap, p, &heap->lock);
+}
+
+bool gh_idle_flush(struct goheap *heap)
+{
+    struct goheap_p *p = pop_p(heap, &heap->idle);
+    if (!p)
+        return false;
+    goheap_p_delete(p);
+    return true;
 }
 
 struct goheap_p *goheap_p_acquire(struct goheap *heap)
 {
-    gh_lock(heap, NULL, &heap->lock);
-    struct goheap_p *p = heap->idle;
-    if (p)
-        heap->idle = p->next_idle;
-    gh_unlock(heap, NULL, &heap->lock);
+    struct goheap_p *p = pop_p(heap, &heap->idle);
     return p ? p : goheap_p_new(heap, NULL);
 }
 
@@ -216,8 +254,7 @@ void goheap_p_release(struct goheap_p *p)
 {
     struct goheap *heap = p->heap;
     gh_lock(heap, p, &heap->lock);
-    p->next_idle = heap->idle;
-    heap->idle = p;
+    push_p(&heap->idle, p);
     gh_unlock(heap, p, &heap->lock);
 }
 

@@ -26,7 +26,7 @@ enum {
 /* Per 64 MiB of the region: which span each page belongs to. A span that covers all of it is named once, so
  * that objects of terabytes cost little. */
 struct gh_arena {
-    struct gh_span *whole;  /* the span that all of it belongs, or last belonged, to; else NULL and: */
+    uintptr_t map;          /* spans + 1; or the span that all of it belongs, or last belonged, to; or 0 */
     struct gh_span **spans; /* one a page; of free pages NULL or a dead span; the table itself may be missing */
     uint64_t zeroed;        /* offset below which pages have been used before (heapArena.zeroedBase) */
 };
@@ -50,7 +50,9 @@ struct gh_stack_supply {
     uint64_t addr[GH_STACK_SUPPLY];
 };
 
-struct gh_stats { /* totals since the heap began; relaxed atomics */
+/* Totals since the heap began: each P's own, which it alone writes, and the heap's for what no P has done. Their sum is
+ * what counts. Relaxed atomics. */
+struct gh_stats {
     uint64_t small_allocs[GOHEAP_MAX_CLASSES], small_frees[GOHEAP_MAX_CLASSES];
     uint64_t large_allocs, large_alloc_bytes, large_frees, large_free_bytes;
     uint64_t tiny_allocs; /* objects that shared a block with an earlier one */
@@ -59,13 +61,16 @@ struct gh_stats { /* totals since the heap began; relaxed atomics */
 
 struct goheap_p {
     struct goheap *heap;
-    /* mcache */
+    struct gh_span **alloc; /* mcache, by span class: what it allocates from; &heap->empty where there is none */
+    struct gh_list *partial; /* immediate reclaim, by span class: more spans of its own, with a free slot each */
+    struct gh_span *news;   /* immediate reclaim: full spans of its own in which others have freed; linked by next */
+    uint64_t kept_pages;    /* of spans on `partial` without an object */
+
     uint64_t tiny;        /* current tiny block, or 0; the P itself is one of its holders */
     struct gh_span *tiny_span; /* that it lies in */
     uint32_t tiny_offset; /* first unused byte in it */
     uint32_t flush_gen;   /* sweep_gen that this P has noticed */
     uint64_t tiny_allocs; /* not yet in the totals */
-    struct gh_span **alloc; /* by span class; &heap->empty where there is none */
 
     struct gh_page_cache pages;
     struct gh_span *free_spans; /* descriptors at hand */
@@ -74,18 +79,21 @@ struct goheap_p {
     struct gh_stack_supply stacks[GH_STACK_ORDERS];
     void *user;
     struct goheap_p *next; /* on heap->ps */
-    struct goheap_p *next_idle; /* on heap->idle */
+    struct goheap_p *next_idle; /* on heap->idle or heap->spare */
+    struct gh_stats stats;
     size_t bytes;          /* of this allocation */
 };
 
 struct goheap {
-    struct goheap_config config;
-    const struct goheap_platform *platform;
-    struct gh_size_classes sc;
-    unsigned span_classes;   /* sc.count x 2 */
-    unsigned tiny_class;     /* span class of tiny blocks, 0 if there is no tiny allocator */
     uint64_t base, limit;    /* the region */
     struct gh_arena *arenas; /* by (addr - base) >> GH_ARENA_SHIFT */
+    unsigned page_shift;     /* config's */
+    uint32_t tiny_size;      /* config's */
+    struct gh_size_classes sc;
+    const struct goheap_platform *platform;
+    struct goheap_config config;
+    unsigned span_classes;   /* sc.count x 2 */
+    unsigned tiny_class;     /* span class of tiny blocks, 0 if there is no tiny allocator */
     struct gh_central *central; /* by span class */
     struct gh_span empty;    /* what an mcache holds where it holds nothing: a span without slots */
 
@@ -93,8 +101,9 @@ struct goheap {
     struct gh_page_alloc pages;
     uint64_t grown;               /* region address up to which pages are mapped */
     struct gh_descriptors descriptors;
-    struct goheap_p *ps;          /* every P */
+    struct goheap_p *ps;          /* every P that ever was: their memory stays, so that anybody may walk them */
     struct goheap_p *idle;        /* those between goheap_p_release and goheap_p_acquire */
+    struct goheap_p *spare;       /* those deleted */
     unsigned p_count, p_peak;
     struct gh_stack_pool stacks[GH_STACK_ORDERS];
     struct gh_pool bits;          /* bitmaps of spans with more than 64 slots */
@@ -123,9 +132,28 @@ static inline void gh_add(uint64_t *total, uint64_t n)
     __atomic_fetch_add(total, n, __ATOMIC_RELAXED);
 }
 
+/* A total of p's, or where p is NULL of the heap's. */
+static inline void gh_count(const struct goheap_p *p, uint64_t *total, uint64_t n)
+{
+    if (p)
+        __atomic_store_n(total, *total + n, __ATOMIC_RELAXED);
+    else
+        gh_add(total, n);
+}
+
 static inline uint64_t gh_get(const uint64_t *total)
 {
     return __atomic_load_n(total, __ATOMIC_RELAXED);
+}
+
+static inline struct gh_stats *gh_stats_of(struct goheap *heap, struct goheap_p *p)
+{
+    return p ? &p->stats : &heap->stats;
+}
+
+static inline bool gh_immediate(const struct goheap *heap)
+{
+    return heap->config.reclaim == GOHEAP_RECLAIM_IMMEDIATE;
 }
 
 static inline void gh_step(struct goheap *heap, struct goheap_p *p, enum goheap_step step, uint64_t amount)
@@ -155,12 +183,11 @@ static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t add
     uint64_t offset = addr - heap->base;
     if (offset >= heap->limit - heap->base)
         return NULL;
-    const struct gh_arena *arena = &heap->arenas[offset >> GH_ARENA_SHIFT];
-    struct gh_span *whole = __atomic_load_n(&arena->whole, __ATOMIC_ACQUIRE);
-    struct gh_span **spans = __atomic_load_n(&arena->spans, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(whole != NULL || !spans, 0))
-        return whole;
-    return __atomic_load_n(&spans[(offset & (GH_ARENA_BYTES - 1)) >> heap->config.page_shift], __ATOMIC_ACQUIRE);
+    uintptr_t map = __atomic_load_n(&heap->arenas[offset >> GH_ARENA_SHIFT].map, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(!(map & 1), 0))
+        return (struct gh_span *)map;
+    struct gh_span **spans = (struct gh_span **)(map - 1);
+    return __atomic_load_n(&spans[(offset & (GH_ARENA_BYTES - 1)) >> heap->page_shift], __ATOMIC_ACQUIRE);
 }
 
 /* mheap.c */
@@ -173,6 +200,9 @@ struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, u
 /* Takes back a span of either kind that is on no list and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 
+/* heap.c: gives the heap what an idle P holds, and deletes the P; false if none is idle. */
+bool gh_idle_flush(struct goheap *heap);
+
 /* Frees the arenas' tables of spans. */
 void gh_arenas_destroy(struct goheap *heap);
 
@@ -184,8 +214,12 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
 void gh_central_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 /* Puts a swept span on the list that fits its alloc_count. */
 void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
-/* Immediate reclaim: a slot of a span that nobody holds has died. */
+/* Immediate reclaim: takes a span that no P owns any more; its cursor is at the first word. */
+void gh_central_place(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+/* Immediate reclaim: a slot of a span that was on a list has died. */
 void gh_central_note_death(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+/* Immediate reclaim: a span with room from the lists, on none of them any more; NULL if there is none. */
+struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsigned span_class);
 
 /* mcache.c */
 
@@ -195,8 +229,31 @@ bool gh_mcache_refill(struct goheap_p *p, unsigned span_class);
 void gh_mcache_release_all(struct goheap_p *p);
 /* The P no longer holds its tiny block. */
 void gh_tiny_let_go(struct goheap_p *p);
-/* Takes one holder away from the slot, or its live bit when there is no other. */
-enum goheap_result gh_slot_release(struct goheap_p *p, struct gh_span *s, unsigned index);
+
+/* owner.c: immediate reclaim, the spans that a P owns */
+
+/* Replaces the P's used-up span of the class; false if the heap cannot grow. */
+bool gh_owner_refill(struct goheap_p *p, unsigned span_class);
+/* The P has freed a slot of a span that it did not allocate from and that was full, or is without an object now. */
+void gh_owner_freed(struct goheap_p *p, struct gh_span *s);
+/* Another P has freed a slot of a span that is watched for its owner. */
+void gh_owner_tell(struct gh_span *s);
+/* Gives all of the P's spans to the central lists, or to mheap. */
+void gh_owner_release_all(struct goheap_p *p);
+/* Sees to it that what is free in owned spans is so, gives those without an object to mheap, and counts. The world
+ * is stopped. */
+void gh_owner_reclaim(struct goheap *heap);
+/* Adds what has been allocated and freed in an owned span to its P's totals. */
+void gh_owner_settle(struct gh_span *s);
+
+/* free.c */
+
+/* Takes one holder away from the slot of a tiny span; the slot is freed when there is no other. */
+enum goheap_result gh_tiny_release(struct goheap_p *p, struct gh_span *s, unsigned index);
+/* Tells whoever wants to know; returns the misuse. */
+enum goheap_result gh_misused(struct goheap *heap, enum goheap_result misuse, uint64_t addr);
+/* Makes slots that other Ps have freed free, and counts nothing but them in s; returns how many. */
+unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 
 /* stack.c */
 
@@ -214,8 +271,6 @@ void gh_sweep_end(struct goheap *heap);
 bool gh_sweep_claim(struct goheap *heap, struct gh_span *s);
 /* Sweeps a claimed span. Unless keep, puts it where it belongs then; true if that was mheap. */
 bool gh_sweep_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool keep);
-/* Turns deaths into free slots and counts them; returns the slots still allocated. */
-unsigned gh_sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, const uint64_t *survivors);
 /* Sweeps what the pacing asks for before span_bytes more are allocated (deductSweepCredit). */
 void gh_sweep_pay(struct goheap *heap, struct goheap_p *p, uint64_t span_bytes, uint64_t caller_pages);
 /* Sweeps until npages pages were freed, or nothing is left (mheap.reclaim). */

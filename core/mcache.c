@@ -7,17 +7,17 @@
 #include "heap.h"
 
 /* Adds what the P has allocated from the span since it took it to the totals. */
-static void count_allocs(struct goheap *heap, struct gh_span *s)
+static void count_allocs(struct goheap_p *p, struct gh_span *s)
 {
     uint64_t used = (uint64_t)s->alloc_count - s->cached_count;
-    gh_add(&heap->stats.small_allocs[gh_size_class(s)], used);
-    gh_add(&heap->stats.total_alloc, used * s->elem_size);
+    gh_count(p, &p->stats.small_allocs[gh_size_class(s)], used);
+    gh_count(p, &p->stats.total_alloc, used * s->elem_size);
     s->cached_count = 0;
 }
 
 static void count_tiny(struct goheap_p *p)
 {
-    gh_add(&p->heap->stats.tiny_allocs, p->tiny_allocs);
+    gh_count(p, &p->stats.tiny_allocs, p->tiny_allocs);
     p->tiny_allocs = 0;
 }
 
@@ -26,28 +26,16 @@ static uint64_t room_bytes(const struct gh_span *s)
     return (uint64_t)(s->objects - s->alloc_count) * s->elem_size;
 }
 
-/* All the slots left count as live from now on, for the pacer. Under collection the span's tail does too
- * (gcController.update in refill): a cycle's end puts that right, which immediate reclaim never sees. */
+/* All the slots left count as live from now on, for the pacer, and the span's tail too (gcController.update in
+ * refill): a cycle's end puts that right. */
 static void install(struct goheap_p *p, unsigned span_class, struct gh_span *s)
 {
     struct goheap *heap = p->heap;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen + 3, __ATOMIC_RELEASE);
     s->cached_count = s->alloc_count;
-    uint64_t tail = (s->pages << heap->config.page_shift) - s->objects * s->elem_size;
-    gh_add(&heap->heap_live, room_bytes(s) + (heap->config.reclaim == GOHEAP_RECLAIM_GC ? tail : 0));
+    uint64_t tail = (s->pages << heap->page_shift) - s->objects * s->elem_size;
+    gh_add(&heap->heap_live, room_bytes(s) + tail);
     p->alloc[span_class] = s;
-}
-
-/* Under immediate reclaim a P looks for deaths in its own span first. */
-static bool reuse_in_place(struct goheap_p *p, struct gh_span *s)
-{
-    struct goheap *heap = p->heap;
-    if (heap->config.reclaim != GOHEAP_RECLAIM_IMMEDIATE)
-        return false;
-    if (gh_sweep_bits(heap, p, s, s->live) == s->objects)
-        return false;
-    gh_span_cache(s, heap->config.concurrent);
-    return true;
 }
 
 bool gh_mcache_refill(struct goheap_p *p, unsigned span_class)
@@ -55,14 +43,12 @@ bool gh_mcache_refill(struct goheap_p *p, unsigned span_class)
     struct goheap *heap = p->heap;
     struct gh_span *s = p->alloc[span_class];
     gh_step(heap, p, GOHEAP_STEP_REFILL, 1);
+    if (span_class == heap->tiny_class)
+        count_tiny(p);
+    if (gh_immediate(heap))
+        return gh_owner_refill(p, span_class);
     if (s != &heap->empty) {
-        count_allocs(heap, s);
-        if (span_class == heap->tiny_class)
-            count_tiny(p);
-        if (reuse_in_place(p, s)) {
-            install(p, span_class, s);
-            return true;
-        }
+        count_allocs(p, s);
         p->alloc[span_class] = &heap->empty;
         gh_central_give(heap, p, s);
     }
@@ -77,7 +63,7 @@ void gh_tiny_let_go(struct goheap_p *p)
 {
     if (p->tiny) {
         struct gh_span *s = p->tiny_span;
-        gh_slot_release(p, s, (unsigned)gh_span_index(s, p->tiny));
+        gh_tiny_release(p, s, (unsigned)gh_span_index(s, p->tiny));
     }
     p->tiny = 0;
     p->tiny_offset = 0;
@@ -88,18 +74,22 @@ void gh_mcache_release_all(struct goheap_p *p)
 {
     struct goheap *heap = p->heap;
     gh_tiny_let_go(p);
+    count_tiny(p);
+    if (gh_immediate(heap)) {
+        gh_owner_release_all(p);
+        return;
+    }
     for (unsigned i = 0; i < heap->span_classes; i++) {
         struct gh_span *s = p->alloc[i];
         if (s == &heap->empty)
             continue;
-        count_allocs(heap, s);
+        count_allocs(p, s);
         /* A span cached since before the cycle's end was left out of heap_live when that was reset. */
         if (s->sweep_gen != heap->sweep_gen + 1)
             gh_add(&heap->heap_live, -room_bytes(s));
         p->alloc[i] = &heap->empty;
         gh_central_give(heap, p, s);
     }
-    count_tiny(p);
 }
 
 void goheap_p_begin_sweep(struct goheap_p *p)

@@ -1,10 +1,12 @@
 /* mcentral: the spans of one span class that no P holds.
  *
- *                 gc reclaim                              immediate reclaim
+ *                       reclaim by collection             immediate reclaim
  *     partial[swept]    room, swept                       some slot is free or dead
  *     partial[unswept]  had room before this cycle        -
- *     full[swept]       no room                           no slot free or dead (and all large objects)
+ *     full[swept]       no room                           no slot free or dead
  *     full[unswept]     had none before this cycle        -
+ *
+ * Under immediate reclaim a P keeps the spans that it has used up (owner.c): only those of Ps that are gone are here.
  *
  * Which of the two partial and full lists is the swept one alternates with the sweep generation, so that a
  * cycle's end turns all lists over by changing one number. Follows runtime/mcentral.go of Go 1.19; the
@@ -22,11 +24,6 @@ static bool has_room(const struct gh_span *s)
     return s->alloc_count < s->objects;
 }
 
-static bool immediate(const struct goheap *heap)
-{
-    return heap->config.reclaim == GOHEAP_RECLAIM_IMMEDIATE;
-}
-
 /* The best candidate on the lists, in Go's order; *unswept says that it has to be swept first. */
 static struct gh_span *pop_candidate(struct goheap *heap, struct goheap_p *p, struct gh_central *c, bool may_sweep,
                                      bool *unswept)
@@ -41,8 +38,6 @@ static struct gh_span *pop_candidate(struct goheap *heap, struct goheap_p *p, st
             s = gh_list_pop(&c->full[1 - swept]);
         *unswept = s != NULL;
     }
-    if (s)
-        __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_SEQ_CST);
     gh_unlock(heap, p, &c->lock);
     return s;
 }
@@ -58,9 +53,7 @@ static struct gh_span *take_listed(struct goheap *heap, struct goheap_p *p, unsi
         s = pop_candidate(heap, p, c, may_sweep, &unswept);
         if (!s)
             break;
-        if (immediate(heap))
-            gh_sweep_bits(heap, p, s, s->live);
-        else if (unswept) {
+        if (unswept) {
             if (!gh_sweep_claim(heap, s)) {
                 s = NULL;
                 continue;
@@ -89,14 +82,39 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
     return s;
 }
 
+void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    struct gh_central *c = &heap->central[s->span_class];
+    unsigned swept = swept_index(heap);
+    gh_lock(heap, p, &c->lock);
+    gh_list_push(has_room(s) ? &c->partial[swept] : &c->full[swept], s);
+    gh_unlock(heap, p, &c->lock);
+}
+
+void gh_central_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    gh_span_uncache(s, heap->config.concurrent);
+    bool stale = s->sweep_gen == heap->sweep_gen + 1;
+    __atomic_store_n(&s->sweep_gen, stale ? heap->sweep_gen - 1 : heap->sweep_gen, __ATOMIC_RELEASE);
+    if (stale)
+        gh_sweep_span(heap, p, s, false);
+    else
+        gh_central_push(heap, p, s);
+}
+
 /* --- immediate reclaim --------------------------------------------------------------------------------- */
 
-/* What a span that nobody holds is to be watched for; GH_WATCH_NONE: nothing, all of it is dead. */
+/* What a span that nobody owns is to be watched for; GH_WATCH_NONE: nothing, all of it is dead. */
 static enum gh_watch news_wanted(const struct gh_span *s)
 {
     if (gh_span_all_dead(s))
         return GH_WATCH_NONE;
     return has_room(s) || gh_span_has_deaths(s) ? GH_WATCH_PARTIAL : GH_WATCH_FULL;
+}
+
+static void set_watch(struct gh_span *s, enum gh_watch watch)
+{
+    __atomic_store_n(&s->watch, (uint8_t)watch, __ATOMIC_SEQ_CST);
 }
 
 /* Under the class's lock: lists the span by what its live bits say. The watch is set before they are read
@@ -107,7 +125,7 @@ static bool place(struct goheap *heap, struct gh_central *c, struct gh_span *s)
     enum gh_watch watch, wanted = news_wanted(s);
     do {
         watch = wanted;
-        __atomic_store_n(&s->watch, (uint8_t)watch, __ATOMIC_SEQ_CST);
+        set_watch(s, watch);
         wanted = news_wanted(s);
     } while (wanted != watch); /* deaths only add up: at most twice */
     if (watch == GH_WATCH_NONE)
@@ -117,16 +135,24 @@ static bool place(struct goheap *heap, struct gh_central *c, struct gh_span *s)
     return false;
 }
 
-static void place_or_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+/* All of the span is dead, and it is on no list. */
+static void free_dead(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    struct gh_stats *stats = gh_stats_of(heap, p);
+    uint64_t deaths = gh_take_deaths(heap, p, s);
+    gh_count(p, &stats->small_frees[gh_size_class(s)], deaths);
+    gh_count(p, &stats->total_free, deaths * s->elem_size);
+    gh_mheap_free(heap, p, s);
+}
+
+void gh_central_place(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
     struct gh_central *c = &heap->central[s->span_class];
     gh_lock(heap, p, &c->lock);
     bool dead = place(heap, c, s);
     gh_unlock(heap, p, &c->lock);
-    if (dead) {
-        gh_sweep_bits(heap, p, s, s->live);
-        gh_mheap_free(heap, p, s);
-    }
+    if (dead)
+        free_dead(heap, p, s);
 }
 
 /* Whether the span is on one of the class's lists. Under the class's lock that stays so. */
@@ -148,34 +174,26 @@ void gh_central_note_death(struct goheap *heap, struct goheap_p *p, struct gh_sp
         dead = place(heap, c, s);
     }
     gh_unlock(heap, p, &c->lock);
-    if (dead) {
-        gh_sweep_bits(heap, p, s, s->live);
-        gh_mheap_free(heap, p, s);
-    }
+    if (dead)
+        free_dead(heap, p, s);
 }
 
-/* --- both ---------------------------------------------------------------------------------------------- */
-
-void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsigned span_class)
 {
-    if (immediate(heap)) {
-        place_or_free(heap, p, s);
-        return;
-    }
-    struct gh_central *c = &heap->central[s->span_class];
-    unsigned swept = swept_index(heap);
+    struct gh_central *c = &heap->central[span_class];
+    struct gh_list *partial = &c->partial[swept_index(heap)];
+    if (gh_list_is_empty(partial))
+        return NULL;
     gh_lock(heap, p, &c->lock);
-    gh_list_push(has_room(s) ? &c->partial[swept] : &c->full[swept], s);
+    struct gh_span *s = gh_list_pop(partial);
+    if (s) {
+        set_watch(s, GH_WATCH_NONE);
+        __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
+    }
     gh_unlock(heap, p, &c->lock);
-}
-
-void gh_central_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
-{
-    gh_span_uncache(s, heap->config.concurrent);
-    bool stale = s->sweep_gen == heap->sweep_gen + 1;
-    __atomic_store_n(&s->sweep_gen, stale ? heap->sweep_gen - 1 : heap->sweep_gen, __ATOMIC_RELEASE);
-    if (stale)
-        gh_sweep_span(heap, p, s, false);
-    else
-        gh_central_push(heap, p, s);
+    if (s) {
+        s->cached_count = s->alloc_count;
+        gh_take_deaths(heap, p, s);
+    }
+    return s;
 }

@@ -6,11 +6,52 @@
 
 #include <string.h>
 
-static void add_classes(const struct goheap *heap, struct goheap_memstats *m, uint64_t *total_free)
+static void add(struct gh_stats *sum, const struct gh_stats *stats, unsigned classes)
+{
+    for (unsigned i = 0; i < classes; i++) {
+        sum->small_allocs[i] += gh_get(&stats->small_allocs[i]);
+        sum->small_frees[i] += gh_get(&stats->small_frees[i]);
+    }
+    sum->large_allocs += gh_get(&stats->large_allocs);
+    sum->large_alloc_bytes += gh_get(&stats->large_alloc_bytes);
+    sum->large_frees += gh_get(&stats->large_frees);
+    sum->large_free_bytes += gh_get(&stats->large_free_bytes);
+    sum->tiny_allocs += gh_get(&stats->tiny_allocs);
+    sum->total_alloc += gh_get(&stats->total_alloc);
+    sum->total_free += gh_get(&stats->total_free);
+}
+
+/* What Ps have done in their spans since they last added it to their totals. Read as it is: they may be at work. */
+static __attribute__((no_sanitize("thread"))) void add_unsettled(const struct goheap *heap, struct gh_stats *sum)
+{
+    for (const struct goheap_p *p = __atomic_load_n(&heap->ps, __ATOMIC_ACQUIRE); p; p = p->next)
+        sum->tiny_allocs += p->tiny_allocs;
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (const struct gh_span *s; (s = gh_descriptors_next(&iter));) {
+        bool held = s->owner || s->sweep_gen == heap->sweep_gen + 3 || s->sweep_gen == heap->sweep_gen + 1;
+        if (!held || gh_size_class(s) == 0)
+            continue;
+        uint64_t freed = gh_immediate(heap) ? s->freed : 0;
+        sum->small_allocs[gh_size_class(s)] += freed + s->alloc_count - s->cached_count;
+        sum->small_frees[gh_size_class(s)] += freed;
+    }
+}
+
+/* The heap's totals and all Ps'. */
+static void add_up(const struct goheap *heap, struct gh_stats *sum)
+{
+    memset(sum, 0, sizeof *sum);
+    add(sum, &heap->stats, heap->sc.count);
+    for (const struct goheap_p *p = __atomic_load_n(&heap->ps, __ATOMIC_ACQUIRE); p; p = p->next)
+        add(sum, &p->stats, heap->sc.count);
+}
+
+static void add_classes(const struct goheap *heap, const struct gh_stats *sum, struct goheap_memstats *m,
+                        uint64_t *total_free)
 {
     for (unsigned i = 0; i < heap->sc.count; i++) {
         uint64_t size = heap->sc.classes[i].size;
-        uint64_t allocs = gh_get(&heap->stats.small_allocs[i]), frees = gh_get(&heap->stats.small_frees[i]);
+        uint64_t allocs = sum->small_allocs[i], frees = sum->small_frees[i];
         m->by_size[i] = (struct goheap_by_size){(uint32_t)size, allocs, frees};
         m->total_alloc += allocs * size;
         m->mallocs += allocs;
@@ -29,22 +70,30 @@ static uint64_t fixalloc_sys(const struct goheap *heap, uint64_t n, uint32_t siz
 void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
 {
     for (struct goheap_p *p = heap->ps; p; p = p->next) {
-        gh_mcache_release_all(p);
+        if (gh_immediate(heap))
+            gh_tiny_let_go(p);
+        else
+            gh_mcache_release_all(p);
         gh_stacks_release(p);
     }
+    if (gh_immediate(heap))
+        gh_owner_reclaim(heap);
     goheap_memstats_peek(heap, m);
 }
 
 void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *m)
 {
+    struct gh_stats sum;
+    add_up(heap, &sum);
+    add_unsettled(heap, &sum);
     memset(m, 0, sizeof *m);
-    m->total_alloc = gh_get(&heap->stats.large_alloc_bytes);
-    m->mallocs = gh_get(&heap->stats.large_allocs);
-    uint64_t total_free = gh_get(&heap->stats.large_free_bytes);
-    m->frees = gh_get(&heap->stats.large_frees);
-    add_classes(heap, m, &total_free);
-    m->mallocs += gh_get(&heap->stats.tiny_allocs);
-    m->frees += gh_get(&heap->stats.tiny_allocs);
+    m->total_alloc = sum.large_alloc_bytes;
+    m->mallocs = sum.large_allocs;
+    uint64_t total_free = sum.large_free_bytes;
+    m->frees = sum.large_frees;
+    add_classes(heap, &sum, m, &total_free);
+    m->mallocs += sum.tiny_allocs;
+    m->frees += sum.tiny_allocs;
     m->heap_alloc = m->total_alloc - total_free;
     m->heap_objects = m->mallocs - m->frees;
     m->heap_inuse = gh_get(&heap->in_use);
@@ -58,23 +107,37 @@ void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *m)
     m->mcache_sys = fixalloc_sys(heap, heap->p_peak, heap->config.mcache_bytes);
 }
 
+/* Totals of slot bytes, without the rest. */
+static void add_up_bytes(const struct goheap *heap, uint64_t *allocated, uint64_t *freed)
+{
+    *allocated = gh_get(&heap->stats.total_alloc);
+    *freed = gh_get(&heap->stats.total_free);
+    for (const struct goheap_p *p = __atomic_load_n(&heap->ps, __ATOMIC_ACQUIRE); p; p = p->next) {
+        *allocated += gh_get(&p->stats.total_alloc);
+        *freed += gh_get(&p->stats.total_free);
+    }
+}
+
 uint64_t goheap_heap_live(const struct goheap *heap)
 {
-    return gh_get(&heap->heap_live);
+    if (!gh_immediate(heap))
+        return gh_get(&heap->heap_live);
+    uint64_t allocated, freed;
+    add_up_bytes(heap, &allocated, &freed);
+    return allocated - freed;
 }
 
 void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
 {
     *g = (struct goheap_gauges){
-        .heap_live = gh_get(&heap->heap_live),
-        .total_alloc = gh_get(&heap->stats.total_alloc),
-        .total_free = gh_get(&heap->stats.total_free),
+        .heap_live = goheap_heap_live(heap),
         .heap_inuse = gh_get(&heap->in_use),
         .heap_free = gh_get(&heap->free),
         .heap_released = gh_get(&heap->released),
         .stack_inuse = gh_get(&heap->stack_bytes),
         .pages_swept = gh_get(&heap->pages_swept),
     };
+    add_up_bytes(heap, &g->total_alloc, &g->total_free);
 }
 
 void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
@@ -87,8 +150,8 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
         c->pages += s->pages;
         c->slots += s->objects;
         uint64_t live = 0;
-        for (unsigned w = 0; w < s->words; w++)
-            live += gh_popcount(gh_live_load(&s->live[w]) & gh_span_allocated(s, w));
+        for (unsigned w = 0; w < gh_words(s); w++)
+            live += gh_popcount(gh_live_load(&s->bits[w]) & gh_span_allocated(s, w));
         c->allocated += s->alloc_count;
         c->allocated_bytes += s->alloc_count * s->elem_size;
         c->live += live;

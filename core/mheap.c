@@ -123,7 +123,7 @@ static bool set_spans(struct goheap *heap, struct gh_span *s)
             return false;
         for (uint64_t page = part.from >> shift; table && page < part.to >> shift; page++)
             __atomic_store_n(&table[page], s, __ATOMIC_RELEASE);
-        __atomic_store_n(&part.arena->whole, table ? NULL : s, __ATOMIC_RELEASE);
+        __atomic_store_n(&part.arena->map, table ? (uintptr_t)table + 1 : (uintptr_t)s, __ATOMIC_RELEASE);
         base += part.to - part.from;
     }
     return true;
@@ -136,34 +136,27 @@ void gh_arenas_destroy(struct goheap *heap)
             heap->platform->metadata_free(heap->platform->self, heap->arenas[i].spans, span_table_bytes(heap));
 }
 
-/* Words of bits and shares that a span needs beyond those in its descriptor. */
-static size_t extra_words(const struct goheap *heap, const struct gh_span *s)
+/* Words for bits, and for the shares behind them, that do not fit into the descriptor. */
+static size_t extra_words(const struct gh_span *s, bool tiny)
 {
-    size_t words = s->words > 1 ? 3u * s->words : 0;
-    if (heap->tiny_class && s->span_class == heap->tiny_class)
-        words += (s->objects + 7u) / 8;
-    return words;
+    if (gh_words(s) <= 1 && !tiny)
+        return 0;
+    return gh_words(s) * sizeof(struct gh_bits) / sizeof(uint64_t) + (tiny ? (s->objects + 7u) / 8 : 0);
 }
 
-/* Points the bitmaps and shares at zeroed memory. */
-static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+/* Points the span at its bits; of shares there are none yet. */
+static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool tiny)
 {
-    uint64_t *extra = NULL;
-    if (extra_words(heap, s) && !(extra = gh_pool_take(&heap->bits, &p->bits, extra_words(heap, s))))
-        return false;
-    memset(s->inline_bits, 0, sizeof s->inline_bits);
-    s->live = s->words > 1 ? extra : s->inline_bits;
-    bool tiny = heap->tiny_class && s->span_class == heap->tiny_class;
-    s->shares = tiny ? (uint8_t *)(extra + (s->words > 1 ? 3u * s->words : 0)) : NULL;
-    return true;
+    size_t words = extra_words(s, tiny);
+    s->bits = words ? (struct gh_bits *)(void *)gh_pool_take(&heap->bits, &p->bits, words) : &s->inline_bits;
+    return s->bits != NULL;
 }
 
 static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
-    size_t words = extra_words(heap, s);
+    size_t words = extra_words(s, s->state == GH_SPAN_TINY);
     if (words)
-        gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->words > 1 ? s->live : (uint64_t *)(void *)s->shares,
-                     words);
+        gh_pool_give(&heap->bits, p ? &p->bits : NULL, (uint64_t *)(void *)s->bits, words);
 }
 
 static bool init_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
@@ -176,16 +169,14 @@ static bool init_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s
     s->elem_size = c->size ? c->size : page_bytes(heap, npages);
     s->objects = (uint16_t)(c->size ? c->objects : 1);
     s->div_magic = c->div_magic;
-    s->words = (uint16_t)((s->objects + 63u) / 64);
-    if (!attach_bits(heap, p, s))
+    bool tiny = heap->tiny_class && span_class == heap->tiny_class;
+    if (!attach_bits(heap, p, s, tiny))
         return false;
-    s->free_index = s->alloc_count = s->cached_count = s->mark_from = 0;
-    __atomic_store_n(&s->any_marked, 0, __ATOMIC_RELAXED);
+    gh_span_reset(s, gh_immediate(heap));
     __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);
-    s->alloc_cache = UINT64_MAX;
     s->need_zero = needs_zero(heap, base, page_bytes(heap, npages));
-    s->next = NULL; /* prev and list are: it came off its list as gh_list_remove leaves it */
-    s->state = GH_SPAN_IN_USE;
+    s->next = NULL; /* prev and list are: it came off its list as gh_list_remove leaves it; owner is, too */
+    s->state = tiny ? GH_SPAN_TINY : GH_SPAN_IN_USE;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
     return true;
 }
@@ -224,6 +215,12 @@ static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npa
     if (!base) {
         gh_step(heap, p, GOHEAP_STEP_PAGE_FIND, npages);
         base = gh_page_alloc_take(&heap->pages, npages, scavenged);
+        while (!base && heap->idle) {
+            gh_unlock(heap, p, &heap->lock);
+            gh_idle_flush(heap);
+            gh_lock(heap, p, &heap->lock);
+            base = gh_page_alloc_take(&heap->pages, npages, scavenged);
+        }
         if (!base && grow(heap, p, npages))
             base = gh_page_alloc_take(&heap->pages, npages, scavenged);
     }
@@ -300,7 +297,7 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     detach_bits(heap, p, s);
     gh_lock(heap, p, &heap->lock);
     gh_add(&heap->free, bytes);
-    if (s->state == GH_SPAN_IN_USE) {
+    if (gh_holds_objects(s)) {
         gh_add(&heap->pages_in_use, -s->pages);
         gh_add(&heap->in_use, -bytes);
     } else {

@@ -146,7 +146,7 @@ static bool add_chunk(struct gh_descriptors *d)
     c->next = d->chunks;
     c->bytes = bytes;
     c->room = (unsigned)((bytes - sizeof *c) / sizeof c->spans[0]);
-    d->chunks = c;
+    __atomic_store_n(&d->chunks, c, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -158,7 +158,8 @@ struct gh_span *gh_descriptor_take(struct gh_descriptors *d)
     } else {
         if ((!d->chunks || d->chunks->used == d->chunks->room) && !add_chunk(d))
             return NULL;
-        s = &d->chunks->spans[d->chunks->used++];
+        s = &d->chunks->spans[d->chunks->used];
+        __atomic_store_n(&d->chunks->used, d->chunks->used + 1, __ATOMIC_RELEASE);
         d->made++;
     }
     s->next = NULL;
@@ -183,19 +184,23 @@ void gh_descriptors_destroy(struct gh_descriptors *d)
 
 struct gh_span_iter gh_spans_begin(const struct gh_descriptors *d)
 {
-    return (struct gh_span_iter){.chunk = d->chunks};
+    return (struct gh_span_iter){.chunk = __atomic_load_n(&d->chunks, __ATOMIC_ACQUIRE)};
+}
+
+struct gh_span *gh_descriptors_next(struct gh_span_iter *iter)
+{
+    while (iter->chunk && iter->at == __atomic_load_n(&iter->chunk->used, __ATOMIC_ACQUIRE)) {
+        iter->chunk = iter->chunk->next;
+        iter->at = 0;
+    }
+    return iter->chunk ? (struct gh_span *)(uintptr_t)&iter->chunk->spans[iter->at++] : NULL;
 }
 
 struct gh_span *gh_spans_next(struct gh_span_iter *iter)
 {
-    while (iter->chunk) {
-        while (iter->at < iter->chunk->used) {
-            const struct gh_span *s = &iter->chunk->spans[iter->at++];
-            if (s->state == GH_SPAN_IN_USE)
-                return (struct gh_span *)(uintptr_t)s;
-        }
-        iter->chunk = iter->chunk->next;
-        iter->at = 0;
-    }
-    return NULL;
+    struct gh_span *s;
+    do {
+        s = gh_descriptors_next(iter);
+    } while (s && !gh_holds_objects(s));
+    return s;
 }

@@ -61,12 +61,14 @@ struct gh_span *gh_descriptor_take(struct gh_descriptors *d);
 void gh_descriptor_give(struct gh_descriptors *d, struct gh_span *s);
 void gh_descriptors_destroy(struct gh_descriptors *d);
 
-/* Visits every span that is in use. The world is stopped. */
+/* Visits every span that holds objects. The world is stopped. */
 struct gh_span_iter {
     const struct gh_descriptor_chunk *chunk;
     unsigned at;
 };
 struct gh_span_iter gh_spans_begin(const struct gh_descriptors *d);
 struct gh_span *gh_spans_next(struct gh_span_iter *iter);
+/* Visits every descriptor, dead or in use. Other threads may go on; what they make meanwhile may be missed. */
+struct gh_span *gh_descriptors_next(struct gh_span_iter *iter);
 
 #endif

@@ -1,102 +1,147 @@
 /* The arithmetic on a span's bits, and nothing else: no lists, no locks, no heap. */
 #include "span.h"
 
-/* mbitmap.go, nextFreeIndex. */
-unsigned gh_span_next_free(struct gh_span *s)
+/* Nothing of the word is handed out yet. */
+static void enter_word(struct gh_span *s, unsigned w)
 {
-    unsigned index = s->free_index;
-    if (index == s->objects)
-        return index;
-    while (index < s->objects && s->alloc_cache == 0) {
-        index = (index + 64u) & ~63u;
-        if (index < s->objects)
-            s->alloc_cache = ~gh_alloc_bits(s)[index / 64];
+    s->cursor = (uint16_t)w;
+    s->alloc_cache = w < gh_words(s) ? ~s->bits[w].alloc & gh_span_word_mask(s, w) : 0;
+}
+
+void gh_span_reset(struct gh_span *s, bool live)
+{
+    for (unsigned w = 0; w < gh_words(s); w++)
+        s->bits[w] = (struct gh_bits){.live = live ? gh_span_word_mask(s, w) : 0};
+    s->alloc_count = s->cached_count = s->mark_from = 0;
+    s->freed = 0;
+    __atomic_store_n(&s->any_marked, 0, __ATOMIC_RELAXED);
+    enter_word(s, 0);
+}
+
+/* An owned span's words have holes wherever its P has freed: any will do, the lowest first. */
+static bool next_hole(struct gh_span *s)
+{
+    if (s->cursor < gh_words(s))
+        s->bits[s->cursor].alloc = gh_span_allocated(s, s->cursor);
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        enter_word(s, w);
+        if (s->alloc_cache)
+            return true;
     }
-    if (index >= s->objects) {
-        s->free_index = s->objects;
-        return s->objects;
+    return false;
+}
+
+/* mbitmap.go, nextFreeIndex. */
+bool gh_span_next_word(struct gh_span *s)
+{
+    if (s->owner)
+        return next_hole(s);
+    while (s->cursor < gh_words(s)) {
+        enter_word(s, s->cursor + 1u);
+        if (s->alloc_cache)
+            return true;
     }
-    unsigned bit = (unsigned)__builtin_ctzll(s->alloc_cache);
-    unsigned result = index + bit;
-    if (result >= s->objects) {
-        s->free_index = s->objects;
-        return s->objects;
-    }
-    s->free_index = (uint16_t)(result + 1);
-    s->alloc_cache = bit == 63 ? 0 : s->alloc_cache >> (bit + 1);
-    if (s->free_index % 64 == 0 && s->free_index < s->objects)
-        s->alloc_cache = ~gh_alloc_bits(s)[s->free_index / 64];
-    return result;
+    return false;
+}
+
+void gh_span_rewind(struct gh_span *s)
+{
+    if (s->cursor < gh_words(s))
+        s->bits[s->cursor].alloc = gh_span_allocated(s, s->cursor);
+    enter_word(s, 0);
 }
 
 void gh_span_cache(struct gh_span *s, bool concurrent)
 {
-    for (unsigned w = s->free_index / 64u; w < s->words; w++)
-        gh_live_or(&s->live[w], gh_span_word_mask(s, w) & ~gh_span_allocated(s, w), concurrent);
-    if (s->free_index < s->objects)
-        s->alloc_cache = ~gh_alloc_bits(s)[s->free_index / 64] >> (s->free_index % 64);
+    for (unsigned w = s->cursor; w < gh_words(s); w++)
+        gh_live_or(&s->bits[w], gh_span_word_mask(s, w) & ~gh_span_allocated(s, w), concurrent);
 }
 
 void gh_span_uncache(struct gh_span *s, bool concurrent)
 {
-    for (unsigned w = s->free_index / 64u; w < s->words; w++)
-        gh_live_and(&s->live[w], gh_span_allocated(s, w), concurrent);
+    for (unsigned w = s->cursor; w < gh_words(s); w++)
+        gh_live_and(&s->bits[w], gh_span_allocated(s, w), concurrent);
+}
+
+void gh_span_mark_begin(struct gh_span *s)
+{
+    unsigned next = s->cursor * 64u + (s->alloc_cache ? (unsigned)__builtin_ctzll(s->alloc_cache) : 64);
+    s->mark_from = next < s->objects ? (uint16_t)next : s->objects;
 }
 
 unsigned gh_span_mark_live(struct gh_span *s)
 {
-    uint64_t *mark = gh_mark_bits(s);
     unsigned count = 0;
-    for (unsigned w = 0; w < s->words; w++) {
-        mark[w] = gh_live_load(&s->live[w]) & gh_span_allocated(s, w);
-        count += gh_popcount(mark[w]);
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        s->bits[w].mark = gh_live_load(&s->bits[w]) & gh_span_allocated(s, w);
+        count += gh_popcount(s->bits[w].mark);
     }
-    s->mark_from = s->free_index;
     return count;
 }
 
 unsigned gh_span_mark_new(struct gh_span *s)
 {
-    uint64_t *mark = gh_mark_bits(s);
     unsigned count = 0;
-    for (unsigned w = 0; w < s->words; w++) {
-        uint64_t since = gh_below(s->free_index, w) & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s)[w];
-        mark[w] |= since;
-        count += gh_popcount(mark[w]);
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~s->bits[w].alloc;
+        s->bits[w].mark |= since;
+        count += gh_popcount(s->bits[w].mark);
     }
-    s->mark_from = s->free_index;
     s->any_marked = count != 0;
     return count;
 }
 
-unsigned gh_span_take_survivors(struct gh_span *s, const uint64_t *survivors)
+unsigned gh_span_take_marked(struct gh_span *s, bool concurrent)
 {
-    uint64_t *alloc = gh_alloc_bits(s), *mark = gh_mark_bits(s);
     unsigned count = 0;
-    for (unsigned w = 0; w < s->words; w++) {
-        uint64_t word = gh_live_load(&survivors[w]) & gh_span_word_mask(s, w);
-        alloc[w] = word;
-        mark[w] = 0;
-        count += gh_popcount(word);
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        struct gh_bits *bits = &s->bits[w];
+        bits->alloc = bits->mark;
+        bits->mark = 0;
+        count += gh_popcount(bits->alloc);
+        if (gh_live_load(bits) & ~bits->alloc) /* unreachable, though nobody freed it */
+            gh_live_and(bits, bits->alloc, concurrent);
     }
     s->mark_from = 0;
-    s->free_index = 0;
-    s->alloc_cache = ~alloc[0];
+    enter_word(s, 0);
     return count;
 }
 
-bool gh_span_all_dead(const struct gh_span *s)
+unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misused)
 {
-    for (unsigned w = 0; w < s->words; w++)
-        if (gh_live_load(&s->live[w]) != 0)
-            return false;
-    return true;
+    unsigned count = 0;
+    *misused = 0;
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        uint64_t dead = ~gh_live_load(&s->bits[w]) & gh_span_word_mask(s, w);
+        if (!dead)
+            continue;
+        gh_live_or(&s->bits[w], dead, concurrent);
+        uint64_t twice = dead & ~gh_span_allocated(s, w);
+        if (twice)
+            *misused = w * 64u + 64u - (unsigned)__builtin_clzll(twice);
+        dead &= ~twice;
+        if (w == s->cursor)
+            s->alloc_cache |= dead;
+        else
+            s->bits[w].alloc &= ~dead;
+        count += gh_popcount(dead);
+    }
+    s->alloc_count = (uint16_t)(s->alloc_count - count);
+    return count;
 }
 
 bool gh_span_has_deaths(const struct gh_span *s)
 {
-    for (unsigned w = 0; w < s->words; w++)
-        if (gh_span_allocated(s, w) & ~gh_live_load(&s->live[w]))
+    for (unsigned w = 0; w < gh_words(s); w++)
+        if (~gh_live_load(&s->bits[w]) & gh_span_word_mask(s, w))
             return true;
     return false;
+}
+
+bool gh_span_all_dead(const struct gh_span *s)
+{
+    for (unsigned w = 0; w < gh_words(s); w++)
+        if (gh_span_allocated(s, w) & gh_live_load(&s->bits[w]))
+            return false;
+    return true;
 }

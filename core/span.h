@@ -1,14 +1,19 @@
 /* A span: a run of pages cut into slots of one size, and its bits.
  *
  *   slot       0 1 2 3 4 5 6 7         alloc   taken when the span was last swept
- *   alloc      1 1 0 1 0 0 0 0         live    not freed since it was handed out
+ *   alloc      1 1 0 1 0 0 0 0         live    not freed, or not freed by one who does not own the span
  *   live       1 0 1 1 1 1 1 1         mark    survives the collection under way
- *   free_index         ^ 4             slots below it and alloc slots are allocated; the rest has never been
- *                                      handed out since the sweep
+ *   cursor           ^                 the word of alloc bits that slots are handed out from; what is left to
+ *   alloc_cache 0 0 0 0 1 1 1 1        hand out of it is in alloc_cache
  *
- * Invariants: a slot is allocated iff it lies below free_index or its alloc bit is set. While a P holds the
- * span, the live bits of slots not handed out yet are set in advance, so that handing one out writes no bit;
- * else a live bit says: allocated and not freed. Sweeping makes the survivors the new alloc bits.
+ * Which slots are allocated, word by word: at the cursor, those not in alloc_cache; elsewhere, those with an
+ * alloc bit; but all of them in words that the cursor has passed under reclaim by collection, where what is
+ * freed behind it waits for the sweep. Sweeping makes the survivors the new alloc bits.
+ *
+ * Live bits. Reclaim by collection: while a P holds the span, those of slots not handed out yet are set in
+ * advance, so that handing one out writes no bit; else a live bit says: allocated and not freed. Immediate
+ * reclaim: all are set, but for slots that were freed and whose span has not been looked at since.
+ *
  * Follows runtime/mheap.go (mspan) and mbitmap.go of Go 1.19; the live bits are ours: Go learns of deaths
  * from the marker, we are told.
  */
@@ -17,68 +22,81 @@
 
 #include "size_class.h"
 
-enum { GH_INLINE_WORDS = 3 }; /* bitmap words in the descriptor: enough for spans of up to 64 slots */
-
 enum { GH_GEN_NONE = 0 }; /* sweep_gen of spans that are never swept: free ones, stacks; the heap's starts above */
 
 enum gh_span_state {
     GH_SPAN_DEAD,
     GH_SPAN_IN_USE, /* objects */
+    GH_SPAN_TINY,   /* objects, some of them tiny blocks: a slot may have several holders */
     GH_SPAN_MANUAL  /* stacks: neither marked nor swept */
 };
 
-/* Under immediate reclaim: which death of the span must be told to its central list. */
+/* Immediate reclaim: who wants to be told of which death in the span. */
 enum gh_watch {
-    GH_WATCH_NONE, /* a P holds the span and will look itself, or reclaim is by collection */
-    GH_WATCH_FULL, /* any: the span was full */
-    GH_WATCH_PARTIAL /* the last */
+    GH_WATCH_NONE,    /* nobody: a P allocates from it or will, or reclaim is by collection */
+    GH_WATCH_OWNER,   /* its P, of any: it is full */
+    GH_WATCH_FULL,    /* its central list, of any: it is full */
+    GH_WATCH_PARTIAL  /* its central list, of the last */
 };
 
 struct gh_list;
 
+struct gh_bits { /* of 64 slots */
+    uint64_t alloc, live, mark;
+};
+
 /* Two cache lines: what allocating and freeing touches, then the rest, the bits of small spans first. */
 struct gh_span {
     uint64_t base;
-    uint64_t alloc_cache; /* complement of the alloc bits from free_index on: a 1 is a free slot */
-    uint64_t *live;       /* three bitmaps of `words` words each in a row: live, alloc, mark */
-    uint8_t *shares;      /* tiny spans only: further holders of each slot, beyond the first; else NULL */
+    uint64_t alloc_cache; /* slots of the cursor's word that are left to hand out */
+    struct gh_bits *bits; /* one for every 64 slots */
+    struct goheap_p *owner; /* immediate reclaim: the P that the span belongs to; else NULL */
     uint64_t elem_size;
-    uint64_t pages;
+    union {
+        uint64_t freed; /* owned spans: slots freed since gh_owner_settle */
+        uint64_t lead;  /* large objects: bytes of the span before the object, for its alignment */
+    };
     uint32_t div_magic;   /* 0 for large objects */
-    uint16_t free_index;
     uint16_t objects;     /* slots */
     uint16_t alloc_count; /* allocated slots */
+    uint16_t cursor;      /* index of the word; past the last one when all are used up */
     uint16_t span_class;  /* size class x 2 + noscan */
-    uint8_t watch;        /* enum gh_watch; written under the central lock, read by any free */
-    uint8_t need_zero;    /* the pages were used before */
+    uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
+    uint8_t need_zero;    /* the pages were used before */
     uint8_t any_marked;   /* the last mark phase found something; fixed while the span is unswept */
 
-    uint64_t inline_bits[GH_INLINE_WORDS];
-    struct gh_list *list; /* the central list it is on, or NULL */
+    struct gh_bits inline_bits; /* what bits points at if one is enough */
+    struct gh_list *list; /* the list it is on, or NULL */
     struct gh_span *next, *prev;
+    uint64_t pages;
     uint32_t sweep_gen;    /* relative to the heap's: -2 unswept, -1 being swept, 0 swept, +1 cached since
                               before the sweep began, +3 cached and swept (mheap.go, mspan.sweepgen) */
-    uint16_t cached_count; /* alloc_count when the P took it */
-    uint16_t mark_from;    /* free_index when marking began */
-    uint16_t words;        /* of each bitmap */
+    uint16_t cached_count; /* alloc_count when it was last added to the totals, for a span that a P holds */
+    uint16_t mark_from;    /* index of the next slot to be handed out when marking began */
 };
 
 _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
 
-static inline uint64_t *gh_alloc_bits(const struct gh_span *s)
+static inline unsigned gh_words(const struct gh_span *s)
 {
-    return s->live + s->words;
+    return (s->objects + 63u) / 64;
 }
 
-static inline uint64_t *gh_mark_bits(const struct gh_span *s)
+/* Further holders of each slot of a tiny span, beyond the first. They lie behind the bits. */
+static inline uint8_t *gh_shares(const struct gh_span *s)
 {
-    return s->live + 2 * s->words;
+    return (uint8_t *)(s->bits + gh_words(s));
 }
 
-/* Spans of a kind, last in first out as Go's span sets are. */
+static inline bool gh_holds_objects(const struct gh_span *s)
+{
+    return s->state == GH_SPAN_IN_USE || s->state == GH_SPAN_TINY;
+}
+
+/* Spans of a kind. Central lists are last in first out, as Go's span sets are. */
 struct gh_list {
-    struct gh_span *head;
+    struct gh_span *head, *tail;
 };
 
 /* Which list a span is on is written under that list's lock, and read by a late free under any. */
@@ -88,19 +106,35 @@ static inline struct gh_list *gh_list_of(const struct gh_span *s)
 }
 
 /* A sweeper looks whether a list is empty before it takes the lock. */
-static inline void gh_list_set_head(struct gh_list *list, struct gh_span *s)
+static inline bool gh_list_is_empty(const struct gh_list *list)
 {
-    __atomic_store_n(&list->head, s, __ATOMIC_RELAXED);
+    return !__atomic_load_n(&list->head, __ATOMIC_RELAXED);
+}
+
+/* Between two neighbours, of which either may be missing. */
+static inline void gh_list_link(struct gh_list *list, struct gh_span *s, struct gh_span *prev, struct gh_span *next)
+{
+    s->prev = prev;
+    s->next = next;
+    if (prev)
+        prev->next = s;
+    else
+        __atomic_store_n(&list->head, s, __ATOMIC_RELAXED);
+    if (next)
+        next->prev = s;
+    else
+        list->tail = s;
+    __atomic_store_n(&s->list, list, __ATOMIC_RELAXED);
 }
 
 static inline void gh_list_push(struct gh_list *list, struct gh_span *s)
 {
-    s->prev = NULL;
-    s->next = list->head;
-    if (list->head)
-        list->head->prev = s;
-    gh_list_set_head(list, s);
-    __atomic_store_n(&s->list, list, __ATOMIC_RELAXED);
+    gh_list_link(list, s, NULL, list->head);
+}
+
+static inline void gh_list_append(struct gh_list *list, struct gh_span *s)
+{
+    gh_list_link(list, s, list->tail, NULL);
 }
 
 static inline void gh_list_remove(struct gh_span *s)
@@ -108,9 +142,11 @@ static inline void gh_list_remove(struct gh_span *s)
     if (s->prev)
         s->prev->next = s->next;
     else
-        gh_list_set_head(s->list, s->next);
+        __atomic_store_n(&s->list->head, s->next, __ATOMIC_RELAXED);
     if (s->next)
         s->next->prev = s->prev;
+    else
+        s->list->tail = s->prev;
     s->next = s->prev = NULL;
     __atomic_store_n(&s->list, NULL, __ATOMIC_RELAXED);
 }
@@ -166,46 +202,60 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    return (gh_below(s->free_index, w) | gh_alloc_bits(s)[w]) & gh_span_word_mask(s, w);
+    uint64_t mask = gh_span_word_mask(s, w);
+    if (w == s->cursor)
+        return ~s->alloc_cache & mask;
+    return w < s->cursor && !s->owner ? mask : s->bits[w].alloc;
 }
 
 /* Reads and changes a word of live bits; atomically where frees may come from other threads. */
-static inline uint64_t gh_live_load(const uint64_t *word)
+static inline uint64_t gh_live_load(const struct gh_bits *bits)
 {
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&bits->live, __ATOMIC_ACQUIRE);
 }
 
-static inline uint64_t gh_live_and(uint64_t *word, uint64_t mask, bool concurrent)
+static inline uint64_t gh_live_and(struct gh_bits *bits, uint64_t mask, bool concurrent)
 {
     if (concurrent)
-        return __atomic_fetch_and(word, mask, __ATOMIC_SEQ_CST);
-    uint64_t old = *word;
-    *word = old & mask;
+        return __atomic_fetch_and(&bits->live, mask, __ATOMIC_SEQ_CST);
+    uint64_t old = bits->live;
+    bits->live = old & mask;
     return old;
 }
 
-static inline void gh_live_or(uint64_t *word, uint64_t bits, bool concurrent)
+static inline void gh_live_or(struct gh_bits *bits, uint64_t set, bool concurrent)
 {
     if (concurrent)
-        __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&bits->live, set, __ATOMIC_SEQ_CST);
     else
-        *word |= bits;
+        bits->live |= set;
 }
 
-/* The next free slot at or after free_index, which moves past it; s->objects if there is none. */
-unsigned gh_span_next_free(struct gh_span *s);
-/* A P takes the span: alloc_cache is set up at free_index, slots not handed out count as live. */
+/* A new span: nothing allocated, no bit set but, for immediate reclaim, the live ones. */
+void gh_span_reset(struct gh_span *s, bool live);
+/* Moves the cursor to the next word with a slot to hand out, and fills alloc_cache; false if there is none. */
+bool gh_span_next_word(struct gh_span *s);
+/* Puts the cursor back to the first word. */
+void gh_span_rewind(struct gh_span *s);
+
+/* Reclaim by collection. A P takes the span: slots not handed out count as live. */
 void gh_span_cache(struct gh_span *s, bool concurrent);
 /* A P lets it go: slots not handed out no longer count as live. */
 void gh_span_uncache(struct gh_span *s, bool concurrent);
+/* From here on, what is handed out is new to the marking. */
+void gh_span_mark_begin(struct gh_span *s);
 /* Marks what is live now; returns how many. */
 unsigned gh_span_mark_live(struct gh_span *s);
 /* Marks what has been allocated since marking began; returns how many are marked in all. */
 unsigned gh_span_mark_new(struct gh_span *s);
-/* The survivors become the alloc bits and allocation starts over from slot 0; returns how many there are. */
-unsigned gh_span_take_survivors(struct gh_span *s, const uint64_t *survivors);
-/* Of a span that no P holds: whether no slot is live; whether an allocated one is not. */
-bool gh_span_all_dead(const struct gh_span *s);
+/* The marked slots become the alloc bits and allocation starts over from slot 0; returns how many there are. */
+unsigned gh_span_take_marked(struct gh_span *s, bool concurrent);
+
+/* Immediate reclaim. Makes slots that others have freed free; returns how many. Those that were free already are
+ * *misused: double frees, the index of the last of them plus one. For whoever may allocate from the span. */
+unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misused);
+/* Whether a slot was freed by others since; whether none that is allocated has not been. */
 bool gh_span_has_deaths(const struct gh_span *s);
+bool gh_span_all_dead(const struct gh_span *s);
 
 #endif

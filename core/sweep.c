@@ -36,11 +36,13 @@ bool gh_sweep_claim(struct goheap *heap, struct gh_span *s)
                                        __ATOMIC_RELAXED);
 }
 
-unsigned gh_sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, const uint64_t *survivors)
+/* Turns what is not marked into free slots and counts them; returns the slots still allocated. */
+static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
+    struct gh_stats *stats = gh_stats_of(heap, p);
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned before = s->alloc_count;
-    unsigned left = gh_span_take_survivors(s, survivors);
+    unsigned left = gh_span_take_marked(s, heap->config.concurrent);
     s->alloc_count = (uint16_t)left;
     uint64_t freed = before - left;
     if (freed == 0)
@@ -48,21 +50,19 @@ unsigned gh_sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *
     s->need_zero = 1;
     uint64_t bytes = freed * s->elem_size;
     if (gh_size_class(s) != 0) {
-        gh_add(&heap->stats.small_frees[gh_size_class(s)], freed);
+        gh_count(p, &stats->small_frees[gh_size_class(s)], freed);
     } else {
-        gh_add(&heap->stats.large_frees, 1);
-        gh_add(&heap->stats.large_free_bytes, bytes);
+        gh_count(p, &stats->large_frees, 1);
+        gh_count(p, &stats->large_free_bytes, bytes);
     }
-    gh_add(&heap->stats.total_free, bytes);
-    if (heap->config.reclaim == GOHEAP_RECLAIM_IMMEDIATE)
-        gh_add(&heap->heap_live, -bytes);
+    gh_count(p, &stats->total_free, bytes);
     return left;
 }
 
 bool gh_sweep_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool keep)
 {
     gh_add(&heap->pages_swept, s->pages);
-    unsigned left = gh_sweep_bits(heap, p, s, gh_mark_bits(s));
+    unsigned left = sweep_bits(heap, p, s);
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
     if (keep)
         return false;
@@ -82,7 +82,7 @@ static struct gh_span *next_unswept(struct goheap *heap, struct goheap_p *p)
     for (; at < heap->span_classes * 2; at++) {
         struct gh_central *c = &heap->central[at / 2];
         struct gh_list *list = at % 2 == 0 ? &c->full[unswept] : &c->partial[unswept];
-        if (!__atomic_load_n(&list->head, __ATOMIC_RELAXED))
+        if (gh_list_is_empty(list))
             continue;
         gh_lock(heap, p, &c->lock);
         struct gh_span *s = gh_list_pop(list);

@@ -41,12 +41,15 @@ static bool is_cached(const struct goheap *heap, const struct gh_span *s)
 static bool check_bits(struct check *c, const struct gh_span *s)
 {
     unsigned allocated = 0;
-    for (unsigned w = 0; w < s->words; w++) {
-        uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->live[w]);
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->bits[w]);
+        uint64_t cache = w == s->cursor ? s->alloc_cache : 0;
         allocated += gh_popcount(word);
-        if ((live | gh_alloc_bits(s)[w] | gh_mark_bits(s)[w]) & ~gh_span_word_mask(s, w))
+        if ((live | s->bits[w].alloc | s->bits[w].mark | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
-        if (!is_cached(c->heap, s) && (live & ~word))
+        if (gh_immediate(c->heap) && (~live & gh_span_word_mask(s, w) & ~word))
+            return fail(c, "span 0x%llx: a free slot was freed", (ull)s->base);
+        if (!gh_immediate(c->heap) && !is_cached(c->heap, s) && (live & ~word))
             return fail(c, "span 0x%llx: a live bit is set on a free slot", (ull)s->base);
     }
     if (allocated != s->alloc_count)
@@ -66,15 +69,33 @@ static bool check_pages(struct check *c, const struct gh_span *s)
     return true;
 }
 
+/* Under immediate reclaim: large objects, and spans that their P has used up. */
+static bool is_on_no_list(const struct goheap *heap, const struct gh_span *s)
+{
+    if (gh_size_class(s) == 0)
+        return gh_immediate(heap);
+    return s->owner && !s->list && s->owner->alloc[s->span_class] != s;
+}
+
+static bool check_retired(struct check *c, const struct gh_span *s)
+{
+    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->alloc_count != s->objects || gh_span_has_deaths(s)))
+        return fail(c, "span 0x%llx: watched for its owner, %u of %u slots allocated", (ull)s->base, s->alloc_count,
+                    s->objects);
+    return true;
+}
+
 static bool check_spans(struct check *c)
 {
     struct gh_span_iter iter = gh_spans_begin(&c->heap->descriptors);
     for (struct gh_span *s; (s = gh_spans_next(&iter));) {
-        if (!check_bits(c, s) || !check_pages(c, s))
+        if (!check_bits(c, s) || !check_pages(c, s) || !check_retired(c, s))
             return false;
         c->in_use++;
         c->pages += s->pages;
-        c->allocated[gh_size_class(s)] += is_cached(c->heap, s) ? s->cached_count : s->alloc_count;
+        bool held = s->owner || is_cached(c->heap, s);
+        c->allocated[gh_size_class(s)] += held ? s->cached_count : s->alloc_count;
+        c->placed += is_on_no_list(c->heap, s);
     }
     return true;
 }
@@ -87,14 +108,31 @@ static bool check_mcache(struct check *c, const struct goheap_p *p)
         const struct gh_span *s = p->alloc[i];
         if (s == &heap->empty)
             continue;
-        if (s->span_class != i || s->list || s->state != GH_SPAN_IN_USE)
+        if (s->span_class != i || s->list || !gh_holds_objects(s) || s->watch != GH_WATCH_NONE)
             return fail(c, "span 0x%llx: in an mcache for class %u, but of class %u or listed", (ull)s->base, i,
                         s->span_class);
-        if (!is_cached(heap, s))
+        if (gh_immediate(heap) ? s->owner != p : !is_cached(heap, s))
             return fail(c, "span 0x%llx: in an mcache with sweep generation %u of %u", (ull)s->base, s->sweep_gen,
                         heap->sweep_gen);
         c->placed++;
     }
+    return true;
+}
+
+static bool check_kept(struct check *c, const struct goheap_p *p)
+{
+    uint64_t empty = 0;
+    for (unsigned i = 0; i < c->heap->span_classes; i++) {
+        for (const struct gh_span *s = p->partial[i].head; s; s = s->next) {
+            if (s->list != &p->partial[i] || s->span_class != i || s->owner != p || s->watch != GH_WATCH_NONE ||
+                s->alloc_count == s->objects)
+                return fail(c, "span 0x%llx: on a P's list of class %u with room, and should not be", (ull)s->base, i);
+            empty += s->alloc_count == 0 ? s->pages : 0;
+            c->placed++;
+        }
+    }
+    if (empty != p->kept_pages)
+        return fail(c, "a P keeps %llu pages without an object, it counts %llu", (ull)empty, (ull)p->kept_pages);
     return true;
 }
 
@@ -109,13 +147,12 @@ static bool check_list(struct check *c, const struct gh_list *list, unsigned spa
     const struct goheap *heap = c->heap;
     const struct gh_span *prev = NULL;
     for (const struct gh_span *s = list->head; s; prev = s, s = s->next) {
-        if (s->list != list || s->prev != prev || s->span_class != span_class || s->state != GH_SPAN_IN_USE)
+        if (s->list != list || s->prev != prev || s->span_class != span_class || !gh_holds_objects(s) || s->owner)
             return fail(c, "span 0x%llx: the list of class %u it is on is broken", (ull)s->base, span_class);
         if (s->sweep_gen != heap->sweep_gen - (swept ? 0 : 2))
             return fail(c, "span 0x%llx: sweep generation %u of %u on a list of %s spans", (ull)s->base, s->sweep_gen,
                         heap->sweep_gen, swept ? "swept" : "unswept");
-        bool misplaced = heap->config.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? immediate_misplaced(s, full)
-                                                                           : (s->alloc_count == s->objects) != full;
+        bool misplaced = gh_immediate(heap) ? immediate_misplaced(s, full) : (s->alloc_count == s->objects) != full;
         if (misplaced)
             return fail(c, "span 0x%llx: %u of %u slots allocated, on a list of %s spans", (ull)s->base,
                         s->alloc_count, s->objects, full ? "full" : "partly free");
@@ -137,6 +174,11 @@ static bool check_centrals(struct check *c)
     return true;
 }
 
+static uint64_t counted_objects(const struct gh_stats *stats, unsigned class)
+{
+    return class ? stats->small_allocs[class] - stats->small_frees[class] : stats->large_allocs - stats->large_frees;
+}
+
 static bool check_totals(struct check *c)
 {
     const struct goheap *heap = c->heap;
@@ -154,8 +196,9 @@ static bool check_totals(struct check *c)
         return fail(c, "%llu pages are in use or free, %llu were grown", (ull)all,
                     (ull)((heap->grown - heap->base) >> shift));
     for (unsigned i = 0; i < heap->sc.count; i++) {
-        uint64_t counted = i ? heap->stats.small_allocs[i] - heap->stats.small_frees[i]
-                             : heap->stats.large_allocs - heap->stats.large_frees;
+        uint64_t counted = counted_objects(&heap->stats, i);
+        for (const struct goheap_p *p = heap->ps; p; p = p->next)
+            counted += counted_objects(&p->stats, i);
         if (counted != c->allocated[i])
             return fail(c, "size class %u: %llu slots are allocated, the totals say %llu", i, (ull)c->allocated[i],
                         (ull)counted);
@@ -169,7 +212,7 @@ bool goheap_verify(struct goheap *heap, char *why, size_t why_size)
     if (!check_spans(&c))
         return false;
     for (const struct goheap_p *p = heap->ps; p; p = p->next)
-        if (!check_mcache(&c, p))
+        if (!check_mcache(&c, p) || !check_kept(&c, p))
             return false;
     return check_centrals(&c) && check_totals(&c) && gh_page_alloc_verify(&heap->pages, why, why_size);
 }

@@ -1,0 +1,211 @@
+/* Freeing: what becomes of a death.
+ *
+ *   the P owns the span         the slot is free again, at once; nothing is atomic, nothing shared
+ *   another P, or none, does    the live bit is cleared; under immediate reclaim whoever watches for it is told
+ *
+ * No P owns a span under reclaim by collection, so that there every free is of the second kind, and the sweep
+ * finds it. See span.h for the bits, owner.c and mcentral.c for those who watch.
+ */
+#include "heap.h"
+
+enum goheap_result gh_misused(struct goheap *heap, enum goheap_result misuse, uint64_t addr)
+{
+    if (heap->misuse_told)
+        heap->misuse_told(heap->misuse_user, misuse, addr);
+    return misuse;
+}
+
+unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    unsigned misused;
+    gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
+    unsigned deaths = gh_span_take_deaths(s, heap->config.concurrent, &misused);
+    s->freed += deaths;
+    if (misused)
+        gh_misused(heap, GOHEAP_DOUBLE_FREE, s->base + (misused - 1) * s->elem_size);
+    return deaths;
+}
+
+/* --- by the owner -------------------------------------------------------------------------------------- */
+
+/* The slot is free again; false if it was. */
+static inline bool free_slot(struct gh_span *s, unsigned index)
+{
+    const uint64_t bit = UINT64_C(1) << index % 64;
+    uint64_t *alloc = &s->bits[index / 64].alloc;
+    if (index / 64 == s->cursor) {
+        if (s->alloc_cache & bit)
+            return false;
+        s->alloc_cache |= bit;
+    } else {
+        if (!(*alloc & bit))
+            return false;
+        *alloc &= ~bit;
+    }
+    s->freed++;
+    s->alloc_count--;
+    return true;
+}
+
+static enum goheap_result free_owned(struct goheap_p *p, struct gh_span *s, unsigned index)
+{
+    if (!free_slot(s, index))
+        return GOHEAP_DOUBLE_FREE;
+    if (s->alloc_count == 0 || __atomic_load_n(&s->watch, __ATOMIC_RELAXED) != GH_WATCH_NONE)
+        gh_owner_freed(p, s);
+    return GOHEAP_OK;
+}
+
+/* --- by anybody else ----------------------------------------------------------------------------------- */
+
+/* A large object is its span: whoever clears the live bit gives it back. */
+static void free_large(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    struct gh_stats *stats = gh_stats_of(heap, p);
+    gh_step(heap, p, GOHEAP_STEP_SWEEP, 1);
+    gh_count(p, &stats->large_frees, 1);
+    gh_count(p, &stats->large_free_bytes, s->elem_size);
+    gh_count(p, &stats->total_free, s->elem_size);
+    gh_mheap_free(heap, p, s);
+}
+
+static enum goheap_result clear_live(struct goheap_p *p, struct gh_span *s, unsigned index)
+{
+    struct goheap *heap = p->heap;
+    uint64_t bit = UINT64_C(1) << index % 64;
+    uint64_t old = gh_live_and(&s->bits[index / 64], ~bit, heap->config.concurrent);
+    if (!(old & bit))
+        return GOHEAP_DOUBLE_FREE;
+    if (!gh_immediate(heap))
+        return GOHEAP_OK;
+    if (gh_size_class(s) == 0) {
+        free_large(heap, p, s);
+        return GOHEAP_OK;
+    }
+    uint8_t watch = __atomic_load_n(&s->watch, __ATOMIC_SEQ_CST);
+    if (watch == GH_WATCH_OWNER)
+        gh_owner_tell(s);
+    else if (watch == GH_WATCH_FULL || (watch == GH_WATCH_PARTIAL && gh_span_all_dead(s)))
+        gh_central_note_death(heap, p, s);
+    return GOHEAP_OK;
+}
+
+/* Takes one of several holders of a slot away; false if there is but one. */
+static bool drop_share(struct goheap_p *p, uint8_t *share)
+{
+    if (!p->heap->config.concurrent) {
+        if (*share == 0)
+            return false;
+        --*share;
+        return true;
+    }
+    uint8_t n = __atomic_load_n(share, __ATOMIC_RELAXED);
+    while (n != 0)
+        if (__atomic_compare_exchange_n(share, &n, (uint8_t)(n - 1), true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+enum goheap_result gh_tiny_release(struct goheap_p *p, struct gh_span *s, unsigned index)
+{
+    if (drop_share(p, &gh_shares(s)[index]))
+        return GOHEAP_OK;
+    return s->owner == p ? free_owned(p, s, index) : clear_live(p, s, index);
+}
+
+/* --- by whom? ------------------------------------------------------------------------------------------ */
+
+/* What is wrong with an address at which no object is, s being the span that its page was last in, or NULL. */
+static enum goheap_result no_object(const struct goheap *heap, const struct gh_span *s, uint64_t addr)
+{
+    if (addr == 0 || addr == gh_zero_base(heap))
+        return GOHEAP_OK;
+    return s && s->state == GH_SPAN_DEAD && addr - s->base < s->pages << heap->page_shift ? GOHEAP_DOUBLE_FREE
+                                                                                          : GOHEAP_FOREIGN;
+}
+
+static enum goheap_result free_any(struct goheap_p *p, struct gh_span *s, uint64_t addr)
+{
+    const struct goheap *heap = p->heap;
+    if (!s || addr - s->base >= s->pages << heap->page_shift || !gh_holds_objects(s))
+        return no_object(heap, s, addr);
+    uint64_t index = gh_span_index(s, addr);
+    if (index >= s->objects)
+        return GOHEAP_FOREIGN;
+    if (s->state == GH_SPAN_TINY) /* tiny objects lie anywhere in their block */
+        return gh_tiny_release(p, s, (unsigned)index);
+    if (addr - s->base != (gh_size_class(s) ? index * s->elem_size : s->lead))
+        return GOHEAP_INTERIOR;
+    return s->owner == p ? free_owned(p, s, (unsigned)index) : clear_live(p, s, (unsigned)index);
+}
+
+static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p, struct gh_span *s, uint64_t addr)
+{
+    enum goheap_result result = free_any(p, s, addr);
+    return result == GOHEAP_OK ? result : gh_misused(p->heap, result, addr);
+}
+
+enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
+{
+    struct gh_span *s = gh_span_at(p->heap, addr);
+    if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p || s->state != GH_SPAN_IN_USE, 0))
+        return free_slow(p, s, addr);
+    uint64_t index = gh_span_index(s, addr);
+    if (__builtin_expect(index >= s->objects || s->base + index * s->elem_size != addr || !free_slot(s, (unsigned)index),
+                         0))
+        return free_slow(p, s, addr);
+    bool ends = s->alloc_count == 0 && s->list;
+    if (__builtin_expect(ends || __atomic_load_n(&s->watch, __ATOMIC_RELAXED) != GH_WATCH_NONE, 0))
+        gh_owner_freed(p, s);
+    return GOHEAP_OK;
+}
+
+/* --- hints and questions ------------------------------------------------------------------------------- */
+
+void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n)
+{
+    const uint64_t bytes = heap->limit - heap->base;
+    const unsigned shift = heap->page_shift;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t offset = addrs[i] - heap->base;
+        if (offset >= bytes)
+            continue;
+        uintptr_t map = heap->arenas[offset >> GH_ARENA_SHIFT].map;
+        if (map & 1)
+            __builtin_prefetch((struct gh_span **)(map - 1) + ((offset & (GH_ARENA_BYTES - 1)) >> shift));
+    }
+}
+
+void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct gh_span *s = gh_span_at(heap, addrs[i]);
+        if (!s)
+            continue;
+        __builtin_prefetch(s, 1);
+        __builtin_prefetch(&s->inline_bits, 1);
+    }
+}
+
+void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct gh_span *s = gh_span_at(heap, addrs[i]);
+        if (s && s->bits != &s->inline_bits)
+            __builtin_prefetch(&s->bits[gh_span_index(s, addrs[i]) / 64], 1);
+    }
+}
+
+uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
+{
+    const struct gh_span *s = gh_span_at(heap, addr);
+    if (!s || addr - s->base >= s->pages << heap->page_shift || !gh_holds_objects(s))
+        return 0;
+    uint64_t index = gh_span_index(s, addr);
+    return index < s->objects ? s->base + (index + 1) * s->elem_size - addr : 0;
+}
+
+unsigned goheap_class_of(const struct goheap *heap, uint64_t size)
+{
+    return size > GH_MAX_SMALL || size == 0 ? 0 : gh_class_of_small(&heap->sc, size);
+}

@@ -1,0 +1,242 @@
+/* Immediate reclaim: the spans that a P owns, and nobody else allocates from.
+ *
+ *   mheap, central --> current --(used up)--> retired: full, on no list, watched
+ *                         ^                      |  its P frees in it, or is told that another has
+ *                         +--- partial list <----+
+ *
+ * What the P frees itself is free again at once. What others free shows in live bits, which the P looks at when a
+ * span is used up, and when it is told: the first to free in a retired span takes the watch off and puts the span on
+ * its owner's `news`. Between those two steps the span is its teller's: its `next` is not to be touched and its owner
+ * must not change.
+ * A span without an object stays on its partial list, up to KEEP_PAGES of them a P; further ones go to mheap.
+ */
+#include "heap.h"
+
+enum { KEEP_PAGES = 64 };
+
+void gh_owner_settle(struct gh_span *s)
+{
+    struct goheap_p *p = s->owner;
+    unsigned class = gh_size_class(s);
+    uint64_t allocs = s->freed + s->alloc_count - s->cached_count;
+    gh_count(p, &p->stats.small_allocs[class], allocs);
+    gh_count(p, &p->stats.total_alloc, allocs * s->elem_size);
+    s->cached_count = s->alloc_count;
+    if (s->freed == 0)
+        return;
+    gh_count(p, &p->stats.small_frees[class], s->freed);
+    gh_count(p, &p->stats.total_free, s->freed * s->elem_size);
+    s->freed = 0;
+    s->need_zero = 1;
+}
+
+static void set_owner(struct gh_span *s, struct goheap_p *p)
+{
+    __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
+}
+
+/* Takes the watch off; false if somebody else has, who will tell. */
+static bool unwatch(struct gh_span *s)
+{
+    uint8_t watched = GH_WATCH_OWNER;
+    return __atomic_compare_exchange_n(&s->watch, &watched, GH_WATCH_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+void gh_owner_tell(struct gh_span *s)
+{
+    if (!unwatch(s))
+        return;
+    struct goheap_p *p = __atomic_load_n(&s->owner, __ATOMIC_RELAXED);
+    struct gh_span *next = __atomic_load_n(&p->news, __ATOMIC_RELAXED);
+    do {
+        s->next = next;
+    } while (!__atomic_compare_exchange_n(&p->news, &next, s, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+/* To mheap, a span without an object that is on no list. */
+static void give_back(struct goheap_p *p, struct gh_span *s)
+{
+    gh_owner_settle(s);
+    set_owner(s, NULL);
+    gh_mheap_free(p->heap, p, s);
+}
+
+/* A span with room that is on no list becomes one to allocate from later, unless nothing is in it and enough such
+ * are kept. */
+static void keep(struct goheap_p *p, struct gh_span *s)
+{
+    if (s->alloc_count == 0) {
+        if (p->kept_pages + s->pages > KEEP_PAGES) {
+            give_back(p, s);
+            return;
+        }
+        p->kept_pages += s->pages;
+    }
+    gh_list_append(&p->partial[s->span_class], s);
+}
+
+static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
+{
+    struct gh_span *s = gh_list_pop(&p->partial[span_class]);
+    if (s && s->alloc_count == 0)
+        p->kept_pages -= s->pages;
+    return s;
+}
+
+/* Looks at the spans that the P was told of. */
+static void hear(struct goheap_p *p)
+{
+    if (!__atomic_load_n(&p->news, __ATOMIC_RELAXED))
+        return;
+    struct gh_span *s = __atomic_exchange_n(&p->news, NULL, __ATOMIC_ACQUIRE);
+    for (struct gh_span *next; s; s = next) {
+        next = s->next;
+        s->next = NULL;
+        gh_take_deaths(p->heap, p, s);
+        keep(p, s);
+    }
+}
+
+void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
+{
+    if (s->list) {
+        if (p->kept_pages + s->pages <= KEEP_PAGES) {
+            p->kept_pages += s->pages;
+        } else {
+            gh_list_remove(s);
+            give_back(p, s);
+        }
+    } else if (s != p->alloc[s->span_class] && unwatch(s)) {
+        keep(p, s);
+    }
+}
+
+/* --- refill -------------------------------------------------------------------------------------------- */
+
+/* The used-up span is let go of; false if others freed in it meanwhile, so that it is not used up. A free clears its
+ * live bit before it looks for a watch, and here the watch is set before the bits are looked at: one of the two sees
+ * the other. */
+static bool retire(struct goheap_p *p, struct gh_span *s)
+{
+    if (gh_take_deaths(p->heap, p, s))
+        return false;
+    __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
+    if (!gh_span_has_deaths(s) || !unwatch(s))
+        return true;
+    gh_take_deaths(p->heap, p, s);
+    return false;
+}
+
+static struct gh_span *take_fresh(struct goheap_p *p, unsigned span_class)
+{
+    struct goheap *heap = p->heap;
+    struct gh_span *s = gh_mheap_alloc(heap, p, heap->sc.classes[span_class >> 1].pages, span_class);
+    if (s)
+        set_owner(s, p);
+    return s;
+}
+
+bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
+{
+    struct goheap *heap = p->heap;
+    struct gh_span *s = p->alloc[span_class];
+    if (s != &heap->empty) {
+        gh_owner_settle(s);
+        if (!retire(p, s))
+            return true;
+        p->alloc[span_class] = &heap->empty;
+    }
+    hear(p);
+    s = take_kept(p, span_class);
+    if (!s)
+        s = gh_central_adopt(heap, p, span_class);
+    if (!s)
+        s = take_fresh(p, span_class);
+    if (s)
+        p->alloc[span_class] = s;
+    return s != NULL;
+}
+
+/* --- letting go ---------------------------------------------------------------------------------------- */
+
+/* A span that is on no list, and not watched, is nobody's. */
+static void disown(struct goheap_p *p, struct gh_span *s)
+{
+    gh_take_deaths(p->heap, p, s);
+    if (s->alloc_count == 0) {
+        give_back(p, s);
+        return;
+    }
+    gh_owner_settle(s);
+    gh_span_rewind(s);
+    set_owner(s, NULL);
+    gh_central_place(p->heap, p, s);
+}
+
+/* Retired spans are on no list, so all of the heap's are looked at; those that somebody is about to tell of remain.
+ * Returns the others, linked by next, and whether some remain. */
+static struct gh_span *unwatch_all(struct goheap_p *p, bool *remain)
+{
+    struct goheap *heap = p->heap;
+    struct gh_span *found = NULL;
+    *remain = false;
+    gh_lock(heap, p, &heap->lock);
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (struct gh_span *s; (s = gh_descriptors_next(&iter));) {
+        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p)
+            continue;
+        if (unwatch(s)) {
+            s->next = found;
+            found = s;
+        } else {
+            *remain = true;
+        }
+    }
+    gh_unlock(heap, p, &heap->lock);
+    return found;
+}
+
+void gh_owner_release_all(struct goheap_p *p)
+{
+    struct goheap *heap = p->heap;
+    bool remain;
+    do {
+        hear(p);
+        for (unsigned i = 0; i < heap->span_classes; i++) {
+            for (struct gh_span *s; (s = take_kept(p, i));)
+                disown(p, s);
+            if (p->alloc[i] != &heap->empty)
+                disown(p, p->alloc[i]);
+            p->alloc[i] = &heap->empty;
+        }
+        struct gh_span *s = unwatch_all(p, &remain);
+        for (struct gh_span *next; s; s = next) {
+            next = s->next;
+            s->next = NULL;
+            disown(p, s);
+        }
+    } while (remain);
+}
+
+void gh_owner_reclaim(struct goheap *heap)
+{
+    for (struct goheap_p *p = heap->ps; p; p = p->next) {
+        hear(p);
+        p->kept_pages = 0; /* none will be */
+    }
+    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
+    for (struct gh_span *s; (s = gh_spans_next(&iter));) {
+        struct goheap_p *p = s->owner;
+        if (!p)
+            continue;
+        gh_take_deaths(heap, p, s);
+        gh_owner_settle(s);
+        if (s->alloc_count != 0)
+            continue;
+        if (s->list)
+            gh_list_remove(s);
+        else
+            p->alloc[s->span_class] = &heap->empty;
+        give_back(p, s);
+    }
+}
