@@ -169,17 +169,22 @@ static void test_size_after_size(void **state)
 
 /* --- several threads ----------------------------------------------------------------------------------- */
 
+/* A P that does nothing keeps what others free in its spans until it looks, so a thread that replaced everything
+ * while the rest sleep would double the heap. These go in step: no thread is ahead by more than a STEPth of a turn. */
+enum { STEP = 8 };
+
 struct shared {
     struct goheap *heap;
     size_rule size;
     size_t n;
     _Atomic uint64_t *live; /* one object a slot, whoever replaces it frees it */
+    pthread_barrier_t step;
 };
 
 struct worker {
     struct shared *shared;
     uint64_t seed;
-    int turns;
+    int steps;
     pthread_t thread;
 };
 
@@ -191,61 +196,89 @@ static void *replace_shared(void *arg)
     struct goheap_p *p = goheap_p_acquire(sh->heap);
     if (!p)
         abort();
-    for (size_t i = 0; i < sh->n / THREADS * (size_t)me->turns; i++) {
-        _Atomic uint64_t *slot = &sh->live[next_random(&me->seed) % sh->n];
-        uint64_t addr = take(p, sh->size(&me->seed));
-        drop(p, atomic_exchange_explicit(slot, addr, memory_order_acq_rel));
+    for (int step = 0; step < me->steps; step++) {
+        pthread_barrier_wait(&sh->step);
+        for (size_t i = 0; i < sh->n / THREADS / STEP; i++) {
+            _Atomic uint64_t *slot = &sh->live[next_random(&me->seed) % sh->n];
+            uint64_t addr = take(p, sh->size(&me->seed));
+            drop(p, atomic_exchange_explicit(slot, addr, memory_order_acq_rel));
+        }
     }
     goheap_p_release(p);
     return NULL;
 }
 
-static void run_threads(struct shared *sh, int turns, uint64_t seed)
+static void run_threads(struct shared *sh, int steps, uint64_t seed)
 {
     struct worker workers[THREADS];
     for (unsigned i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){.shared = sh, .seed = seed * THREADS + i, .turns = turns};
+        workers[i] = (struct worker){.shared = sh, .seed = seed * THREADS + i, .steps = steps};
         assert_int_equal(pthread_create(&workers[i].thread, NULL, replace_shared, &workers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(workers[i].thread, NULL);
 }
 
-/* Threads are born and die with every `stint` turns; what their Ps held must be found by those that follow. */
+/* New threads take over every `stint` steps; what the Ps of the old ones held must be found. */
 static void churn_shared(size_t n, size_rule size, int stint)
 {
     struct shared sh = {.heap = new_heap(), .size = size, .n = n};
     sh.live = calloc(n, sizeof *sh.live);
     assert_non_null(sh.live);
-    run_threads(&sh, WARM, 1);
+    pthread_barrier_init(&sh.step, NULL, THREADS);
+    run_threads(&sh, WARM * STEP, 1);
     uint64_t warm = heap_sys(sh.heap);
-    for (int turn = 0; turn < TURNS; turn += stint)
-        run_threads(&sh, stint, (uint64_t)turn + 2);
+    for (int step = 0; step < TURNS * STEP; step += stint)
+        run_threads(&sh, stint, (uint64_t)step + 2);
     assert_bounded(sh.heap, warm);
     struct goheap_p *p = goheap_p_acquire(sh.heap);
     for (size_t i = 0; i < n; i++)
         drop(p, sh.live[i]);
     goheap_p_release(p);
     end(sh.heap);
+    pthread_barrier_destroy(&sh.step);
     free(sh.live);
 }
 
 static void test_threads_same_size(void **state)
 {
     (void)state;
-    churn_shared(30000, same_size, TURNS);
+    churn_shared(30000, same_size, TURNS * STEP);
 }
 
 static void test_threads_mixed_sizes(void **state)
 {
     (void)state;
-    churn_shared(8000, mixed_size, TURNS);
+    churn_shared(8000, mixed_size, TURNS * STEP);
 }
 
 static void test_threads_come_and_go(void **state)
 {
     (void)state;
     churn_shared(8000, mixed_size, 1);
+}
+
+/* The worst for a heap whose Ps keep what they have: one P after the other replaces everything while the rest sleep.
+ * Each may be left with a heap's worth of its own, and no more than that however long it goes on. */
+static void test_ps_take_turns(void **state)
+{
+    (void)state;
+    enum { N = 8000 };
+    struct goheap *heap = new_heap();
+    struct goheap_p *p[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        p[i] = goheap_p_new(heap, NULL);
+    uint64_t *live = new_objects(N), seed = 1, warm = 0;
+    for (int turn = 0; turn < WARM + 4 * TURNS; turn++) {
+        replace(p[turn / 2 % THREADS], live, N, mixed_size, &seed);
+        if (turn + 1 == WARM)
+            warm = heap_sys(heap);
+    }
+    assert_in_range(heap_sys(heap), 0, (THREADS + 1) * warm);
+    for (size_t i = 0; i < N; i++)
+        drop(p[0], live[i]);
+    end(heap);
+    free(live);
 }
 
 /* --- one makes, another frees -------------------------------------------------------------------------- */
@@ -317,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_threads_same_size),
         cmocka_unit_test(test_threads_mixed_sizes),
         cmocka_unit_test(test_threads_come_and_go),
+        cmocka_unit_test(test_ps_take_turns),
         cmocka_unit_test(test_producer_and_consumer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
