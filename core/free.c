@@ -6,7 +6,7 @@
  * No P owns a span under reclaim by collection, so that there every free is of the second kind, and the sweep
  * finds it. See span.h for the bits, owner.c and mcentral.c for those who watch.
  */
-#include "heap.h"
+#include "fast.h"
 
 enum goheap_result gh_misused(struct goheap *heap, enum goheap_result misuse, uint64_t addr)
 {
@@ -28,22 +28,9 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
 
 /* --- by the owner -------------------------------------------------------------------------------------- */
 
-/* The slot is free again; false if it was. */
-static inline bool free_slot(struct gh_span *s, unsigned index)
-{
-    struct gh_bits *bits = &s->bits[index / 64];
-    const uint64_t alloc = bits->alloc;
-    if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
-        return false;
-    if (index / 64 == s->cursor && __builtin_expect(s->alloc_cache >> index % 64 & 1, 0))
-        return false;
-    bits->alloc = alloc & ~(UINT64_C(1) << index % 64);
-    return true;
-}
-
 static enum goheap_result free_owned(struct goheap_p *p, struct gh_span *s, unsigned index)
 {
-    if (!free_slot(s, index))
+    if (!gh_free_slot(s, index))
         return GOHEAP_DOUBLE_FREE;
     if (--s->frees_left == 0)
         gh_owner_freed(p, s);
@@ -141,16 +128,7 @@ static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p
 
 enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 {
-    struct gh_span *s = gh_span_hint(p->heap, addr);
-    if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p, 0))
-        return free_slow(p, addr);
-    const uint64_t offset = addr - s->base;
-    const struct gh_quotient at = gh_divide(offset, s->div_magic);
-    if (__builtin_expect(offset >= s->extent || !at.exact || !free_slot(s, (unsigned)at.slot), 0))
-        return free_slow(p, addr);
-    if (__builtin_expect(--s->frees_left == 0, 0))
-        gh_owner_freed(p, s);
-    return GOHEAP_OK;
+    return __builtin_expect(gh_free_own(p, addr), 1) ? GOHEAP_OK : free_slow(p, addr);
 }
 
 /* --- hints and questions ------------------------------------------------------------------------------- */

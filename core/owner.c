@@ -85,6 +85,22 @@ static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
     return s;
 }
 
+/* The used-up span is let go of; false if others freed in it meanwhile, so that it is not used up. A free clears its
+ * live bit before it looks for a watch, and here the watch is set before the bits are looked at: one of the two sees
+ * the other. */
+static bool retire(struct goheap_p *p, struct gh_span *s)
+{
+    if (gh_take_deaths(p->heap, p, s))
+        return false;
+    __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
+    gh_expect(s, 1 + s->objects / WORTHWHILE);
+    if (!gh_span_has_deaths(s) || !unwatch(s))
+        return true;
+    gh_expect(s, GH_NO_NOTICE);
+    gh_take_deaths(p->heap, p, s);
+    return false;
+}
+
 /* Looks at the spans that the P was told of. */
 static void hear(struct goheap_p *p)
 {
@@ -95,7 +111,9 @@ static void hear(struct goheap_p *p)
         next = s->next;
         s->next = NULL;
         gh_take_deaths(p->heap, p, s);
-        keep(p, s);
+        /* The P may have found the death by itself, and have used the span up again, before it was told. */
+        if (gh_span_count(s) < s->objects || !retire(p, s))
+            keep(p, s);
     }
 }
 
@@ -117,22 +135,6 @@ void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
 
 /* --- refill -------------------------------------------------------------------------------------------- */
 
-/* The used-up span is let go of; false if others freed in it meanwhile, so that it is not used up. A free clears its
- * live bit before it looks for a watch, and here the watch is set before the bits are looked at: one of the two sees
- * the other. */
-static bool retire(struct goheap_p *p, struct gh_span *s)
-{
-    if (gh_take_deaths(p->heap, p, s))
-        return false;
-    __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
-    gh_expect(s, 1 + s->objects / WORTHWHILE);
-    if (!gh_span_has_deaths(s) || !unwatch(s))
-        return true;
-    gh_expect(s, GH_NO_NOTICE);
-    gh_take_deaths(p->heap, p, s);
-    return false;
-}
-
 static struct gh_span *take_fresh(struct goheap_p *p, unsigned span_class)
 {
     struct goheap *heap = p->heap;
@@ -150,7 +152,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
         settle(s);
         if (!retire(p, s))
             return true;
-        p->alloc[span_class] = &heap->empty;
+        gh_mcache_set(p, span_class, NULL);
     }
     hear(p);
     s = take_kept(p, span_class);
@@ -159,7 +161,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
     if (!s)
         s = take_fresh(p, span_class);
     if (s)
-        p->alloc[span_class] = s;
+        gh_mcache_set(p, span_class, s);
     return s != NULL;
 }
 
@@ -212,7 +214,7 @@ void gh_owner_release_all(struct goheap_p *p)
                 disown(p, s);
             if (p->alloc[i] != &heap->empty)
                 disown(p, p->alloc[i]);
-            p->alloc[i] = &heap->empty;
+            gh_mcache_set(p, i, NULL);
         }
         struct gh_span *s = unwatch_all(p, &remain);
         for (struct gh_span *next; s; s = next) {
@@ -254,7 +256,7 @@ void gh_owner_reclaim(struct goheap *heap)
         if (s->list)
             gh_list_remove(s);
         else
-            p->alloc[s->span_class] = &heap->empty;
+            gh_mcache_set(p, s->span_class, NULL);
         give_back(p, s);
     }
 }

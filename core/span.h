@@ -66,7 +66,7 @@ struct gh_span {
         uint32_t notice;    /* owned spans: see frees_left; what is missing was freed since alloc_count was taken */
         uint32_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
     };
-    uint16_t cursor;      /* index of the word; past the last one when all are used up */
+    uint16_t cursor;      /* the slot that its word begins with; past the last word when all are used up */
     uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
 
@@ -84,6 +84,8 @@ struct gh_span {
 };
 
 _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
+
+enum { GH_MAX_SLOTS = 1023 * 64 }; /* of a span: a cursor past them must fit */
 
 static inline unsigned gh_words(const struct gh_span *s)
 {
@@ -223,8 +225,8 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    uint64_t taken = w <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
-    return w == s->cursor ? taken & ~s->alloc_cache : taken;
+    uint64_t taken = w * 64 <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
+    return w * 64 == s->cursor ? taken & ~s->alloc_cache : taken;
 }
 
 /* Slots allocated. */

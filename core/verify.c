@@ -43,7 +43,7 @@ static bool check_bits(struct check *c, const struct gh_span *s)
     unsigned allocated = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
         uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->bits[w]);
-        uint64_t cache = w == s->cursor ? s->alloc_cache : 0;
+        uint64_t cache = w * 64 == s->cursor ? s->alloc_cache : 0;
         allocated += gh_popcount(word);
         if ((live | s->bits[w].alloc | s->bits[w].mark | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
