@@ -1,6 +1,9 @@
 # goheap: builds everything into build/. `make help` lists the targets.
 
-VERSION := 0.1.0
+# Of the library, the command, the .pc file and the man pages: what core/goheap.h says.
+VERSION := $(shell awk '/^\#define GOHEAP_VERSION_M/ { printf "%s.", $$3 } \
+  /^\#define GOHEAP_VERSION_PATCH/ { print $$3 }' core/goheap.h)
+ABI := $(firstword $(subst ., ,$(VERSION)))
 
 CC ?= gcc
 SANITIZE ?=
@@ -11,8 +14,14 @@ comma := ,
 flavour := $(if $(filter-out gcc cc,$(CC)),-$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(DEBUG),-debug)
 B := build$(flavour)
 
+# Where things will live; DESTDIR, which may hold spaces, comes before all of them.
 PREFIX ?= /usr/local
+BINDIR := $(PREFIX)/bin
+LIBDIR := $(PREFIX)/lib
+INCLUDEDIR := $(PREFIX)/include
+MANDIR := $(PREFIX)/share/man
 DATADIR := $(PREFIX)/share/goheap
+lib_from_bin := $(shell realpath -ms --relative-to='$(BINDIR)' '$(LIBDIR)')
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 CFLAGS ?= $(if $(DEBUG),-O1,-O2)
@@ -20,8 +29,9 @@ base_cflags := -std=c11 -D_GNU_SOURCE -g $(warnings) -fno-strict-aliasing -ffp-c
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
   $(if $(or $(DEBUG),$(SANITIZE)),-DGOHEAP_DEBUG=1)
 core_cflags := $(base_cflags) -fPIC -fvisibility=hidden
-sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHEAP_DATADIR='"$(DATADIR)"'
- 
+sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHEAP_DATADIR='"$(DATADIR)"' \
+  -DGOHEAP_LIB_FROM_BIN='"$(lib_from_bin)"'
+
 ldflags := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 sim_libs := -lcsv -ljansson -lzstd -lpthread -lm
 
@@ -49,6 +59,14 @@ $B/sim/%.o: sim/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
 
+# What objects, .pc file and man pages have of the settings above; it changes when one of them does.
+built_in := $(VERSION) $(PREFIX) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(DATADIR)
+$B/built_in: FORCE
+	@mkdir -p $(@D)
+	@echo '$(built_in)' | cmp -s - $@ || echo '$(built_in)' >$@
+users := $(shell grep -lE 'GOHEAP_(VERSION|DATADIR|LIB_FROM_BIN)' sim/main.c $(sim_src) tests/sim/*.c)
+$(users:%.c=$B/%.o): $B/built_in
+
 $B/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(sim_cflags) $(CFLAGS) -c -o $@ $<
@@ -57,13 +75,14 @@ $B/libgoheap.a: $(core_obj)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$B/libgoheap.so: $(core_obj)
-	$(Q)$(CC) -shared -Wl,-soname,libgoheap.so.0 $(ldflags) -o $@ $^ -lpthread
+$B/libgoheap.so: $(core_obj) core/goheap.map
+	$(Q)$(CC) -shared -Wl,-soname,libgoheap.so.$(ABI) -Wl,--version-script=core/goheap.map $(ldflags) -o $@ \
+	  $(filter %.o,$^) -lpthread
 
 # A malloc for any program, by LD_PRELOAD or by linking: the same core, and no name of it to be seen.
 $B/libgoheap-malloc.so: $(malloc_obj) $(core_obj) core/malloc/exports.map
-	$(Q)$(CC) -shared -Wl,-soname,libgoheap-malloc.so.0 -Wl,--version-script=core/malloc/exports.map $(ldflags) -o $@ \
-	  $(filter %.o,$^) -lpthread
+	$(Q)$(CC) -shared -Wl,-soname,libgoheap-malloc.so.$(ABI) -Wl,--version-script=core/malloc/exports.map \
+	  $(ldflags) -o $@ $(filter %.o,$^) -lpthread
 
 # The simulator's modules, so that tests link what they test.
 $B/libsim.a: $(sim_obj)
@@ -104,17 +123,47 @@ tests: $(unit_tests)
 unit: $(unit_tests)
 	@for t in $(unit_tests); do echo "== $$t"; $$t || exit 1; done
 
-# Headers, libraries, the command and what it reads; DESTDIR stages, PREFIX (/usr/local) says where it will live.
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
-	install -m 755 $B/goheap $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 core/goheap.h core/goheap_platform.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 $B/libgoheap.a $B/libgoheap-record.so $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 $B/libgoheap.so $(DESTDIR)$(PREFIX)/lib/libgoheap.so.0
-	ln -sf libgoheap.so.0 $(DESTDIR)$(PREFIX)/lib/libgoheap.so
-	install -d $(DESTDIR)$(DATADIR)/plots
-	cp -R configs $(DESTDIR)$(DATADIR)/
-	install -m 644 plots/*.gp $(DESTDIR)$(DATADIR)/plots/
+$B/tests/malloc/stress: $B/tests/malloc/stress.o $B/libgoheap.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lpthread
+
+stress: $B/tests/malloc/stress
+	$< 60
+
+# --- installing ----------------------------------------------------------------------------------------------
+
+man_pages := goheap.1 goheap.3 libgoheap-malloc.7
+data := $(sort $(wildcard configs/*.json configs/*/*.json plots/*.gp))
+shared := libgoheap.so libgoheap-malloc.so
+
+# Every file that is installed, MODE:FROM:TO, and every link, TARGET:LINK.
+files := 755:$B/goheap:$(BINDIR)/goheap 644:$B/libgoheap.pc:$(LIBDIR)/pkgconfig/libgoheap.pc \
+  $(foreach h,goheap.h goheap_platform.h,644:core/$h:$(INCLUDEDIR)/$h) \
+  $(foreach l,libgoheap.a libgoheap-record.so,644:$B/$l:$(LIBDIR)/$l) \
+  $(foreach l,$(shared),644:$B/$l:$(LIBDIR)/$l.$(VERSION)) \
+  $(foreach m,$(man_pages),644:$B/man/$m:$(MANDIR)/man$(subst .,,$(suffix $m))/$m) \
+  $(foreach d,$(data),644:$d:$(DATADIR)/$d)
+links := $(foreach l,$(shared),$l.$(VERSION):$(LIBDIR)/$l.$(ABI) $l.$(ABI):$(LIBDIR)/$l)
+
+fill_in = sed -e 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@DATADIR@|$(DATADIR)|g' \
+  -e 's|@LIBDIR@|$(LIBDIR)|g; s|@INCLUDEDIR@|$(INCLUDEDIR)|g' $< >$@
+$B/libgoheap.pc: core/libgoheap.pc.in $B/built_in
+	$(Q)$(fill_in)
+$B/man/%: core/% $B/built_in
+	@mkdir -p $(@D)
+	$(Q)$(fill_in)
+
+install: all $B/libgoheap.pc $(man_pages:%=$B/man/%)
+	$(Q)set -e; printf '%s\n' $(files) | while IFS=: read -r mode from to; do \
+	  install -D -m $$mode $$from "$(DESTDIR)$$to"; \
+	done
+	$(Q)set -e; printf '%s\n' $(links) | while IFS=: read -r target link; do \
+	  ln -sf $$target "$(DESTDIR)$$link"; \
+	done
+
+# Directories stay, but for goheap's own.
+uninstall:
+	$(Q)printf '%s\n' $(files) $(links) | sed 's/.*://' | while read -r file; do rm -f "$(DESTDIR)$$file"; done
+	$(Q)[ ! -d "$(DESTDIR)$(DATADIR)" ] || find "$(DESTDIR)$(DATADIR)" -depth -type d -empty -delete
 
 help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
@@ -123,7 +172,9 @@ help:
 	@echo 'make oracle          ask the real Go 1.19 (GO119=...) again what the conformance tests hold goheap against'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
-	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
+	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); also BINDIR, LIBDIR, INCLUDEDIR, MANDIR, DATADIR'
+	@echo 'make uninstall       removes what install with the same settings put there'
 	@echo 'make clean           remove build/ and its variants'
 	@echo 'SANITIZE=address,undefined | SANITIZE=thread | DEBUG=1 | CC=clang build in directories of their own'
 
@@ -145,6 +196,6 @@ oracle: $B/tests/sim/test_conformance
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check oracle bench bench-malloc install help clean
+.PHONY: all tests unit check oracle bench bench-malloc stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -9,7 +9,7 @@ static void zero(struct goheap_p *p, uint64_t addr, uint64_t bytes)
     p->heap->platform->zero(p->heap->platform->self, p, addr, bytes);
 }
 
-/* The slow half of take_slot: the next word of bits, or the next span. */
+/* The next word of bits, or the next span; NULL if the heap cannot grow. */
 static struct gh_span *find_slots(struct goheap_p *p, unsigned span_class)
 {
     struct gh_span *s = p->alloc[span_class];
@@ -21,20 +21,12 @@ static struct gh_span *find_slots(struct goheap_p *p, unsigned span_class)
     return s->alloc_cache || gh_span_next_word(s) ? s : NULL;
 }
 
-/* The next free slot of the class; its span, or NULL if the heap cannot grow. */
-static inline struct gh_span *take_slot(struct goheap_p *p, unsigned span_class, uint64_t *addr)
+/* The next slot of a span that has one at hand. */
+static inline uint64_t take_slot(struct gh_span *s)
 {
-    struct gh_span *s = p->alloc[span_class];
-    if (__builtin_expect(s->alloc_cache == 0, 0)) {
-        s = find_slots(p, span_class);
-        if (!s)
-            return NULL;
-    }
     unsigned index = s->cursor * 64u + (unsigned)__builtin_ctzll(s->alloc_cache);
     s->alloc_cache &= s->alloc_cache - 1;
-    s->alloc_count++;
-    *addr = s->base + index * s->elem_size;
-    return s;
+    return s->base + (uint64_t)index * s->elem_size;
 }
 
 static void add_share(struct goheap_p *p, uint8_t *share)
@@ -52,16 +44,16 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     uint32_t n = (uint32_t)size;
     uint32_t align = n % 8 == 0 ? 8 : n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1;
     uint32_t offset = (p->tiny_offset + align - 1) & ~(align - 1);
-    if (p->tiny && offset + n <= heap->tiny_size) {
+    if (p->tiny && offset + n <= heap->config.tiny_size) {
         p->tiny_offset = offset + n;
         p->tiny_allocs++;
         add_share(p, &gh_shares(p->tiny_span)[gh_span_index(p->tiny_span, p->tiny)]);
         return p->tiny + offset;
     }
-    uint64_t addr;
-    struct gh_span *s = take_slot(p, heap->tiny_class, &addr);
-    if (!s)
+    struct gh_span *s = p->alloc[heap->tiny_class];
+    if (!s->alloc_cache && !(s = find_slots(p, heap->tiny_class)))
         return 0;
+    uint64_t addr = take_slot(s);
     zero(p, addr, s->elem_size);
     /* Whichever block has more room left stays current. */
     if (n < p->tiny_offset || !p->tiny) {
@@ -74,16 +66,31 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     return addr;
 }
 
-static inline uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned flags)
+/* Zeroes the slot if it may be dirty. What was freed since the P took the span may be handed out as it is. */
+static uint64_t zeroed(struct goheap_p *p, const struct gh_span *s, uint64_t addr)
 {
-    uint64_t addr;
-    struct gh_span *s = take_slot(p, size_class * 2 + (flags & GOHEAP_NOSCAN), &addr);
-    if (!s)
-        return 0;
-    /* What was freed since the P took the span may be handed out dirty. */
-    if ((flags & GOHEAP_ZEROED) && (s->need_zero || s->freed))
+    if (s->need_zero || (s->owner && gh_freed(s)))
         zero(p, addr, s->elem_size);
     return addr;
+}
+
+static __attribute__((noinline)) uint64_t alloc_refilled(struct goheap_p *p, unsigned span_class, unsigned flags)
+{
+    struct gh_span *s = find_slots(p, span_class);
+    if (!s)
+        return 0;
+    uint64_t addr = take_slot(s);
+    return flags & GOHEAP_ZEROED ? zeroed(p, s, addr) : addr;
+}
+
+static inline uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned flags)
+{
+    unsigned span_class = size_class * 2 + (flags & GOHEAP_NOSCAN);
+    struct gh_span *s = p->alloc[span_class];
+    if (__builtin_expect(s->alloc_cache == 0, 0))
+        return alloc_refilled(p, span_class, flags);
+    uint64_t addr = take_slot(s);
+    return __builtin_expect(flags & GOHEAP_ZEROED, 0) ? zeroed(p, s, addr) : addr;
 }
 
 /* mcache.go, allocLarge; extra bytes are for aligning the object inside its span. */
@@ -100,8 +107,8 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     if (!s)
         return 0;
     gh_count(p, &p->stats.large_allocs, 1);
-    gh_count(p, &p->stats.large_alloc_bytes, s->elem_size);
-    gh_count(p, &p->stats.total_alloc, s->elem_size);
+    gh_count(p, &p->stats.large_alloc_bytes, npages * page);
+    gh_count(p, &p->stats.total_alloc, npages * page);
     s->alloc_cache = 0;
     s->alloc_count = 1;
     s->bits->live = 1;
@@ -109,7 +116,7 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     uint64_t addr = (s->base + align - 1) & ~(align - 1);
     s->lead = addr - s->base;
     if (!gh_immediate(heap)) { /* else its death is the span's, whoever brings it about */
-        gh_add(&heap->heap_live, s->elem_size);
+        gh_add(&heap->heap_live, npages * page);
         gh_central_push(heap, p, s);
     }
     if ((flags & GOHEAP_ZEROED) && need_zero)
@@ -117,16 +124,25 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     return addr;
 }
 
-uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
+/* Sizes that are not the usual ones: none, tiny, above the fine table, large. */
+static __attribute__((noinline)) uint64_t alloc_unusual(struct goheap_p *p, uint64_t size, unsigned flags)
 {
     struct goheap *heap = p->heap;
-    if (__builtin_expect(size > GH_MAX_SMALL, 0))
+    if (size > GH_MAX_SMALL)
         return alloc_large(p, size, 1, flags);
-    if (size < heap->tiny_size && (flags & GOHEAP_NOSCAN) && size != 0)
-        return alloc_tiny(p, size);
-    if (__builtin_expect(size == 0, 0))
+    if (size == 0)
         return gh_zero_base(heap);
+    if (size < heap->least[flags & GOHEAP_NOSCAN])
+        return alloc_tiny(p, size);
     return alloc_class(p, gh_class_of_small(&heap->sc, size), flags);
+}
+
+uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
+{
+    const struct goheap *heap = p->heap;
+    if (__builtin_expect(size < heap->least[flags & GOHEAP_NOSCAN] || size > GH_FINE_MAX, 0))
+        return alloc_unusual(p, size, flags);
+    return alloc_class(p, heap->sc.fine[(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV], flags);
 }
 
 uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align, unsigned flags)

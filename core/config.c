@@ -33,6 +33,15 @@ void goheap_config_go119(struct goheap_config *config)
     memcpy(config->table.classes, go119_classes, sizeof go119_classes);
 }
 
+/* Pages of a span for a malloc: 64 objects, whose bits fit into the descriptor; more of the smallest, fewer of the
+ * largest. What is not handed out is not touched, so that it costs addresses only. */
+static uint32_t malloc_span_pages(uint32_t size)
+{
+    enum { PAGE = 8 << 10, OBJECTS = 64, MOST_PAGES = 16 };
+    uint32_t pages = size * OBJECTS / PAGE;
+    return pages == 0 ? 1 : pages > MOST_PAGES ? MOST_PAGES : pages;
+}
+
 /* The 24-byte class apart, every class of Go's that holds 16 bytes or more is a multiple of 16. */
 void goheap_config_malloc(struct goheap_config *config)
 {
@@ -41,10 +50,12 @@ void goheap_config_malloc(struct goheap_config *config)
     config->concurrent = true;
     config->tiny_size = 0;
     struct goheap_class_table *table = &config->table;
-    unsigned kept = 0;
-    for (unsigned i = 0; i < table->count; i++)
-        if (table->classes[i].size < 16 || table->classes[i].size % 16 == 0)
-            table->classes[kept++] = table->classes[i];
+    unsigned kept = 1;
+    for (unsigned i = 1; i < table->count; i++) {
+        uint32_t size = table->classes[i].size;
+        if (size < 16 || size % 16 == 0)
+            table->classes[kept++] = (struct goheap_size_class){size, malloc_span_pages(size)};
+    }
     table->count = kept;
 }
 

@@ -20,9 +20,9 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
     unsigned misused;
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned deaths = gh_span_take_deaths(s, heap->config.concurrent, &misused);
-    s->freed += deaths;
+    s->frees_left -= deaths;
     if (misused)
-        gh_misused(heap, GOHEAP_DOUBLE_FREE, s->base + (misused - 1) * s->elem_size);
+        gh_misused(heap, GOHEAP_DOUBLE_FREE, s->base + (uint64_t)(misused - 1) * s->elem_size);
     return deaths;
 }
 
@@ -31,19 +31,13 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
 /* The slot is free again; false if it was. */
 static inline bool free_slot(struct gh_span *s, unsigned index)
 {
-    const uint64_t bit = UINT64_C(1) << index % 64;
-    uint64_t *alloc = &s->bits[index / 64].alloc;
-    if (index / 64 == s->cursor) {
-        if (s->alloc_cache & bit)
-            return false;
-        s->alloc_cache |= bit;
-    } else {
-        if (!(*alloc & bit))
-            return false;
-        *alloc &= ~bit;
-    }
-    s->freed++;
-    s->alloc_count--;
+    struct gh_bits *bits = &s->bits[index / 64];
+    const uint64_t alloc = bits->alloc;
+    if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
+        return false;
+    if (index / 64 == s->cursor && __builtin_expect(s->alloc_cache >> index % 64 & 1, 0))
+        return false;
+    bits->alloc = alloc & ~(UINT64_C(1) << index % 64);
     return true;
 }
 
@@ -51,7 +45,7 @@ static enum goheap_result free_owned(struct goheap_p *p, struct gh_span *s, unsi
 {
     if (!free_slot(s, index))
         return GOHEAP_DOUBLE_FREE;
-    if (s->alloc_count == 0 || __atomic_load_n(&s->watch, __ATOMIC_RELAXED) != GH_WATCH_NONE)
+    if (--s->frees_left == 0)
         gh_owner_freed(p, s);
     return GOHEAP_OK;
 }
@@ -64,8 +58,8 @@ static void free_large(struct goheap *heap, struct goheap_p *p, struct gh_span *
     struct gh_stats *stats = gh_stats_of(heap, p);
     gh_step(heap, p, GOHEAP_STEP_SWEEP, 1);
     gh_count(p, &stats->large_frees, 1);
-    gh_count(p, &stats->large_free_bytes, s->elem_size);
-    gh_count(p, &stats->total_free, s->elem_size);
+    gh_count(p, &stats->large_free_bytes, gh_span_bytes(heap, s));
+    gh_count(p, &stats->total_free, gh_span_bytes(heap, s));
     gh_mheap_free(heap, p, s);
 }
 
@@ -120,14 +114,14 @@ static enum goheap_result no_object(const struct goheap *heap, const struct gh_s
 {
     if (addr == 0 || addr == gh_zero_base(heap))
         return GOHEAP_OK;
-    return s && s->state == GH_SPAN_DEAD && addr - s->base < s->pages << heap->page_shift ? GOHEAP_DOUBLE_FREE
-                                                                                          : GOHEAP_FOREIGN;
+    return s && s->state == GH_SPAN_DEAD ? GOHEAP_DOUBLE_FREE : GOHEAP_FOREIGN;
 }
 
-static enum goheap_result free_any(struct goheap_p *p, struct gh_span *s, uint64_t addr)
+static enum goheap_result free_any(struct goheap_p *p, uint64_t addr)
 {
     const struct goheap *heap = p->heap;
-    if (!s || addr - s->base >= s->pages << heap->page_shift || !gh_holds_objects(s))
+    struct gh_span *s = gh_span_at(heap, addr);
+    if (!s || !gh_holds_objects(s))
         return no_object(heap, s, addr);
     uint64_t index = gh_span_index(s, addr);
     if (index >= s->objects)
@@ -139,23 +133,22 @@ static enum goheap_result free_any(struct goheap_p *p, struct gh_span *s, uint64
     return s->owner == p ? free_owned(p, s, (unsigned)index) : clear_live(p, s, (unsigned)index);
 }
 
-static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p, struct gh_span *s, uint64_t addr)
+static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p, uint64_t addr)
 {
-    enum goheap_result result = free_any(p, s, addr);
+    enum goheap_result result = free_any(p, addr);
     return result == GOHEAP_OK ? result : gh_misused(p->heap, result, addr);
 }
 
 enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 {
-    struct gh_span *s = gh_span_at(p->heap, addr);
-    if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p || s->state != GH_SPAN_IN_USE, 0))
-        return free_slow(p, s, addr);
-    uint64_t index = gh_span_index(s, addr);
-    if (__builtin_expect(index >= s->objects || s->base + index * s->elem_size != addr || !free_slot(s, (unsigned)index),
-                         0))
-        return free_slow(p, s, addr);
-    bool ends = s->alloc_count == 0 && s->list;
-    if (__builtin_expect(ends || __atomic_load_n(&s->watch, __ATOMIC_RELAXED) != GH_WATCH_NONE, 0))
+    struct gh_span *s = gh_span_hint(p->heap, addr);
+    if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p, 0))
+        return free_slow(p, addr);
+    const uint64_t offset = addr - s->base;
+    const struct gh_quotient at = gh_divide(offset, s->div_magic);
+    if (__builtin_expect(offset >= s->extent || !at.exact || !free_slot(s, (unsigned)at.slot), 0))
+        return free_slow(p, addr);
+    if (__builtin_expect(--s->frees_left == 0, 0))
         gh_owner_freed(p, s);
     return GOHEAP_OK;
 }
@@ -164,22 +157,17 @@ enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 
 void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
-    const uint64_t bytes = heap->limit - heap->base;
-    const unsigned shift = heap->page_shift;
     for (unsigned i = 0; i < n; i++) {
-        uint64_t offset = addrs[i] - heap->base;
-        if (offset >= bytes)
-            continue;
-        uintptr_t map = heap->arenas[offset >> GH_ARENA_SHIFT].map;
-        if (map & 1)
-            __builtin_prefetch((struct gh_span **)(map - 1) + ((offset & (GH_ARENA_BYTES - 1)) >> shift));
+        uint64_t page = (addrs[i] - heap->base) >> heap->page_shift;
+        if (page < heap->page_count)
+            __builtin_prefetch(&heap->spans[page]);
     }
 }
 
 void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        const struct gh_span *s = gh_span_at(heap, addrs[i]);
+        const struct gh_span *s = gh_span_hint(heap, addrs[i]);
         if (!s)
             continue;
         __builtin_prefetch(s, 1);
@@ -190,7 +178,7 @@ void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsi
 void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        const struct gh_span *s = gh_span_at(heap, addrs[i]);
+        const struct gh_span *s = gh_span_hint(heap, addrs[i]);
         if (s && s->bits != &s->inline_bits)
             __builtin_prefetch(&s->bits[gh_span_index(s, addrs[i]) / 64], 1);
     }
@@ -199,10 +187,10 @@ void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsi
 uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
 {
     const struct gh_span *s = gh_span_at(heap, addr);
-    if (!s || addr - s->base >= s->pages << heap->page_shift || !gh_holds_objects(s))
+    if (!s || !gh_holds_objects(s))
         return 0;
     uint64_t index = gh_span_index(s, addr);
-    return index < s->objects ? s->base + (index + 1) * s->elem_size - addr : 0;
+    return index < s->objects ? s->base + (index + 1) * gh_slot_bytes(heap, s) - addr : 0;
 }
 
 unsigned goheap_class_of(const struct goheap *heap, uint64_t size)

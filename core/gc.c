@@ -22,7 +22,7 @@ void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
 bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *object)
 {
     const struct gh_span *s = gh_span_at(heap, addr);
-    if (!s || addr - s->base >= s->pages << heap->page_shift || !gh_holds_objects(s))
+    if (!s || !gh_holds_objects(s))
         return false;
     uint64_t index = gh_span_index(s, addr);
     if (index >= s->objects)
@@ -32,16 +32,18 @@ bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *ob
     if (!(gh_span_allocated(s, (unsigned)index / 64) & gh_live_load(bits) & bit))
         return false;
     uint64_t lead = gh_size_class(s) ? 0 : s->lead;
-    *object = (struct goheap_object){s->base + index * s->elem_size + lead, s->elem_size - lead, gh_noscan(s)};
+    *object = (struct goheap_object){s->base + index * s->elem_size + lead, gh_slot_bytes(heap, s) - lead, gh_noscan(s)};
     return !(__atomic_fetch_or(&bits->mark, bit, __ATOMIC_RELAXED) & bit);
 }
 
-static void count_marked(struct goheap_marked *marked, const struct gh_span *s, uint64_t objects)
+static void count_marked(const struct goheap *heap, struct goheap_marked *marked, const struct gh_span *s,
+                         uint64_t objects)
 {
+    uint64_t bytes = objects * gh_slot_bytes(heap, s);
     marked->objects += objects;
-    marked->bytes += objects * s->elem_size;
+    marked->bytes += bytes;
     if (!gh_noscan(s))
-        marked->scan_bytes += objects * s->elem_size;
+        marked->scan_bytes += bytes;
 }
 
 void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)
@@ -49,7 +51,7 @@ void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)
     *marked = (struct goheap_marked){0};
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_spans_next(&iter));)
-        count_marked(marked, s, gh_span_mark_live(s));
+        count_marked(heap, marked, s, gh_span_mark_live(s));
 }
 
 void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
@@ -57,7 +59,7 @@ void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
     *survived = (struct goheap_marked){0};
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_spans_next(&iter));)
-        count_marked(survived, s, gh_span_mark_new(s));
+        count_marked(heap, survived, s, gh_span_mark_new(s));
     heap->sweep_gen += 2;
     heap->sweeping = 0;
     heap->sweep_class = 0;

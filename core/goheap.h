@@ -226,9 +226,9 @@ struct goheap_memstats {
 /* Flushes every P's cache, as ReadMemStats does, and reads. The world is stopped. O(Ps x classes). */
 GOHEAP_API void goheap_memstats(struct goheap *heap, struct goheap_memstats *stats);
 
-/* The same without a flush, while other threads go on: what they have done since they last met the heap is read as it
- * is, so that fields may be apart by what happens meanwhile. O(spans). */
-GOHEAP_API void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *stats);
+/* The same without a flush, while other threads go on: what p has done is counted to the last object, what the others
+ * have done up to when they last took a span. p may be NULL. O(Ps x classes + spans). */
+GOHEAP_API void goheap_memstats_peek(struct goheap *heap, struct goheap_p *p, struct goheap_memstats *stats);
 
 /* Totals that can be read at any time without disturbing anything; consistent if the world is stopped. */
 struct goheap_gauges {

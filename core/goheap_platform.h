@@ -49,6 +49,7 @@ enum goheap_step {
     GOHEAP_STEP_PAGE_FIND,  /* pages: the page allocator is searched */
     GOHEAP_STEP_GROW,       /* bytes: the heap maps more of its address space */
     GOHEAP_STEP_FAULT,      /* bytes: pages that the OS has to back (first use, or first after a release) */
+    GOHEAP_STEP_SCAVENGE,   /* bytes: memory given back to the OS */
     GOHEAP_STEPS
 };
 
@@ -65,6 +66,9 @@ struct goheap_platform {
     bool (*map)(void *self, uint64_t addr, uint64_t bytes);
     /* Gives the memory behind addr back, keeping the addresses (Go's sysUnused). */
     void (*unuse)(void *self, uint64_t addr, uint64_t bytes);
+    /* What address and bytes of unuse have to be multiples of: the OS's page, in bytes, at most 64 of the heap's.
+     * NULL: the heap's own pages will do. */
+    uint64_t (*unuse_unit)(void *self);
     /* Ends a reservation. */
     void (*unreserve)(void *self, uint64_t addr, uint64_t bytes);
     /* Fills an object with zeros; p is the P on whose behalf. */

@@ -80,7 +80,9 @@ static void init_fields(struct goheap *heap)
     gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
     heap->span_classes = heap->sc.count * 2;
     heap->page_shift = heap->config.page_shift;
-    heap->tiny_size = heap->config.tiny_size;
+    heap->page_count = (heap->limit - heap->base) >> heap->page_shift;
+    heap->least[0] = 1;
+    heap->least[GOHEAP_NOSCAN] = heap->config.tiny_size ? heap->config.tiny_size : 1;
     if (heap->config.tiny_size)
         heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + 1;
     heap->descriptors.platform = heap->platform;
@@ -93,16 +95,17 @@ static bool take_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
     heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
+    heap->spans = pf->metadata_alloc(pf->self, heap->page_count * sizeof(struct gh_span *));
     heap->central = pf->metadata_alloc(pf->self, central_bytes(heap));
-    return heap->arenas && heap->central &&
+    return heap->arenas && heap->spans && heap->central &&
            gh_page_alloc_init(&heap->pages, pf, heap->base, heap->limit - heap->base, heap->config.page_shift);
 }
 
 static void release_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
-    if (heap->arenas)
-        gh_arenas_destroy(heap);
+    if (heap->spans)
+        pf->metadata_free(pf->self, heap->spans, heap->page_count * sizeof(struct gh_span *));
     if (heap->arenas)
         pf->metadata_free(pf->self, heap->arenas, arena_table_bytes(heap));
     if (heap->central)
@@ -174,15 +177,13 @@ static void push_p(struct goheap_p **list, struct goheap_p *p)
 
 static struct goheap_p *make_p(struct goheap *heap)
 {
-    size_t lists = heap->span_classes * sizeof(struct gh_list), spans = heap->span_classes * sizeof(struct gh_span *);
-    size_t bytes = sizeof(struct goheap_p) + lists + spans;
+    size_t bytes = sizeof(struct goheap_p) + heap->span_classes * sizeof(struct gh_list);
     struct goheap_p *p = heap->platform->metadata_alloc(heap->platform->self, bytes);
     if (!p)
         return NULL;
     p->heap = heap;
     p->bytes = bytes;
     p->partial = (struct gh_list *)(p + 1);
-    p->alloc = (struct gh_span **)(p->partial + heap->span_classes);
     for (unsigned i = 0; i < heap->span_classes; i++)
         p->alloc[i] = &heap->empty;
     return p;

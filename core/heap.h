@@ -23,12 +23,10 @@ enum {
     GH_PAGE_CACHE_MAX_PAGES = 16 /* smaller spans come from the P's page cache (pageCachePages/4) */
 };
 
-/* Per 64 MiB of the region: which span each page belongs to. A span that covers all of it is named once, so
- * that objects of terabytes cost little. */
+/* 64 MiB of the region. */
 struct gh_arena {
-    uintptr_t map;          /* spans + 1; or the span that all of it belongs, or last belonged, to; or 0 */
-    struct gh_span **spans; /* one a page; of free pages NULL or a dead span; the table itself may be missing */
-    uint64_t zeroed;        /* offset below which pages have been used before (heapArena.zeroedBase) */
+    struct gh_span *whole; /* the span that all of it belongs, or last belonged, to; or NULL */
+    uint64_t zeroed;       /* offset below which pages have been used before (heapArena.zeroedBase) */
 };
 
 struct gh_central {
@@ -61,7 +59,8 @@ struct gh_stats {
 
 struct goheap_p {
     struct goheap *heap;
-    struct gh_span **alloc; /* mcache, by span class: what it allocates from; &heap->empty where there is none */
+    /* mcache, by span class: what it allocates from; &heap->empty where there is none */
+    struct gh_span *alloc[GOHEAP_MAX_CLASSES * 2];
     struct gh_list *partial; /* immediate reclaim, by span class: more spans of its own, with a free slot each */
     struct gh_span *news;   /* immediate reclaim: full spans of its own in which others have freed; linked by next */
     uint64_t kept_pages;    /* of spans on `partial` without an object */
@@ -86,10 +85,13 @@ struct goheap_p {
 
 struct goheap {
     uint64_t base, limit;    /* the region */
-    struct gh_arena *arenas; /* by (addr - base) >> GH_ARENA_SHIFT */
+    uint64_t page_count;     /* in it */
+    struct gh_span **spans;  /* by page: the span it belongs, or last belonged, to, or NULL. Of a span that covers whole
+                                arenas, only the first page and those outside them: terabytes are to cost little */
     unsigned page_shift;     /* config's */
-    uint32_t tiny_size;      /* config's */
+    uint32_t least[2];       /* smallest size that is neither 0 nor tiny, of objects with pointers and without */
     struct gh_size_classes sc;
+    struct gh_arena *arenas; /* by (addr - base) >> GH_ARENA_SHIFT */
     const struct goheap_platform *platform;
     struct goheap_config config;
     unsigned span_classes;   /* sc.count x 2 */
@@ -177,17 +179,33 @@ static inline uint64_t gh_zero_base(const struct goheap *heap)
     return (uintptr_t)heap->platform->zero_base;
 }
 
-/* The span at addr: NULL outside the heap; may be dead. */
+static inline uint64_t gh_span_bytes(const struct goheap *heap, const struct gh_span *s)
+{
+    return (uint64_t)s->pages << heap->page_shift;
+}
+
+static inline uint64_t gh_slot_bytes(const struct goheap *heap, const struct gh_span *s)
+{
+    return s->elem_size ? s->elem_size : gh_span_bytes(heap, s);
+}
+
+/* The span at addr, if it is small; else, and outside of spans, NULL or any other. */
+static inline struct gh_span *gh_span_hint(const struct goheap *heap, uint64_t addr)
+{
+    uint64_t page = (addr - heap->base) >> heap->page_shift;
+    return __builtin_expect(page < heap->page_count, 1) ? __atomic_load_n(&heap->spans[page], __ATOMIC_ACQUIRE) : NULL;
+}
+
+/* The span at addr, which may be dead, or NULL. */
 static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t addr)
 {
-    uint64_t offset = addr - heap->base;
-    if (offset >= heap->limit - heap->base)
+    struct gh_span *s = gh_span_hint(heap, addr);
+    if (s && addr - s->base < gh_span_bytes(heap, s))
+        return s;
+    if (addr - heap->base >= heap->limit - heap->base)
         return NULL;
-    uintptr_t map = __atomic_load_n(&heap->arenas[offset >> GH_ARENA_SHIFT].map, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(!(map & 1), 0))
-        return (struct gh_span *)map;
-    struct gh_span **spans = (struct gh_span **)(map - 1);
-    return __atomic_load_n(&spans[(offset & (GH_ARENA_BYTES - 1)) >> heap->page_shift], __ATOMIC_ACQUIRE);
+    s = __atomic_load_n(&heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT].whole, __ATOMIC_ACQUIRE);
+    return s && addr - s->base < gh_span_bytes(heap, s) ? s : NULL;
 }
 
 /* mheap.c */
@@ -202,9 +220,6 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 
 /* heap.c: gives the heap what an idle P holds, and deletes the P; false if none is idle. */
 bool gh_idle_flush(struct goheap *heap);
-
-/* Frees the arenas' tables of spans. */
-void gh_arenas_destroy(struct goheap *heap);
 
 /* mcentral.c */
 
@@ -229,12 +244,14 @@ bool gh_mcache_refill(struct goheap_p *p, unsigned span_class);
 void gh_mcache_release_all(struct goheap_p *p);
 /* The P no longer holds its tiny block. */
 void gh_tiny_let_go(struct goheap_p *p);
+/* That, and tiny objects are counted. */
+void gh_mcache_settle(struct goheap_p *p);
 
 /* owner.c: immediate reclaim, the spans that a P owns */
 
 /* Replaces the P's used-up span of the class; false if the heap cannot grow. */
 bool gh_owner_refill(struct goheap_p *p, unsigned span_class);
-/* The P has freed a slot of a span that it did not allocate from and that was full, or is without an object now. */
+/* The P has freed as many slots of a span as were to be noticed. */
 void gh_owner_freed(struct goheap_p *p, struct gh_span *s);
 /* Another P has freed a slot of a span that is watched for its owner. */
 void gh_owner_tell(struct gh_span *s);
@@ -243,8 +260,8 @@ void gh_owner_release_all(struct goheap_p *p);
 /* Sees to it that what is free in owned spans is so, gives those without an object to mheap, and counts. The world
  * is stopped. */
 void gh_owner_reclaim(struct goheap *heap);
-/* Adds what has been allocated and freed in an owned span to its P's totals. */
-void gh_owner_settle(struct gh_span *s);
+/* Adds what the P has allocated and freed in its spans to its totals. */
+void gh_owner_settle_all(struct goheap_p *p);
 
 /* free.c */
 

@@ -1,7 +1,7 @@
 /* mcache: the spans a P allocates from, one a span class, and the P's tiny block.
  *
  * Follows runtime/mcache.go of Go 1.19 (refill, releaseAll, prepareForSweep). Totals learn of allocations
- * only here, when a span goes back: the fast path counts nothing but the span's own alloc_count.
+ * only here, when a span goes back and its bits are counted: the fast path counts nothing.
  * Invariant: a span in an mcache is on no list, and no other P touches more of it than live bits.
  */
 #include "heap.h"
@@ -9,10 +9,11 @@
 /* Adds what the P has allocated from the span since it took it to the totals. */
 static void count_allocs(struct goheap_p *p, struct gh_span *s)
 {
-    uint64_t used = (uint64_t)s->alloc_count - s->cached_count;
+    unsigned count = gh_span_count(s);
+    uint64_t used = count - s->alloc_count;
     gh_count(p, &p->stats.small_allocs[gh_size_class(s)], used);
     gh_count(p, &p->stats.total_alloc, used * s->elem_size);
-    s->cached_count = 0;
+    s->alloc_count = (uint16_t)count;
 }
 
 static void count_tiny(struct goheap_p *p)
@@ -32,8 +33,7 @@ static void install(struct goheap_p *p, unsigned span_class, struct gh_span *s)
 {
     struct goheap *heap = p->heap;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen + 3, __ATOMIC_RELEASE);
-    s->cached_count = s->alloc_count;
-    uint64_t tail = (s->pages << heap->page_shift) - s->objects * s->elem_size;
+    uint64_t tail = gh_span_bytes(heap, s) - (uint64_t)s->objects * s->elem_size;
     gh_add(&heap->heap_live, room_bytes(s) + tail);
     p->alloc[span_class] = s;
 }
@@ -70,11 +70,16 @@ void gh_tiny_let_go(struct goheap_p *p)
     p->tiny_span = NULL;
 }
 
+void gh_mcache_settle(struct goheap_p *p)
+{
+    gh_tiny_let_go(p);
+    count_tiny(p);
+}
+
 void gh_mcache_release_all(struct goheap_p *p)
 {
     struct goheap *heap = p->heap;
-    gh_tiny_let_go(p);
-    count_tiny(p);
+    gh_mcache_settle(p);
     if (gh_immediate(heap)) {
         gh_owner_release_all(p);
         return;

@@ -188,11 +188,10 @@ struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsign
     struct gh_span *s = gh_list_pop(partial);
     if (s) {
         set_watch(s, GH_WATCH_NONE);
-        __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
+        gh_span_own(s, p);
     }
     gh_unlock(heap, p, &c->lock);
     if (s) {
-        s->cached_count = s->alloc_count;
         gh_take_deaths(heap, p, s);
     }
     return s;

@@ -21,22 +21,6 @@ static void add(struct gh_stats *sum, const struct gh_stats *stats, unsigned cla
     sum->total_free += gh_get(&stats->total_free);
 }
 
-/* What Ps have done in their spans since they last added it to their totals. Read as it is: they may be at work. */
-static __attribute__((no_sanitize("thread"))) void add_unsettled(const struct goheap *heap, struct gh_stats *sum)
-{
-    for (const struct goheap_p *p = __atomic_load_n(&heap->ps, __ATOMIC_ACQUIRE); p; p = p->next)
-        sum->tiny_allocs += p->tiny_allocs;
-    struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
-    for (const struct gh_span *s; (s = gh_descriptors_next(&iter));) {
-        bool held = s->owner || s->sweep_gen == heap->sweep_gen + 3 || s->sweep_gen == heap->sweep_gen + 1;
-        if (!held || gh_size_class(s) == 0)
-            continue;
-        uint64_t freed = gh_immediate(heap) ? s->freed : 0;
-        sum->small_allocs[gh_size_class(s)] += freed + s->alloc_count - s->cached_count;
-        sum->small_frees[gh_size_class(s)] += freed;
-    }
-}
-
 /* The heap's totals and all Ps'. */
 static void add_up(const struct goheap *heap, struct gh_stats *sum)
 {
@@ -67,25 +51,10 @@ static uint64_t fixalloc_sys(const struct goheap *heap, uint64_t n, uint32_t siz
     return (n + per_block - 1) / per_block * (per_block * size);
 }
 
-void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
-{
-    for (struct goheap_p *p = heap->ps; p; p = p->next) {
-        if (gh_immediate(heap))
-            gh_tiny_let_go(p);
-        else
-            gh_mcache_release_all(p);
-        gh_stacks_release(p);
-    }
-    if (gh_immediate(heap))
-        gh_owner_reclaim(heap);
-    goheap_memstats_peek(heap, m);
-}
-
-void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *m)
+static void read_memstats(struct goheap *heap, struct goheap_memstats *m)
 {
     struct gh_stats sum;
     add_up(heap, &sum);
-    add_unsettled(heap, &sum);
     memset(m, 0, sizeof *m);
     m->total_alloc = sum.large_alloc_bytes;
     m->mallocs = sum.large_allocs;
@@ -105,6 +74,27 @@ void goheap_memstats_peek(struct goheap *heap, struct goheap_memstats *m)
     m->mspan_sys = fixalloc_sys(heap, heap->descriptors.made, heap->config.mspan_bytes);
     m->mcache_inuse = (uint64_t)heap->p_count * heap->config.mcache_bytes;
     m->mcache_sys = fixalloc_sys(heap, heap->p_peak, heap->config.mcache_bytes);
+}
+
+void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
+{
+    for (struct goheap_p *p = heap->ps; p; p = p->next) {
+        if (gh_immediate(heap))
+            gh_mcache_settle(p);
+        else
+            gh_mcache_release_all(p);
+        gh_stacks_release(p);
+    }
+    if (gh_immediate(heap))
+        gh_owner_reclaim(heap);
+    read_memstats(heap, m);
+}
+
+void goheap_memstats_peek(struct goheap *heap, struct goheap_p *p, struct goheap_memstats *m)
+{
+    if (p && gh_immediate(heap))
+        gh_owner_settle_all(p);
+    read_memstats(heap, m);
 }
 
 /* Totals of slot bytes, without the rest. */
@@ -152,10 +142,11 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
         uint64_t live = 0;
         for (unsigned w = 0; w < gh_words(s); w++)
             live += gh_popcount(gh_live_load(&s->bits[w]) & gh_span_allocated(s, w));
-        c->allocated += s->alloc_count;
-        c->allocated_bytes += s->alloc_count * s->elem_size;
+        unsigned allocated = gh_span_count(s);
+        c->allocated += allocated;
+        c->allocated_bytes += allocated * gh_slot_bytes(heap, s);
         c->live += live;
-        c->live_bytes += live * s->elem_size;
+        c->live_bytes += live * gh_slot_bytes(heap, s);
     }
 }
 

@@ -71,11 +71,6 @@ static struct part first_part(struct goheap *heap, uint64_t base, uint64_t end)
     return part;
 }
 
-static bool is_whole(const struct part *part)
-{
-    return part->to - part->from == GH_ARENA_BYTES;
-}
-
 /* Whether some of the pages were used before; they all count as used from now on. */
 static bool needs_zero(struct goheap *heap, uint64_t base, uint64_t bytes)
 {
@@ -92,48 +87,21 @@ static bool needs_zero(struct goheap *heap, uint64_t base, uint64_t bytes)
     return need;
 }
 
-static size_t span_table_bytes(const struct goheap *heap)
+/* Makes every page point at its span. */
+static void set_spans(struct goheap *heap, struct gh_span *s)
 {
-    return sizeof(struct gh_span *) << (GH_ARENA_SHIFT - heap->config.page_shift);
-}
-
-/* The arena's table of spans, made if it is missing; NULL if there is no memory for it. */
-static struct gh_span **span_table(struct goheap *heap, struct gh_arena *arena)
-{
-    struct gh_span **table = __atomic_load_n(&arena->spans, __ATOMIC_ACQUIRE);
-    if (table)
-        return table;
-    struct gh_span **fresh = heap->platform->metadata_alloc(heap->platform->self, span_table_bytes(heap));
-    if (!fresh)
-        return NULL;
-    if (__atomic_compare_exchange_n(&arena->spans, &table, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        return fresh;
-    heap->platform->metadata_free(heap->platform->self, fresh, span_table_bytes(heap)); /* another was faster */
-    return table;
-}
-
-/* Makes every page point at its span. False if there is no memory for a table. */
-static bool set_spans(struct goheap *heap, struct gh_span *s)
-{
-    unsigned shift = heap->config.page_shift;
+    unsigned shift = heap->page_shift;
+    __atomic_store_n(&heap->spans[(s->base - heap->base) >> shift], s, __ATOMIC_RELEASE);
     for (uint64_t base = s->base, end = base + page_bytes(heap, s->pages); base < end;) {
         struct part part = first_part(heap, base, end);
-        struct gh_span **table = is_whole(&part) ? NULL : span_table(heap, part.arena);
-        if (!is_whole(&part) && !table)
-            return false;
-        for (uint64_t page = part.from >> shift; table && page < part.to >> shift; page++)
-            __atomic_store_n(&table[page], s, __ATOMIC_RELEASE);
-        __atomic_store_n(&part.arena->map, table ? (uintptr_t)table + 1 : (uintptr_t)s, __ATOMIC_RELEASE);
-        base += part.to - part.from;
+        uint64_t bytes = part.to - part.from, first = (base - heap->base) >> shift;
+        if (bytes == GH_ARENA_BYTES)
+            __atomic_store_n(&part.arena->whole, s, __ATOMIC_RELEASE);
+        else
+            for (uint64_t i = 0; i < bytes >> shift; i++)
+                __atomic_store_n(&heap->spans[first + i], s, __ATOMIC_RELEASE);
+        base += bytes;
     }
-    return true;
-}
-
-void gh_arenas_destroy(struct goheap *heap)
-{
-    for (uint64_t i = 0; i << GH_ARENA_SHIFT < heap->grown - heap->base; i++)
-        if (heap->arenas[i].spans)
-            heap->platform->metadata_free(heap->platform->self, heap->arenas[i].spans, span_table_bytes(heap));
 }
 
 /* Words for bits, and for the shares behind them, that do not fit into the descriptor. */
@@ -159,17 +127,19 @@ static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span 
         gh_pool_give(&heap->bits, p ? &p->bits : NULL, (uint64_t *)(void *)s->bits, words);
 }
 
-static bool init_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
+/* The descriptor becomes a span of these pages; false, and it stays dead, if there is no memory for its bits. */
+static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
                       unsigned span_class)
 {
     const struct gh_class *c = &heap->sc.classes[span_class >> 1];
     __atomic_store_n(&s->base, base, __ATOMIC_RELAXED);
-    s->pages = npages;
+    s->pages = (uint32_t)npages;
     __atomic_store_n(&s->span_class, (uint16_t)span_class, __ATOMIC_RELAXED); /* a late free may look */
-    s->elem_size = c->size ? c->size : page_bytes(heap, npages);
+    s->elem_size = c->size;
     s->objects = (uint16_t)(c->size ? c->objects : 1);
     s->div_magic = c->div_magic;
     bool tiny = heap->tiny_class && span_class == heap->tiny_class;
+    s->extent = tiny ? 0 : s->objects * c->size; /* tiny objects lie anywhere in a slot */
     if (!attach_bits(heap, p, s, tiny))
         return false;
     gh_span_reset(s, gh_immediate(heap));
@@ -178,21 +148,8 @@ static bool init_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s
     s->next = NULL; /* prev and list are: it came off its list as gh_list_remove leaves it; owner is, too */
     s->state = tiny ? GH_SPAN_TINY : GH_SPAN_IN_USE;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
+    set_spans(heap, s);
     return true;
-}
-
-/* The descriptor becomes a span of these pages; false, and it is dead, if there is no memory for its tables. */
-static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
-                      unsigned span_class)
-{
-    if (!init_span(heap, p, s, base, npages, span_class))
-        return false;
-    if (set_spans(heap, s))
-        return true;
-    detach_bits(heap, p, s);
-    s->state = GH_SPAN_DEAD;
-    __atomic_store_n(&s->sweep_gen, GH_GEN_NONE, __ATOMIC_RELEASE);
-    return false;
 }
 
 /* Pages for a span from wherever they are nearest; the descriptor may come along. 0 if there are none. */
@@ -253,7 +210,7 @@ static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint6
 {
     uint64_t scavenged = 0;
     struct gh_span *s = NULL;
-    uint64_t base = take_pages(heap, p, npages, &scavenged, &s);
+    uint64_t base = npages <= UINT32_MAX ? take_pages(heap, p, npages, &scavenged, &s) : 0;
     if (!base)
         return NULL;
     uint64_t bytes = page_bytes(heap, npages);
@@ -298,7 +255,7 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     gh_lock(heap, p, &heap->lock);
     gh_add(&heap->free, bytes);
     if (gh_holds_objects(s)) {
-        gh_add(&heap->pages_in_use, -s->pages);
+        gh_add(&heap->pages_in_use, -(uint64_t)s->pages);
         gh_add(&heap->in_use, -bytes);
     } else {
         gh_add(&heap->stack_bytes, -bytes);

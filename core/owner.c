@@ -1,38 +1,35 @@
 /* Immediate reclaim: the spans that a P owns, and nobody else allocates from.
  *
  *   mheap, central --> current --(used up)--> retired: full, on no list, watched
- *                         ^                      |  its P frees in it, or is told that another has
- *                         +--- partial list <----+
+ *                         ^                      |  its P has freed a few of its slots,
+ *                         +--- partial list <----+  or is told that another has freed one
  *
- * What the P frees itself is free again at once. What others free shows in live bits, which the P looks at when a
- * span is used up, and when it is told: the first to free in a retired span takes the watch off and puts the span on
- * its owner's `news`. Between those two steps the span is its teller's: its `next` is not to be touched and its owner
- * must not change.
+ * What the P frees itself is free again at once, but a retired span only becomes one to allocate from when a sixteenth
+ * of it is free, so that taking it up is worth the while. What others free shows in live bits, which the P looks at
+ * when a span is used up, and when it is told: the first to free in a retired span takes the watch off and puts the
+ * span on its owner's `news`. Between those two steps the span is its teller's: its `next` is not to be touched and
+ * its owner must not change.
  * A span without an object stays on its partial list, up to KEEP_PAGES of them a P; further ones go to mheap.
  */
 #include "heap.h"
 
-enum { KEEP_PAGES = 64 };
+enum { KEEP_PAGES = 64, WORTHWHILE = 16 /* parts of a span, of which one must be free */ };
 
-void gh_owner_settle(struct gh_span *s)
+/* Counts the span, and adds what has been allocated and freed in it since the last time to its P's totals. */
+static void settle(struct gh_span *s)
 {
     struct goheap_p *p = s->owner;
-    unsigned class = gh_size_class(s);
-    uint64_t allocs = s->freed + s->alloc_count - s->cached_count;
+    unsigned class = gh_size_class(s), count = gh_span_count(s);
+    uint64_t freed = gh_freed(s), allocs = freed + count - s->alloc_count;
     gh_count(p, &p->stats.small_allocs[class], allocs);
     gh_count(p, &p->stats.total_alloc, allocs * s->elem_size);
-    s->cached_count = s->alloc_count;
-    if (s->freed == 0)
+    s->alloc_count = (uint16_t)count;
+    s->frees_left = s->notice;
+    if (freed == 0)
         return;
-    gh_count(p, &p->stats.small_frees[class], s->freed);
-    gh_count(p, &p->stats.total_free, s->freed * s->elem_size);
-    s->freed = 0;
+    gh_count(p, &p->stats.small_frees[class], freed);
+    gh_count(p, &p->stats.total_free, freed * s->elem_size);
     s->need_zero = 1;
-}
-
-static void set_owner(struct gh_span *s, struct goheap_p *p)
-{
-    __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
 }
 
 /* Takes the watch off; false if somebody else has, who will tell. */
@@ -56,8 +53,8 @@ void gh_owner_tell(struct gh_span *s)
 /* To mheap, a span without an object that is on no list. */
 static void give_back(struct goheap_p *p, struct gh_span *s)
 {
-    gh_owner_settle(s);
-    set_owner(s, NULL);
+    settle(s);
+    gh_span_disown(s);
     gh_mheap_free(p->heap, p, s);
 }
 
@@ -65,6 +62,7 @@ static void give_back(struct goheap_p *p, struct gh_span *s)
  * are kept. */
 static void keep(struct goheap_p *p, struct gh_span *s)
 {
+    settle(s);
     if (s->alloc_count == 0) {
         if (p->kept_pages + s->pages > KEEP_PAGES) {
             give_back(p, s);
@@ -72,14 +70,18 @@ static void keep(struct goheap_p *p, struct gh_span *s)
         }
         p->kept_pages += s->pages;
     }
+    gh_expect(s, s->alloc_count);
     gh_list_append(&p->partial[s->span_class], s);
 }
 
 static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
 {
     struct gh_span *s = gh_list_pop(&p->partial[span_class]);
-    if (s && s->alloc_count == 0)
+    if (!s)
+        return NULL;
+    if (gh_freed(s) == s->alloc_count)
         p->kept_pages -= s->pages;
+    gh_expect(s, GH_NO_NOTICE);
     return s;
 }
 
@@ -99,15 +101,17 @@ static void hear(struct goheap_p *p)
 
 void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
 {
-    if (s->list) {
-        if (p->kept_pages + s->pages <= KEEP_PAGES) {
-            p->kept_pages += s->pages;
-        } else {
-            gh_list_remove(s);
-            give_back(p, s);
-        }
-    } else if (s != p->alloc[s->span_class] && unwatch(s)) {
-        keep(p, s);
+    if (s == p->alloc[s->span_class]) {
+        settle(s); /* GH_NO_NOTICE frees */
+    } else if (!s->list) {
+        gh_expect(s, GH_NO_NOTICE);
+        if (unwatch(s)) /* else it will be heard of */
+            keep(p, s);
+    } else if (p->kept_pages + s->pages <= KEEP_PAGES) {
+        p->kept_pages += s->pages;
+    } else {
+        gh_list_remove(s);
+        give_back(p, s);
     }
 }
 
@@ -121,8 +125,10 @@ static bool retire(struct goheap_p *p, struct gh_span *s)
     if (gh_take_deaths(p->heap, p, s))
         return false;
     __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
+    gh_expect(s, 1 + s->objects / WORTHWHILE);
     if (!gh_span_has_deaths(s) || !unwatch(s))
         return true;
+    gh_expect(s, GH_NO_NOTICE);
     gh_take_deaths(p->heap, p, s);
     return false;
 }
@@ -132,7 +138,7 @@ static struct gh_span *take_fresh(struct goheap_p *p, unsigned span_class)
     struct goheap *heap = p->heap;
     struct gh_span *s = gh_mheap_alloc(heap, p, heap->sc.classes[span_class >> 1].pages, span_class);
     if (s)
-        set_owner(s, p);
+        gh_span_own(s, p);
     return s;
 }
 
@@ -141,7 +147,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
     struct goheap *heap = p->heap;
     struct gh_span *s = p->alloc[span_class];
     if (s != &heap->empty) {
-        gh_owner_settle(s);
+        settle(s);
         if (!retire(p, s))
             return true;
         p->alloc[span_class] = &heap->empty;
@@ -163,13 +169,12 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
 static void disown(struct goheap_p *p, struct gh_span *s)
 {
     gh_take_deaths(p->heap, p, s);
+    settle(s);
     if (s->alloc_count == 0) {
         give_back(p, s);
         return;
     }
-    gh_owner_settle(s);
-    gh_span_rewind(s);
-    set_owner(s, NULL);
+    gh_span_disown(s);
     gh_central_place(p->heap, p, s);
 }
 
@@ -218,6 +223,17 @@ void gh_owner_release_all(struct goheap_p *p)
     } while (remain);
 }
 
+void gh_owner_settle_all(struct goheap_p *p)
+{
+    struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
+    for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
+        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) == p) {
+            uint32_t left = (uint32_t)s->frees_left;
+            settle(s);
+            gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);
+        }
+}
+
 void gh_owner_reclaim(struct goheap *heap)
 {
     for (struct goheap_p *p = heap->ps; p; p = p->next) {
@@ -230,7 +246,9 @@ void gh_owner_reclaim(struct goheap *heap)
         if (!p)
             continue;
         gh_take_deaths(heap, p, s);
-        gh_owner_settle(s);
+        settle(s);
+        if (s->list)
+            gh_expect(s, s->alloc_count);
         if (s->alloc_count != 0)
             continue;
         if (s->list)

@@ -23,10 +23,10 @@ static uint64_t address_of(const struct gh_page_alloc *pa, uint64_t page)
     return pa->base + (page << pa->page_shift);
 }
 
-/* Where each summary table begins in the block of metadata, after the chunks; the last element is the
- * block's size. All in bytes. */
+/* Where each table begins in the block of metadata, after the chunks, and where the block ends. All in bytes. */
 struct layout {
-    uint64_t summary[GH_SUMMARY_LEVELS + 1];
+    uint64_t summary[GH_SUMMARY_LEVELS + 1]; /* the last element is where the last of them ends */
+    uint64_t end;
 };
 
 static struct layout lay_out(uint64_t chunks)
@@ -38,7 +38,18 @@ static struct layout lay_out(uint64_t chunks)
         unsigned chunks_log = gh_summary_pages_log(level) - GH_CHUNK_PAGES_LOG;
         at.summary[level + 1] = at.summary[level] + (chunks >> chunks_log) * sizeof(uint64_t);
     }
+    at.end = at.summary[GH_SUMMARY_LEVELS] + chunks / 64 * sizeof(uint64_t); /* the index */
     return at;
+}
+
+/* Pages in what the platform takes back at a time (scavengeOne's minPages). */
+static unsigned scavenge_unit(const struct goheap_platform *platform, unsigned page_shift)
+{
+    uint64_t bytes = platform->unuse_unit ? platform->unuse_unit(platform->self) : 0;
+    uint64_t npages = bytes >> page_shift <= 1 ? 1 : bytes >> page_shift;
+
+    assert((npages & (npages - 1)) == 0 && npages <= 64);
+    return (unsigned)npages;
 }
 
 bool gh_page_alloc_init(struct gh_page_alloc *pa, const struct goheap_platform *platform, uint64_t base,
@@ -50,7 +61,7 @@ bool gh_page_alloc_init(struct gh_page_alloc *pa, const struct goheap_platform *
     struct layout at = lay_out(chunks);
 
     assert(base != 0 && (base & ((UINT64_C(1) << (page_shift + GH_CHUNK_PAGES_LOG)) - 1)) == 0);
-    unsigned char *block = platform->metadata_alloc(platform->self, at.summary[GH_SUMMARY_LEVELS]);
+    unsigned char *block = platform->metadata_alloc(platform->self, at.end);
     if (!block)
         return false;
     *pa = (struct gh_page_alloc){
@@ -60,7 +71,9 @@ bool gh_page_alloc_init(struct gh_page_alloc *pa, const struct goheap_platform *
         .chunk_limit = chunks,
         .chunk_end = 0,
         .search = GH_PAGE_NONE,
+        .scavenge_unit = scavenge_unit(platform, page_shift),
         .chunks = (struct gh_chunk *)(void *)block,
+        .scavenge_index = (uint64_t *)(void *)(block + at.summary[GH_SUMMARY_LEVELS]),
     };
     for (unsigned level = 0; level < GH_SUMMARY_LEVELS; level++) {
         pa->summary[level] = (uint64_t *)(void *)(block + at.summary[level]);
@@ -73,7 +86,7 @@ void gh_page_alloc_destroy(struct gh_page_alloc *pa)
 {
     struct layout at = lay_out(pa->chunk_limit);
 
-    pa->platform->metadata_free(pa->platform->self, pa->chunks, at.summary[GH_SUMMARY_LEVELS]);
+    pa->platform->metadata_free(pa->platform->self, pa->chunks, at.end);
     *pa = (struct gh_page_alloc){.chunks = NULL};
 }
 
@@ -95,22 +108,13 @@ void gh_page_alloc_grow(struct gh_page_alloc *pa, uint64_t addr, uint64_t bytes)
     gh_summary_update(pa, first, npages, false);
 }
 
-/* The bits of a chunk's word that belong to pages [first, end) of the chunk; at least one does. */
-static uint64_t bits_in_word(unsigned word, unsigned first, unsigned end)
-{
-    unsigned low = first > word * 64 ? first - word * 64 : 0;
-    unsigned high = end < (word + 1) * 64 ? end - word * 64 : 64;
-
-    return UINT64_MAX >> (64 - (high - low)) << low;
-}
-
 /* Marks pages [first, end) of a chunk as allocated and backed; returns how many were scavenged. */
 static unsigned take_in_chunk(struct gh_chunk *chunk, unsigned first, unsigned end)
 {
     unsigned scavenged = 0;
 
     for (unsigned i = first / 64; i * 64 < end; i++) {
-        uint64_t bits = bits_in_word(i, first, end);
+        uint64_t bits = gh_bits_in_word(i, first, end);
         scavenged += (unsigned)__builtin_popcountll(chunk->scavenged[i] & bits);
         chunk->allocated[i] |= bits;
         chunk->scavenged[i] &= ~bits;
@@ -121,7 +125,7 @@ static unsigned take_in_chunk(struct gh_chunk *chunk, unsigned first, unsigned e
 static void give_in_chunk(struct gh_chunk *chunk, unsigned first, unsigned end)
 {
     for (unsigned i = first / 64; i * 64 < end; i++)
-        chunk->allocated[i] &= ~bits_in_word(i, first, end);
+        chunk->allocated[i] &= ~gh_bits_in_word(i, first, end);
 }
 
 /* The part of [page, end) in the chunk of `page`, as [*first, returned value) within that chunk. */
@@ -200,6 +204,7 @@ void gh_page_alloc_give(struct gh_page_alloc *pa, uint64_t addr, uint64_t npages
         give_in_chunk(&pa->chunks[at >> GH_CHUNK_PAGES_LOG], first, last);
         at += last - first;
     }
+    gh_scavenge_mark(pa, page, npages);
     gh_summary_update(pa, page, npages, false);
 }
 
@@ -256,6 +261,8 @@ static bool verify_chunk(const struct gh_page_alloc *pa, uint64_t c, char *why, 
         if (chunk->allocated[i] & chunk->scavenged[i])
             return fault(why, why_size, "one of pages %" PRIu64 " to +63 is allocated and scavenged", page);
     }
+    if (!gh_scavenge_would_find(pa, c))
+        return fault(why, why_size, "chunk %" PRIu64 " has pages to scavenge that the index does not lead to", c);
     return true;
 }
 

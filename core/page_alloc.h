@@ -4,10 +4,13 @@
  *   ...           /  8  \                    the longest one inside and the one at its end
  *   level 4   | start max end | ...          one entry a chunk
  *   chunks    [512 bits allocated][512 bits scavenged]
+ *   index     1 bit a chunk: pages to scavenge may be in it
  *
- * Follows runtime/mpagealloc.go and mpagecache.go of Go 1.19 (pageAlloc, pallocSum, pageCache), with the
- * tables sized for one contiguous region instead of the whole address space. Exact address-ordered first fit.
- * Invariant: no free page lies below `search`; every summary equals what its children (or bits) say.
+ * Follows runtime/mpagealloc.go, mpagecache.go and mgcscavenge.go of Go 1.19 (pageAlloc, pallocSum, pageCache,
+ * scavengeIndex), with the tables sized for one contiguous region instead of the whole address space. Exact
+ * address-ordered first fit.
+ * Invariant: no free page lies below `search`; every summary equals what its children (or bits) say; a chunk
+ * with pages to scavenge has its bit in the index and lies below `scavenge_end`.
  * A bit set in `scavenged` says that the page, once allocated, must be backed by the OS first.
  * The caller holds the heap lock around every call, page_cache_alloc apart (the cache belongs to one P).
  */
@@ -34,9 +37,12 @@ struct gh_page_alloc {
     uint64_t chunk_limit;                   /* chunks in the region */
     uint64_t chunk_end;                     /* chunks grown so far: [0, chunk_end) */
     uint64_t search;                        /* page number: every page below is allocated or not grown */
+    uint64_t scavenge_end;                  /* chunks from here on have no bit in the index */
+    unsigned scavenge_unit;                 /* pages that memory is given back in: 1, 2, 4, ... 64 */
     struct gh_chunk *chunks;                /* chunk_limit of them, backed where touched */
     uint64_t *summary[GH_SUMMARY_LEVELS];   /* level 4 has one entry a chunk, each level above an eighth */
     uint64_t summary_len[GH_SUMMARY_LEVELS];
+    uint64_t *scavenge_index;               /* a bit a chunk */
 };
 
 /* Up to 64 pages in one aligned block, owned by a P: it allocates from them without the heap lock. */
@@ -75,8 +81,24 @@ uint64_t gh_page_cache_take(struct gh_page_cache *cache, unsigned page_shift, ui
 /* Gives what is left in the cache back, scavenged pages as such (pageCache.flush), and empties it. */
 void gh_page_cache_flush(struct gh_page_alloc *pa, struct gh_page_cache *cache);
 
-/* Recomputes every summary and checks it and `search`; false at the first thing that does not hold, with a
- * sentence in why. */
+/* page_scavenge.c: free pages that the OS still backs, for it to have them back. */
+
+/* Looks for the highest run of such pages, in one chunk a call: the highest that the index names. False if it names
+ * none. Else takes the run and says where it is, or, with *npages 0, that the chunk had none and left the index.
+ * A run is whole scavenge units, of max_pages >= 1 pages or what there is; more only to fill the lowest unit, and
+ * so as not to break a huge page. One look at a chunk, and 64 chunks at a time past those that the index leaves out,
+ * which are not passed again until pages above them become free. */
+bool gh_page_alloc_take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages, uint64_t *addr, uint64_t *npages);
+/* Gives such a run back, as scavenged. */
+void gh_page_alloc_give_scavenged(struct gh_page_alloc *pa, uint64_t addr, uint64_t npages);
+
+/* For the page allocator's own files: npages >= 1 pages became free without being scavenged (scavengeIndex.mark). */
+void gh_scavenge_mark(struct gh_page_alloc *pa, uint64_t page, uint64_t npages);
+/* The same, for verify: whether the search would find what chunk c has to scavenge. */
+bool gh_scavenge_would_find(const struct gh_page_alloc *pa, uint64_t c);
+
+/* Recomputes every summary and checks it, `search` and the index; false at the first thing that does not hold, with
+ * a sentence in why. */
 bool gh_page_alloc_verify(const struct gh_page_alloc *pa, char *why, size_t why_size);
 
 #endif

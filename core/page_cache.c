@@ -1,7 +1,8 @@
 /* Page caches: an aligned block of 64 pages that a P has taken from the page allocator at once.
  *
  * Invariant: a page whose bit is set in `free` is allocated as far as the page allocator knows;
- * `scavenged` is a subset of `free`. Follows runtime/mpagecache.go of Go 1.19.
+ * `scavenged` is a subset of `free`. Follows runtime/mpagecache.go of Go 1.19, whose flush forgets to tell the
+ * scavenger of the pages it gives back.
  */
 #include <assert.h>
 
@@ -82,6 +83,8 @@ void gh_page_cache_flush(struct gh_page_alloc *pa, struct gh_page_cache *cache)
     /* As Go has it: the block's first page, even if only later ones are free. */
     if (first < pa->search)
         pa->search = first;
+    if (cache->free & ~cache->scavenged)
+        gh_scavenge_mark(pa, first, CACHE_PAGES);
     gh_summary_update(pa, first, CACHE_PAGES, false);
     *cache = (struct gh_page_cache){0, 0, 0};
 }

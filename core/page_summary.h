@@ -6,7 +6,7 @@
  * Zero is "nothing free", which is also what a part of the region that was never grown says. The
  * largest run, 2^21 pages at the root, has no room in 21 bits: bit 63 stands for all three being 2^21.
  * Page numbers here count from the region's base. Follows runtime/mpagealloc.go (pallocSum, update,
- * find) and mpallocbits.go (pallocBits) of Go 1.19. Only page_alloc.c and page_cache.c use this.
+ * find) and mpallocbits.go (pallocBits) of Go 1.19. Only the page_*.c files use this.
  */
 #ifndef GH_PAGE_SUMMARY_H
 #define GH_PAGE_SUMMARY_H
@@ -61,6 +61,15 @@ uint64_t gh_summary_find(const struct gh_page_alloc *pa, uint64_t npages, uint64
  * counted from the chunk's first. *first_free becomes the lowest free page found on the way. */
 unsigned gh_chunk_find(const struct gh_chunk *chunk, uint64_t npages, unsigned from,
                        unsigned *first_free);
+
+/* The bits of a chunk's word that belong to pages [first, end) of the chunk; at least one does. */
+static inline uint64_t gh_bits_in_word(unsigned word, unsigned first, unsigned end)
+{
+    unsigned low = first > word * 64 ? first - word * 64 : 0;
+    unsigned high = end < (word + 1) * 64 ? end - word * 64 : 64;
+
+    return UINT64_MAX >> (64 - (high - low)) << low;
+}
 
 /* The positions in word where at least n (1..64) consecutive set bits begin. */
 static inline uint64_t gh_word_runs(uint64_t word, unsigned n)

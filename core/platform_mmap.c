@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static const char zero_sized; /* what every object of size 0 points at */
 
@@ -46,6 +47,12 @@ static void os_unuse(void *self, uint64_t addr, uint64_t bytes)
 {
     (void)self;
     madvise((void *)(uintptr_t)addr, bytes, MADV_DONTNEED);
+}
+
+static uint64_t os_unuse_unit(void *self)
+{
+    (void)self;
+    return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void os_unreserve(void *self, uint64_t addr, uint64_t bytes)
@@ -115,6 +122,7 @@ const struct goheap_platform *goheap_platform_mmap(void)
         .reserve = os_reserve,
         .map = os_map,
         .unuse = os_unuse,
+        .unuse_unit = os_unuse_unit,
         .unreserve = os_unreserve,
         .zero = os_zero,
         .metadata_alloc = os_metadata_alloc,

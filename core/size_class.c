@@ -4,21 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* mksizeclasses.go, computeDivMagic: rounded up, so that a multiplication and a shift divide. */
-static uint32_t div_magic(uint32_t size)
-{
-    return (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
-}
-
-/* The division errs first at the last byte of a slot, if at all. */
-static bool div_magic_exact(uint32_t size, uint64_t objects)
-{
-    for (uint64_t k = 1; k <= objects; k++)
-        if (((k * size - 1) * div_magic(size)) >> 32 != k - 1)
-            return false;
-    return true;
-}
-
 static bool check_class(const struct goheap_class_table *table, unsigned i, unsigned page_shift, char *why, size_t n)
 {
     const struct goheap_size_class *c = &table->classes[i];
@@ -39,9 +24,6 @@ static bool check_class(const struct goheap_class_table *table, unsigned i, unsi
     else if (span / c->size > UINT16_MAX)
         snprintf(why, n, "size class %u (%u bytes): %llu objects a span, expected at most %u", i, c->size,
                  (unsigned long long)(span / c->size), UINT16_MAX);
-    else if (!div_magic_exact(c->size, span / c->size))
-        snprintf(why, n, "size class %u (%u bytes): a span of %llu bytes is too large to divide by multiplying", i,
-                 c->size, (unsigned long long)span);
     else
         return true;
     return false;
@@ -78,7 +60,7 @@ void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_class_
         c->size = table->classes[i].size;
         c->pages = table->classes[i].pages;
         c->objects = (uint32_t)(((uint64_t)c->pages << page_shift) / c->size);
-        c->div_magic = div_magic(c->size);
+        c->div_magic = UINT64_MAX / c->size + 1; /* as mksizeclasses.go, computeDivMagic, with 64 bits for its 32 */
     }
     unsigned at = 1;
     for (unsigned i = 1; i < sizeof sc->fine; i++) {

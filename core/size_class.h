@@ -12,14 +12,30 @@ enum {
     GH_MAX_SMALL = 32768, /* bytes; larger objects have a span of their own */
     GH_SMALL_MAX = 1024,  /* end of the fine table (smallSizeMax) */
     GH_SMALL_DIV = 8,
+    GH_FINE_MAX = GH_SMALL_MAX - GH_SMALL_DIV, /* the largest size looked up in the fine table */
     GH_LARGE_DIV = 128
 };
+
+/* Dividing an offset into a span (below 2^23, its largest) by the size of its slots: of the product with div_magic the
+ * upper 64 bits are the quotient, and the lower 64 are less than div_magic if and only if there is no remainder. For
+ * with size x div_magic = 2^64 + e, e < size, the offset k x size + r makes k x 2^64 + k x e + r x div_magic, and k x e
+ * is less than 2^23, which is less than the smallest div_magic, that of 32 KiB, 2^49. */
+struct gh_quotient {
+    uint64_t slot;
+    bool exact;
+};
+
+static inline struct gh_quotient gh_divide(uint64_t offset, uint64_t div_magic)
+{
+    __extension__ unsigned __int128 product = (unsigned __int128)offset * div_magic;
+    return (struct gh_quotient){(uint64_t)(product >> 64), (uint64_t)product < div_magic};
+}
 
 struct gh_class {
     uint32_t size;      /* of a slot; 0 in class 0 */
     uint32_t pages;     /* of a span */
     uint32_t objects;   /* slots in a span */
-    uint32_t div_magic; /* offset / size == (offset * div_magic) >> 32 within a span */
+    uint64_t div_magic; /* 2^64 / size, rounded up */
 };
 
 struct gh_size_classes {
@@ -36,7 +52,7 @@ void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_class_
 /* The class of a size in 1..GH_MAX_SMALL. */
 static inline unsigned gh_class_of_small(const struct gh_size_classes *sc, uint64_t size)
 {
-    if (size <= GH_SMALL_MAX - 8)
+    if (size <= GH_FINE_MAX)
         return sc->fine[(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV];
     return sc->coarse[(size - GH_SMALL_MAX + GH_LARGE_DIV - 1) / GH_LARGE_DIV];
 }

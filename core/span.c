@@ -12,21 +12,47 @@ void gh_span_reset(struct gh_span *s, bool live)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
         s->bits[w] = (struct gh_bits){.live = live ? gh_span_word_mask(s, w) : 0};
-    s->alloc_count = s->cached_count = s->mark_from = 0;
-    s->freed = 0;
+    s->alloc_count = 0;
+    s->frees_left = 0;
+    s->mark_from = 0;
     __atomic_store_n(&s->any_marked, 0, __ATOMIC_RELAXED);
     enter_word(s, 0);
+}
+
+unsigned gh_span_count(const struct gh_span *s)
+{
+    if (s->cursor >= gh_words(s))
+        return s->objects; /* used up, under reclaim by collection */
+    unsigned count = 0;
+    for (unsigned w = 0; w < gh_words(s); w++)
+        count += gh_popcount(gh_span_allocated(s, w));
+    return count;
+}
+
+/* The slots around the lowest of the free ones that go into alloc_cache at once: no more bytes than a first-level cache
+ * can hold beside other things, so that what is freed soon is handed out again soon. */
+static uint64_t around_lowest(const struct gh_span *s, uint64_t free)
+{
+    enum { BYTES_LOG = 13, LEAST_LOG = 2 };
+    unsigned size_log = 64u - (unsigned)__builtin_clzll(s->elem_size - 1);
+    unsigned log = size_log + LEAST_LOG < BYTES_LOG ? BYTES_LOG - size_log : LEAST_LOG;
+    if (log >= 6)
+        return UINT64_MAX;
+    unsigned n = 1u << log;
+    return ((UINT64_C(1) << n) - 1) << ((unsigned)__builtin_ctzll(free) & ~(n - 1));
 }
 
 /* An owned span's words have holes wherever its P has freed: any will do, the lowest first. */
 static bool next_hole(struct gh_span *s)
 {
-    if (s->cursor < gh_words(s))
-        s->bits[s->cursor].alloc = gh_span_allocated(s, s->cursor);
     for (unsigned w = 0; w < gh_words(s); w++) {
-        enter_word(s, w);
-        if (s->alloc_cache)
-            return true;
+        uint64_t free = ~s->bits[w].alloc & gh_span_word_mask(s, w);
+        if (!free)
+            continue;
+        s->cursor = (uint16_t)w;
+        s->alloc_cache = free & around_lowest(s, free);
+        s->bits[w].alloc |= s->alloc_cache;
+        return true;
     }
     return false;
 }
@@ -44,10 +70,19 @@ bool gh_span_next_word(struct gh_span *s)
     return false;
 }
 
-void gh_span_rewind(struct gh_span *s)
+void gh_span_own(struct gh_span *s, struct goheap_p *p)
 {
-    if (s->cursor < gh_words(s))
-        s->bits[s->cursor].alloc = gh_span_allocated(s, s->cursor);
+    s->alloc_cache = 0;
+    s->notice = GH_NO_NOTICE;
+    s->frees_left = GH_NO_NOTICE;
+    __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
+}
+
+void gh_span_disown(struct gh_span *s)
+{
+    s->bits[s->cursor].alloc &= ~s->alloc_cache;
+    s->alloc_cache = 0;
+    __atomic_store_n(&s->owner, NULL, __ATOMIC_RELAXED);
     enter_word(s, 0);
 }
 
@@ -66,7 +101,7 @@ void gh_span_uncache(struct gh_span *s, bool concurrent)
 void gh_span_mark_begin(struct gh_span *s)
 {
     unsigned next = s->cursor * 64u + (s->alloc_cache ? (unsigned)__builtin_ctzll(s->alloc_cache) : 64);
-    s->mark_from = next < s->objects ? (uint16_t)next : s->objects;
+    s->mark_from = next;
 }
 
 unsigned gh_span_mark_live(struct gh_span *s)
@@ -120,13 +155,9 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
         if (twice)
             *misused = w * 64u + 64u - (unsigned)__builtin_clzll(twice);
         dead &= ~twice;
-        if (w == s->cursor)
-            s->alloc_cache |= dead;
-        else
-            s->bits[w].alloc &= ~dead;
+        s->bits[w].alloc &= ~dead;
         count += gh_popcount(dead);
     }
-    s->alloc_count = (uint16_t)(s->alloc_count - count);
     return count;
 }
 

@@ -1,18 +1,19 @@
 /* A span: a run of pages cut into slots of one size, and its bits.
  *
- *   slot       0 1 2 3 4 5 6 7         alloc   taken when the span was last swept
- *   alloc      1 1 0 1 0 0 0 0         live    not freed, or not freed by one who does not own the span
- *   live       1 0 1 1 1 1 1 1         mark    survives the collection under way
- *   cursor           ^                 the word of alloc bits that slots are handed out from; what is left to
- *   alloc_cache 0 0 0 0 1 1 1 1        hand out of it is in alloc_cache
+ *   slot        0 1 2 3 4 5 6 7 ...    alloc_cache   left to hand out of the word at the cursor
+ *   alloc_cache 0 0 0 0 1 1 1 1        alloc, live and mark: three bits a slot, 64 slots a word
  *
- * Which slots are allocated, word by word: at the cursor, those not in alloc_cache; elsewhere, those with an
- * alloc bit; but all of them in words that the cursor has passed under reclaim by collection, where what is
- * freed behind it waits for the sweep. Sweeping makes the survivors the new alloc bits.
+ * Handing a slot out clears its bit in alloc_cache, and writes no other. What that comes to:
  *
- * Live bits. Reclaim by collection: while a P holds the span, those of slots not handed out yet are set in
- * advance, so that handing one out writes no bit; else a live bit says: allocated and not freed. Immediate
- * reclaim: all are set, but for slots that were freed and whose span has not been looked at since.
+ *   reclaim by collection   alloc: taken when the span was last swept. Behind the cursor every slot is allocated, the
+ *   (owner is NULL)         freed ones, too: they wait for the sweep. live: not freed; while a P holds the span, set in
+ *                           advance for slots not handed out yet. mark: survives the collection under way; sweeping
+ *                           makes the marked slots the new alloc bits.
+ *   immediate reclaim       alloc: handed out, or in alloc_cache to be so; the owner's free clears it. live: all are
+ *                           set, but for slots that others have freed and that the owner has not taken back yet.
+ *
+ * Two words for two kinds of free, so that the owner's needs no atomic operation; and alloc_cache is apart from the
+ * alloc bits, so that an allocation need not wait for the free before it.
  *
  * Follows runtime/mheap.go (mspan) and mbitmap.go of Go 1.19; the live bits are ours: Go learns of deaths
  * from the marker, we are told.
@@ -21,6 +22,9 @@
 #define GH_SPAN_H
 
 #include "size_class.h"
+
+/* As good as never: when so many were freed, they are counted, and that is all. */
+#define GH_NO_NOTICE UINT32_MAX
 
 enum { GH_GEN_NONE = 0 }; /* sweep_gen of spans that are never swept: free ones, stacks; the heap's starts above */
 
@@ -51,29 +55,32 @@ struct gh_span {
     uint64_t alloc_cache; /* slots of the cursor's word that are left to hand out */
     struct gh_bits *bits; /* one for every 64 slots */
     struct goheap_p *owner; /* immediate reclaim: the P that the span belongs to; else NULL */
-    uint64_t elem_size;
+    uint64_t div_magic;   /* see gh_class; 0 for large objects */
     union {
-        uint64_t freed; /* owned spans: slots freed since gh_owner_settle */
+        uint64_t frees_left; /* owned spans: how many frees the owner wants to know of, counted down from `notice` */
         uint64_t lead;  /* large objects: bytes of the span before the object, for its alignment */
     };
-    uint32_t div_magic;   /* 0 for large objects */
-    uint16_t objects;     /* slots */
-    uint16_t alloc_count; /* allocated slots */
+    uint32_t elem_size;   /* of a slot; 0 for large objects, which take all of the span */
+    uint32_t extent;      /* bytes from base in which the owner's frees need no second look: all slots; or none */
+    union {
+        uint32_t notice;    /* owned spans: see frees_left; what is missing was freed since alloc_count was taken */
+        uint32_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
+    };
     uint16_t cursor;      /* index of the word; past the last one when all are used up */
-    uint16_t span_class;  /* size class x 2 + noscan */
     uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
-    uint8_t need_zero;    /* the pages were used before */
-    uint8_t any_marked;   /* the last mark phase found something; fixed while the span is unswept */
 
     struct gh_bits inline_bits; /* what bits points at if one is enough */
     struct gh_list *list; /* the list it is on, or NULL */
     struct gh_span *next, *prev;
-    uint64_t pages;
+    uint32_t pages;
     uint32_t sweep_gen;    /* relative to the heap's: -2 unswept, -1 being swept, 0 swept, +1 cached since
                               before the sweep began, +3 cached and swept (mheap.go, mspan.sweepgen) */
-    uint16_t cached_count; /* alloc_count when it was last added to the totals, for a span that a P holds */
-    uint16_t mark_from;    /* index of the next slot to be handed out when marking began */
+    uint16_t objects;      /* slots */
+    uint16_t alloc_count;  /* allocated slots when they were last counted: as they are, unless a P holds the span */
+    uint16_t span_class;   /* size class x 2 + noscan */
+    uint8_t need_zero;     /* the pages were used before */
+    uint8_t any_marked;    /* the last mark phase found something; fixed while the span is unswept */
 };
 
 _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
@@ -81,6 +88,20 @@ _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
 static inline unsigned gh_words(const struct gh_span *s)
 {
     return (s->objects + 63u) / 64;
+}
+
+/* Slots of an owned span freed since alloc_count was taken. */
+static inline uint64_t gh_freed(const struct gh_span *s)
+{
+    return s->notice - s->frees_left;
+}
+
+/* The owner wants to know when so many have been freed since alloc_count was taken. */
+static inline void gh_expect(struct gh_span *s, uint32_t frees)
+{
+    uint64_t freed = gh_freed(s);
+    s->notice = frees;
+    s->frees_left = frees - freed;
 }
 
 /* Further holders of each slot of a tiny span, beyond the first. They lie behind the bits. */
@@ -171,7 +192,7 @@ static inline bool gh_noscan(const struct gh_span *s)
 
 static inline uint64_t gh_span_index(const struct gh_span *s, uint64_t addr)
 {
-    return ((addr - s->base) * s->div_magic) >> 32;
+    return gh_divide(addr - s->base, s->div_magic).slot;
 }
 
 /* Bits set. (Without the instruction, which the baseline does not have, the compiler would call a table.) */
@@ -202,11 +223,12 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    uint64_t mask = gh_span_word_mask(s, w);
-    if (w == s->cursor)
-        return ~s->alloc_cache & mask;
-    return w < s->cursor && !s->owner ? mask : s->bits[w].alloc;
+    uint64_t taken = w <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
+    return w == s->cursor ? taken & ~s->alloc_cache : taken;
 }
+
+/* Slots allocated. */
+unsigned gh_span_count(const struct gh_span *s);
 
 /* Reads and changes a word of live bits; atomically where frees may come from other threads. */
 static inline uint64_t gh_live_load(const struct gh_bits *bits)
@@ -233,11 +255,9 @@ static inline void gh_live_or(struct gh_bits *bits, uint64_t set, bool concurren
 
 /* A new span: nothing allocated, no bit set but, for immediate reclaim, the live ones. */
 void gh_span_reset(struct gh_span *s, bool live);
-/* Moves the cursor to the next word with a slot to hand out, and fills alloc_cache; false if there is none. */
+/* With alloc_cache empty: moves the cursor to the next word with a slot to hand out, and fills alloc_cache; false if
+ * there is none. */
 bool gh_span_next_word(struct gh_span *s);
-/* Puts the cursor back to the first word. */
-void gh_span_rewind(struct gh_span *s);
-
 /* Reclaim by collection. A P takes the span: slots not handed out count as live. */
 void gh_span_cache(struct gh_span *s, bool concurrent);
 /* A P lets it go: slots not handed out no longer count as live. */
@@ -251,7 +271,11 @@ unsigned gh_span_mark_new(struct gh_span *s);
 /* The marked slots become the alloc bits and allocation starts over from slot 0; returns how many there are. */
 unsigned gh_span_take_marked(struct gh_span *s, bool concurrent);
 
-/* Immediate reclaim. Makes slots that others have freed free; returns how many. Those that were free already are
+/* Immediate reclaim. The span is p's, all that is free in it left to hand out. */
+void gh_span_own(struct gh_span *s, struct goheap_p *p);
+/* An owned span's alloc bits take back what is in alloc_cache, and it is nobody's: the cursor is at the first word. */
+void gh_span_disown(struct gh_span *s);
+/* Makes slots that others have freed free; returns how many. Those that were free already are
  * *misused: double frees, the index of the last of them plus one. For whoever may allocate from the span. */
 unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misused);
 /* Whether a slot was freed by others since; whether none that is allocated has not been. */

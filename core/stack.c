@@ -32,8 +32,8 @@ static uint64_t pool_take(struct goheap *heap, struct goheap_p *p, unsigned orde
         s = gh_mheap_alloc_manual(heap, p, pages_for(heap, POOL_SPAN_BYTES));
         if (!s)
             return 0;
-        s->elem_size = UINT64_C(1) << (order + MIN_LOG);
-        s->objects = (uint16_t)((s->pages << heap->config.page_shift) / s->elem_size);
+        s->elem_size = UINT32_C(1) << (order + MIN_LOG);
+        s->objects = (uint16_t)(gh_span_bytes(heap, s) / s->elem_size);
         gh_list_push(list, s);
     }
     /* Go's list is threaded from the first stack on, so the last comes out first. */
@@ -42,7 +42,7 @@ static uint64_t pool_take(struct goheap *heap, struct goheap_p *p, unsigned orde
     s->bits->live |= UINT64_C(1) << index;
     if (++s->alloc_count == s->objects)
         gh_list_remove(s);
-    return s->base + index * s->elem_size;
+    return s->base + (uint64_t)index * s->elem_size;
 }
 
 /* Under the pool's lock. */
@@ -140,11 +140,12 @@ enum goheap_result goheap_stack_free(struct goheap_p *p, uint64_t addr)
 {
     struct goheap *heap = p->heap;
     struct gh_span *s = gh_span_at(heap, addr);
-    if (!s || s->state != GH_SPAN_MANUAL || addr - s->base >= s->pages << heap->config.page_shift)
+    if (!s || s->state != GH_SPAN_MANUAL)
         return GOHEAP_FOREIGN;
-    if ((addr - s->base) % s->elem_size != 0)
+    uint64_t offset = addr - s->base, size = gh_slot_bytes(heap, s);
+    if (offset % size != 0)
         return GOHEAP_INTERIOR;
-    if (!(s->bits->live & UINT64_C(1) << (addr - s->base) / s->elem_size))
+    if (!(s->bits->live & UINT64_C(1) << offset / size))
         return GOHEAP_DOUBLE_FREE;
     if (s->objects == 1) {
         s->alloc_count = 0;

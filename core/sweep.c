@@ -48,7 +48,7 @@ static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_sp
     if (freed == 0)
         return left;
     s->need_zero = 1;
-    uint64_t bytes = freed * s->elem_size;
+    uint64_t bytes = freed * gh_slot_bytes(heap, s);
     if (gh_size_class(s) != 0) {
         gh_count(p, &stats->small_frees[gh_size_class(s)], freed);
     } else {

@@ -47,12 +47,15 @@ static bool check_bits(struct check *c, const struct gh_span *s)
         allocated += gh_popcount(word);
         if ((live | s->bits[w].alloc | s->bits[w].mark | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
+        if (s->owner && (cache & ~s->bits[w].alloc))
+            return fail(c, "span 0x%llx: a slot to be handed out has no alloc bit", (ull)s->base);
         if (gh_immediate(c->heap) && (~live & gh_span_word_mask(s, w) & ~word))
             return fail(c, "span 0x%llx: a free slot was freed", (ull)s->base);
         if (!gh_immediate(c->heap) && !is_cached(c->heap, s) && (live & ~word))
             return fail(c, "span 0x%llx: a live bit is set on a free slot", (ull)s->base);
     }
-    if (allocated != s->alloc_count)
+    bool held = s->owner || is_cached(c->heap, s);
+    if (!held && allocated != s->alloc_count)
         return fail(c, "span 0x%llx: %u slots are allocated, it counts %u", (ull)s->base, allocated, s->alloc_count);
     return true;
 }
@@ -61,7 +64,7 @@ static bool check_pages(struct check *c, const struct gh_span *s)
 {
     const struct goheap *heap = c->heap;
     for (uint64_t i = 0; i < s->pages; i++)
-        if (gh_span_at(heap, s->base + (i << heap->config.page_shift)) != s)
+        if (gh_span_at(heap, s->base + (i << heap->page_shift)) != s)
             return fail(c, "span 0x%llx: page %llu does not point at it", (ull)s->base, (ull)i);
     const struct gh_class *class = &heap->sc.classes[gh_size_class(s)];
     if (class->size && (s->pages != class->pages || s->elem_size != class->size || s->objects != class->objects))
@@ -79,8 +82,8 @@ static bool is_on_no_list(const struct goheap *heap, const struct gh_span *s)
 
 static bool check_retired(struct check *c, const struct gh_span *s)
 {
-    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->alloc_count != s->objects || gh_span_has_deaths(s)))
-        return fail(c, "span 0x%llx: watched for its owner, %u of %u slots allocated", (ull)s->base, s->alloc_count,
+    if (s->watch == GH_WATCH_OWNER && (!s->owner || s->list || s->frees_left == 0 || gh_span_has_deaths(s)))
+        return fail(c, "span 0x%llx: watched for its owner, %u of %u slots allocated", (ull)s->base, gh_span_count(s),
                     s->objects);
     return true;
 }
@@ -93,8 +96,7 @@ static bool check_spans(struct check *c)
             return false;
         c->in_use++;
         c->pages += s->pages;
-        bool held = s->owner || is_cached(c->heap, s);
-        c->allocated[gh_size_class(s)] += held ? s->cached_count : s->alloc_count;
+        c->allocated[gh_size_class(s)] += s->alloc_count;
         c->placed += is_on_no_list(c->heap, s);
     }
     return true;
@@ -125,9 +127,9 @@ static bool check_kept(struct check *c, const struct goheap_p *p)
     for (unsigned i = 0; i < c->heap->span_classes; i++) {
         for (const struct gh_span *s = p->partial[i].head; s; s = s->next) {
             if (s->list != &p->partial[i] || s->span_class != i || s->owner != p || s->watch != GH_WATCH_NONE ||
-                s->alloc_count == s->objects)
+                gh_span_count(s) == s->objects)
                 return fail(c, "span 0x%llx: on a P's list of class %u with room, and should not be", (ull)s->base, i);
-            empty += s->alloc_count == 0 ? s->pages : 0;
+            empty += gh_span_count(s) == 0 ? s->pages : 0;
             c->placed++;
         }
     }

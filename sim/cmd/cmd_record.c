@@ -96,7 +96,7 @@ struct workplace {
 /* Next to the executable (a build directory), or where `make install` puts libraries. */
 static bool find_library(char *path, size_t size, struct error *error)
 {
-    static const char *const places[] = {"", "../lib/"};
+    static const char *const places[] = {"", GOHEAP_LIB_FROM_BIN "/"};
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0)
@@ -108,7 +108,7 @@ static bool find_library(char *path, size_t size, struct error *error)
         if (needed > 0 && (size_t)needed < size && access(path, R_OK) == 0)
             return true;
     }
-    return error_set(error, "libgoheap-record.so is neither in %s nor in %s../lib", self, self);
+    return error_set(error, "libgoheap-record.so is neither in %s nor in %s" GOHEAP_LIB_FROM_BIN, self, self);
 }
 
 static void clear_workplace(const struct workplace *place)

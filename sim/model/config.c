@@ -61,6 +61,8 @@ const struct setting config_table[] = {
     COST(span_free, "ns: giving a span back"),
     COST(grow, "ns: address space from the OS"),
     COST(fault_byte, "ns a byte: memory from the OS"),
+    COST(scavenge, "ns: giving a run of pages back to the OS"),
+    COST(scavenge_byte, "ns a byte: and what it unmaps"),
     COST(sweep_span, "ns: sweeping a span"),
     COST(sweep_object, "ns: and each of its slots"),
     COST(lock, "ns: taking a free lock"),

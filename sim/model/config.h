@@ -25,6 +25,8 @@ struct costs {
     double span_free;      /* giving a span's pages back */
     double grow;           /* asking the OS for address space, under the heap lock */
     double fault_byte;     /* first touch of memory that the OS has to back */
+    double scavenge;       /* giving a run of free pages back to the OS: the call */
+    double scavenge_byte;  /* and what it unmaps */
     double sweep_span;     /* looking after one span */
     double sweep_object;   /* and each of its slots */
     double lock;           /* taking a lock that is free */

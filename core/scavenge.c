@@ -1,0 +1,46 @@
+/* Giving free memory back to the OS: the mechanism of Go's scavenger. When to, and how much, is the embedder's to say.
+ *
+ *     heap lock held: take a run  ->  let go: the OS unbacks it  ->  held: give it back, as scavenged
+ *
+ * Invariant: while the OS is at work on pages they are allocated, to nobody, so that no P uses them meanwhile.
+ * Follows pageAlloc.scavenge and scavengeOne in runtime/mgcscavenge.go of Go 1.19.
+ */
+#include "heap.h"
+
+/* scavengeOne between its two critical sections, and what it counts. Returns the bytes released. */
+static uint64_t release(struct goheap *heap, struct goheap_p *p, uint64_t addr, uint64_t npages)
+{
+    uint64_t bytes = npages << heap->config.page_shift;
+
+    gh_step(heap, p, GOHEAP_STEP_SCAVENGE, bytes);
+    heap->platform->unuse(heap->platform->self, addr, bytes);
+    gh_lock(heap, p, &heap->lock);
+    /* Before another can allocate the pages, and subtract them from `released`. */
+    gh_add(&heap->free, -bytes);
+    gh_add(&heap->released, bytes);
+    gh_page_alloc_give_scavenged(&heap->pages, addr, npages);
+    gh_unlock(heap, p, &heap->lock);
+    return bytes;
+}
+
+uint64_t goheap_scavenge(struct goheap *heap, struct goheap_p *p, uint64_t bytes)
+{
+    const uint64_t page = UINT64_C(1) << heap->config.page_shift;
+    uint64_t released = 0;
+
+    /* What becomes free from now on is left, else threads that allocate and free could keep this going for ever. */
+    uint64_t free = gh_get(&heap->free);
+    if (bytes > free)
+        bytes = free;
+    while (released < bytes) {
+        uint64_t addr, npages, left = bytes - released;
+        gh_lock(heap, p, &heap->lock);
+        bool any = gh_page_alloc_take_unscavenged(&heap->pages, (left + page - 1) / page, &addr, &npages);
+        gh_unlock(heap, p, &heap->lock);
+        if (!any)
+            break;
+        if (npages > 0)
+            released += release(heap, p, addr, npages);
+    }
+    return released;
+}
