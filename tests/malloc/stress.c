@@ -252,7 +252,7 @@ static void look(struct lane *lane)
     struct goheap_gauges gauges;
     struct goheap_memstats stats;
     goheap_gauges(lane->world->heap, &gauges);
-    goheap_memstats_peek(lane->world->heap, &stats);
+    goheap_memstats_peek(lane->world->heap, lane->p, &stats);
     if (stats.heap_inuse > stats.heap_sys)
         fail("%llu bytes in use of %llu", (ull)stats.heap_inuse, (ull)stats.heap_sys);
 }
@@ -274,10 +274,12 @@ static void step(struct lane *lane)
         exchange_shared(lane);
     else if (what < 1010)
         post_batch(lane);
-    else if (what < 1023)
+    else if (what < 1022)
         open_mail(lane);
-    else
+    else if (what < 1023)
         look(lane);
+    else
+        goheap_scavenge(lane->world->heap, lane->p, next_random(&lane->seed) % (4 << 20));
     lane->steps++;
 }
 
@@ -410,22 +412,26 @@ static void drop_all(struct world *world)
 static void delete_ps(struct world *world, uint32_t p_bytes)
 {
     struct goheap_memstats stats;
-    goheap_memstats_peek(world->heap, &stats);
+    goheap_memstats_peek(world->heap, NULL, &stats);
     for (uint64_t n = stats.mcache_inuse / p_bytes; n > 0; n--)
         goheap_p_delete(goheap_p_acquire(world->heap));
-    goheap_memstats_peek(world->heap, &stats);
+    goheap_memstats_peek(world->heap, NULL, &stats);
     if (stats.mcache_inuse != 0)
         fail("Ps are left: %llu bytes", (ull)stats.mcache_inuse);
 }
 
+/* Nothing is in use, so all of it can go back to the OS. */
 static void check_empty(struct world *world)
 {
     struct goheap_memstats stats;
+    goheap_scavenge(world->heap, NULL, UINT64_MAX);
     verify(world->heap);
     goheap_memstats(world->heap, &stats);
-    if (stats.heap_objects != 0 || stats.heap_inuse != 0 || stats.mspan_inuse != 0)
-        fail("in the end: %llu objects, %llu bytes in use, %llu of span descriptors", (ull)stats.heap_objects,
-             (ull)stats.heap_inuse, (ull)stats.mspan_inuse);
+    if (stats.heap_objects != 0 || stats.heap_inuse != 0 || stats.mspan_inuse != 0 ||
+        stats.heap_released != stats.heap_sys)
+        fail("in the end: %llu objects, %llu bytes in use, %llu of span descriptors, %llu of %llu bytes released",
+             (ull)stats.heap_objects, (ull)stats.heap_inuse, (ull)stats.mspan_inuse, (ull)stats.heap_released,
+             (ull)stats.heap_sys);
 }
 
 /* --- all of it ----------------------------------------------------------------------------------------- */
