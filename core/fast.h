@@ -45,7 +45,7 @@ static inline bool gh_free_slot(struct gh_span *s, uint64_t index)
 static inline bool gh_free_own(struct goheap_p *p, uint64_t addr)
 {
     struct gh_span *s = gh_span_hint(p->heap, addr);
-    if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p, 0))
+    if (__builtin_expect(!s || !gh_is_owner(s, p), 0))
         return false;
     const uint64_t offset = addr - s->base;
     const struct gh_quotient at = gh_divide(offset, s->div_magic);

@@ -54,7 +54,7 @@ void gh_owner_tell(struct gh_span *s)
 static void give_back(struct goheap_p *p, struct gh_span *s)
 {
     settle(s);
-    gh_span_disown(s);
+    gh_span_disown(s, p->heap->config.concurrent);
     gh_mheap_free(p->heap, p, s);
 }
 
@@ -140,7 +140,7 @@ static struct gh_span *take_fresh(struct goheap_p *p, unsigned span_class)
     struct goheap *heap = p->heap;
     struct gh_span *s = gh_mheap_alloc(heap, p, heap->sc.classes[span_class >> 1].pages, span_class);
     if (s)
-        gh_span_own(s, p);
+        gh_span_own(s, p, p->heap->config.concurrent);
     return s;
 }
 
@@ -176,7 +176,7 @@ static void disown(struct goheap_p *p, struct gh_span *s)
         give_back(p, s);
         return;
     }
-    gh_span_disown(s);
+    gh_span_disown(s, p->heap->config.concurrent);
     gh_central_place(p->heap, p, s);
 }
 
@@ -190,7 +190,7 @@ static struct gh_span *unwatch_all(struct goheap_p *p, bool *remain)
     gh_lock(heap, p, &heap->lock);
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));) {
-        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p)
+        if (!gh_is_owner(s, p))
             continue;
         if (unwatch(s)) {
             s->next = found;
@@ -229,7 +229,7 @@ void gh_owner_settle_all(struct goheap_p *p)
 {
     struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
-        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) == p) {
+        if (gh_is_owner(s, p)) {
             uint32_t left = (uint32_t)s->frees_left;
             settle(s);
             gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);

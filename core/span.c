@@ -70,18 +70,21 @@ bool gh_span_next_word(struct gh_span *s)
     return false;
 }
 
-void gh_span_own(struct gh_span *s, struct goheap_p *p)
+void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 {
+    for (unsigned w = 0; w < gh_words(s); w++)
+        gh_live_or(&s->bits[w], gh_span_word_mask(s, w) & ~s->bits[w].alloc, concurrent);
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
     s->frees_left = GH_NO_NOTICE;
     __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
 }
 
-void gh_span_disown(struct gh_span *s)
+void gh_span_disown(struct gh_span *s, bool concurrent)
 {
     s->bits[s->cursor / 64].alloc &= ~s->alloc_cache;
-    s->alloc_cache = 0;
+    for (unsigned w = 0; w < gh_words(s); w++)
+        gh_live_and(&s->bits[w], s->bits[w].alloc, concurrent);
     __atomic_store_n(&s->owner, NULL, __ATOMIC_RELAXED);
     enter_word(s, 0);
 }
@@ -164,7 +167,7 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
 bool gh_span_has_deaths(const struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        if (~gh_live_load(&s->bits[w]) & gh_span_word_mask(s, w))
+        if (gh_span_allocated(s, w) & ~gh_live_load(&s->bits[w]))
             return true;
     return false;
 }
@@ -172,7 +175,7 @@ bool gh_span_has_deaths(const struct gh_span *s)
 bool gh_span_all_dead(const struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        if (gh_span_allocated(s, w) & gh_live_load(&s->bits[w]))
+        if (gh_live_load(&s->bits[w]))
             return false;
     return true;
 }
