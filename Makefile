@@ -81,7 +81,7 @@ $B/libgoheap.so: $(core_obj) core/goheap.map
 
 # A malloc for any program, by LD_PRELOAD or by linking: the same core, and no name of it to be seen.
 $B/libgoheap-malloc.so: $(malloc_obj) $(core_obj) core/malloc/exports.map
-	$(Q)$(CC) -shared -Wl,-soname,libgoheap-malloc.so.$(ABI) -Wl,--version-script=core/malloc/exports.map \
+	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,-soname,libgoheap-malloc.so.$(ABI) -Wl,--version-script=core/malloc/exports.map \
 	  $(ldflags) -o $@ $(filter %.o,$^) -lpthread
 
 # The simulator's modules, so that tests link what they test.
@@ -107,11 +107,11 @@ $(sim_tests): $B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libgoheap.a
 $B/bench_replay: $B/tests/bench/bench_replay.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
-$B/bench_malloc: $B/tests/bench/bench_malloc.o $B/libsim.a
+$B/bench_malloc: $(patsubst %.c,$B/%.o,$(sort $(wildcard tests/bench/bench_malloc*.c))) $B/libsim.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
 bench-malloc: $B/bench_malloc $B/libgoheap-malloc.so
-	@scripts/bench-malloc $B
+	@scripts/bench-malloc $(BENCH_FLAGS) $B
 
 bench: $B/bench_replay
 	@GOHEAP_CONFIGS=configs $B/bench_replay

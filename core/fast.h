@@ -41,19 +41,26 @@ static inline bool gh_free_slot(struct gh_span *s, uint64_t index)
     return true;
 }
 
-/* Frees the object at addr if it lies in a span of p's own and nothing is wrong with it; else false. */
-static inline bool gh_free_own(struct goheap_p *p, uint64_t addr)
+enum gh_freed_own {
+    GH_NOT_FREED, /* it lies in no span of p's own, or something is wrong with it */
+    GH_FREED,
+    GH_FREED_NOTICED /* and the span was to be looked at */
+};
+
+/* Frees the object at addr if that is simple. */
+static inline enum gh_freed_own gh_free_own(struct goheap_p *p, uint64_t addr)
 {
     struct gh_span *s = gh_span_hint(p->heap, addr);
     if (__builtin_expect(!s || !gh_is_owner(s, p), 0))
-        return false;
+        return GH_NOT_FREED;
     const uint64_t offset = addr - s->base;
     const struct gh_quotient at = gh_divide(offset, s->div_magic);
     if (__builtin_expect(offset >= s->extent || !at.exact || !gh_free_slot(s, at.slot), 0))
-        return false;
-    if (__builtin_expect(--s->frees_left == 0, 0))
-        gh_owner_freed(p, s);
-    return true;
+        return GH_NOT_FREED;
+    if (__builtin_expect(--s->frees_left != 0, 1))
+        return GH_FREED;
+    gh_owner_freed(p, s);
+    return GH_FREED_NOTICED;
 }
 
 #endif

@@ -131,7 +131,7 @@ static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p
 
 enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 {
-    return __builtin_expect(gh_free_own(p, addr), 1) ? GOHEAP_OK : free_slow(p, addr);
+    return __builtin_expect(gh_free_own(p, addr) != GH_NOT_FREED, 1) ? GOHEAP_OK : free_slow(p, addr);
 }
 
 /* --- hints and questions ------------------------------------------------------------------------------- */

@@ -103,7 +103,8 @@ GOHEAP_API void *goheap_p_user(const struct goheap_p *p);
 /* For threads that come and go: an idle P, with the spans it holds, or else a new one (user NULL); NULL if memory
  * cannot be had. */
 GOHEAP_API struct goheap_p *goheap_p_acquire(struct goheap *heap);
-/* Leaves a P idle for the next goheap_p_acquire. Before the heap grows, it takes what idle Ps hold. */
+/* Leaves a P idle for the next goheap_p_acquire. The heap takes what idle Ps hold before it grows, when it is scavenged,
+ * and when somebody frees in their spans. */
 GOHEAP_API void goheap_p_release(struct goheap_p *p);
 
 /* fork in a concurrent heap: between goheap_lock_all, by the thread that forks, and goheap_unlock_all, in the parent

@@ -43,7 +43,7 @@ bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
 static bool reserve_region(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
-    for (uint64_t bytes = heap->config.address_space; bytes >= UINT64_C(1) << 30; bytes /= 2) {
+    for (uint64_t bytes = heap->config.address_space; bytes >= GH_ARENA_BYTES; bytes /= 2) {
         heap->base = pf->reserve(pf->self, heap->config.arena_base, bytes, UINT64_C(1) << GH_ARENA_SHIFT);
         if (heap->base) {
             heap->limit = heap->base + bytes;
@@ -163,8 +163,10 @@ static struct goheap_p *pop_p(struct goheap *heap, struct goheap_p **list)
 {
     gh_lock(heap, NULL, &heap->lock);
     struct goheap_p *p = *list;
-    if (p)
+    if (p) {
         __atomic_store_n(list, p->next_idle, __ATOMIC_RELAXED);
+        __atomic_store_n(&p->idle, false, __ATOMIC_RELAXED);
+    }
     gh_unlock(heap, NULL, &heap->lock);
     return p;
 }
@@ -238,13 +240,10 @@ void goheap_p_delete(struct goheap_p *p)
     gh_unlock(heap, p, &heap->lock);
 }
 
-bool gh_idle_flush(struct goheap *heap)
+void gh_idle_flush(struct goheap *heap)
 {
-    struct goheap_p *p = pop_p(heap, &heap->idle);
-    if (!p)
-        return false;
-    goheap_p_delete(p);
-    return true;
+    for (struct goheap_p *p; (p = pop_p(heap, &heap->idle));)
+        goheap_p_delete(p);
 }
 
 struct goheap_p *goheap_p_acquire(struct goheap *heap)
@@ -258,7 +257,10 @@ void goheap_p_release(struct goheap_p *p)
     struct goheap *heap = p->heap;
     gh_lock(heap, p, &heap->lock);
     push_p(&heap->idle, p);
+    __atomic_store_n(&p->idle, true, __ATOMIC_SEQ_CST);
     gh_unlock(heap, p, &heap->lock);
+    if (__atomic_load_n(&p->news, __ATOMIC_SEQ_CST)) /* as gh_owner_tell has it */
+        gh_idle_flush(heap);
 }
 
 void goheap_on_misuse(struct goheap *heap, void (*told)(void *user, enum goheap_result misuse, uint64_t addr),

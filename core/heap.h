@@ -84,6 +84,7 @@ struct goheap_p {
     void *user;
     struct goheap_p *next; /* on heap->ps */
     struct goheap_p *next_idle; /* on heap->idle or heap->spare */
+    bool idle;             /* on heap->idle */
     struct gh_stats stats;
     size_t bytes;          /* of this allocation */
 };
@@ -223,8 +224,8 @@ struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, u
 /* Takes back a span of either kind that is on no list and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 
-/* heap.c: gives the heap what an idle P holds, and deletes the P; false if none is idle. */
-bool gh_idle_flush(struct goheap *heap);
+/* heap.c: gives the heap what idle Ps hold, and deletes them. */
+void gh_idle_flush(struct goheap *heap);
 
 /* mcentral.c */
 

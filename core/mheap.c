@@ -172,7 +172,7 @@ static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npa
     if (!base) {
         gh_step(heap, p, GOHEAP_STEP_PAGE_FIND, npages);
         base = gh_page_alloc_take(&heap->pages, npages, scavenged);
-        while (!base && heap->idle) {
+        if (!base && heap->idle) {
             gh_unlock(heap, p, &heap->lock);
             gh_idle_flush(heap);
             gh_lock(heap, p, &heap->lock);

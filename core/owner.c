@@ -47,7 +47,10 @@ void gh_owner_tell(struct gh_span *s)
     struct gh_span *next = __atomic_load_n(&p->news, __ATOMIC_RELAXED);
     do {
         s->next = next;
-    } while (!__atomic_compare_exchange_n(&p->news, &next, s, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&p->news, &next, s, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    /* Nobody may ever use an idle P again, and its objects are dying: better that they are nobody's, then. */
+    if (__atomic_load_n(&p->idle, __ATOMIC_SEQ_CST))
+        gh_idle_flush(p->heap);
 }
 
 /* To mheap, a span without an object that is on no list. */

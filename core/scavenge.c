@@ -28,6 +28,7 @@ uint64_t goheap_scavenge(struct goheap *heap, struct goheap_p *p, uint64_t bytes
     const uint64_t page = UINT64_C(1) << heap->config.page_shift;
     uint64_t released = 0;
 
+    gh_idle_flush(heap);
     /* What becomes free from now on is left, else threads that allocate and free could keep this going for ever. */
     uint64_t free = gh_get(&heap->free);
     if (bytes > free)

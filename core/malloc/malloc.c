@@ -35,10 +35,16 @@ static bool is_power_of_2(size_t n)
 
 /* --- blocks -------------------------------------------------------------------------------------------- */
 
-GM_EXPORT void *malloc(size_t size)
+static __attribute__((noinline)) void *malloc_slow(size_t size)
 {
     void *block = gm_alloc(size, 0);
     return GM_LIKELY(block) ? block : no_memory();
+}
+
+GM_EXPORT void *malloc(size_t size)
+{
+    void *block = gm_alloc_at_hand(size);
+    return GM_LIKELY(block) ? block : malloc_slow(size);
 }
 
 GM_EXPORT void *calloc(size_t count, size_t size)
@@ -50,12 +56,12 @@ GM_EXPORT void *calloc(size_t count, size_t size)
     return GM_LIKELY(block) ? block : no_memory();
 }
 
-/* Of a block that cannot be freed the heap has already told, which ended the process. */
-__attribute__((cold)) void gm_after_free(enum goheap_result result, const void *caller)
+void gm_free_rest(struct goheap_p *p, enum gh_freed_own own, void *block, const void *caller)
 {
-    if (result != GOHEAP_OK)
-        abort();
-    gm_scavenger_start(caller);
+    if (own == GH_NOT_FREED && goheap_free(p, (uintptr_t)block) != GOHEAP_OK)
+        abort(); /* the heap has already told, which ended the process */
+    if (GM_UNLIKELY(gm_wanted))
+        gm_scavenger_start(caller);
 }
 
 GM_EXPORT void free(void *block)

@@ -11,7 +11,7 @@
 #ifndef GM_SHIM_H
 #define GM_SHIM_H
 
-#include "goheap.h"
+#include "fast.h"
 
 #define GM_EXPORT __attribute__((visibility("default")))
 #define GM_LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -32,8 +32,7 @@ struct gm_thread {
 #define GM_TLS __thread __attribute__((tls_model("initial-exec")))
 extern GM_TLS struct gm_thread gm_thread;
 
-/* Not 0: a scavenger is wanted; the thread's next free sees to it. A variable of its own, so that free need keep
- * nothing in registers across goheap_free. */
+/* Not 0: a scavenger is wanted; the free that brought it about sees to it. */
 extern GM_TLS unsigned gm_wanted;
 
 /* --- process.c ----------------------------------------------------------------------------------------- */
@@ -97,6 +96,14 @@ static inline void *gm_alloc(size_t size, unsigned flags)
     return (void *)(uintptr_t)goheap_alloc(p, size, flags);
 }
 
+/* The same if a slot is at hand, in which case it is not cleared; else NULL. */
+static inline void *gm_alloc_at_hand(size_t size)
+{
+    struct goheap_p *p = gm_thread.p;
+    struct gh_span *s = GM_LIKELY(p) ? gh_span_at_hand(p, size, 0) : NULL;
+    return GM_LIKELY(s) ? (void *)(uintptr_t)gh_take_slot(s) : NULL;
+}
+
 static inline void *gm_alloc_aligned(size_t size, size_t align)
 {
     struct goheap_p *p = gm_thread.p;
@@ -106,8 +113,8 @@ static inline void *gm_alloc_aligned(size_t size, size_t align)
     return (void *)(uintptr_t)goheap_alloc_aligned(p, size, align, 0);
 }
 
-/* What is left to do after a free that was not plain. malloc.c */
-void gm_after_free(enum goheap_result result, const void *caller);
+/* What is left to do of a free that was not plain. malloc.c */
+void gm_free_rest(struct goheap_p *p, enum gh_freed_own own, void *block, const void *caller);
 
 /* Inlined into what the program called, whose return address says who that was. */
 __attribute__((always_inline)) static inline void gm_free(void *block)
@@ -117,9 +124,10 @@ __attribute__((always_inline)) static inline void gm_free(void *block)
         gm_free_slow(block);
         return;
     }
-    enum goheap_result result = goheap_free(p, (uintptr_t)block);
-    if (GM_UNLIKELY(((unsigned)result | gm_wanted) != 0))
-        gm_after_free(result, __builtin_return_address(0));
+    enum gh_freed_own own = gh_free_own(p, (uintptr_t)block);
+    if (GM_LIKELY(own == GH_FREED))
+        return;
+    gm_free_rest(p, own, block, __builtin_return_address(0));
 }
 
 #endif

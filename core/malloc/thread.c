@@ -118,7 +118,7 @@ void gm_free_slow(void *block)
     if (!p)
         return;
     if (goheap_free(p, (uintptr_t)block) != GOHEAP_OK)
-        abort(); /* as in gm_after_free */
+        abort(); /* as in gm_free_rest */
     p_end(p);
     errno = before;
 }
