@@ -94,7 +94,7 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     gh_count(p, &p->stats.total_alloc, npages * page);
     s->alloc_cache = 0;
     s->alloc_count = 1;
-    s->bits->live = 1;
+    *gh_live(s) = 1;
     bool need_zero = s->need_zero;
     uint64_t addr = (s->base + align - 1) & ~(align - 1);
     s->lead = addr - s->base;

@@ -13,7 +13,7 @@
 /* The next slot of a span that has one at hand. */
 static inline uint64_t gh_take_slot(struct gh_span *s)
 {
-    uint64_t index = s->cursor + (uint64_t)__builtin_ctzll(s->alloc_cache);
+    uint64_t index = s->cursor + (unsigned)__builtin_ctzll(s->alloc_cache);
     s->alloc_cache &= s->alloc_cache - 1;
     return s->base + index * s->elem_size;
 }
@@ -21,30 +21,28 @@ static inline uint64_t gh_take_slot(struct gh_span *s)
 /* The P's span for a size if it has a slot at hand; else NULL. */
 static inline struct gh_span *gh_span_at_hand(struct goheap_p *p, uint64_t size, unsigned flags)
 {
-    uint64_t eighths = (size + GH_SMALL_DIV - 1) / GH_SMALL_DIV; /* 0 if that is too much: no slot is there */
-    if (__builtin_expect(eighths >= GH_DIRECT, 0))
+    if (__builtin_expect(size > GH_SMALL_MAX, 0))
         return NULL;
-    struct gh_span *s = p->direct[flags & GOHEAP_NOSCAN][eighths];
+    struct gh_span *s = p->direct[flags & GOHEAP_NOSCAN][(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV];
     return __builtin_expect(s->alloc_cache != 0, 1) ? s : NULL;
 }
 
 /* The slot, by its index, is free again; false if it was. For the span's owner. */
 static inline bool gh_free_slot(struct gh_span *s, uint64_t index)
 {
-    struct gh_bits *bits = &s->bits[index / 64];
-    const uint64_t alloc = bits->alloc;
+    const uint64_t alloc = s->alloc[index / 64];
     if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
         return false;
     if (__builtin_expect(s->alloc_cache >> index % 64 & 1, 0) && (index & ~UINT64_C(63)) == s->cursor)
         return false;
-    bits->alloc = alloc ^ UINT64_C(1) << index % 64;
+    s->alloc[index / 64] = alloc ^ UINT64_C(1) << index % 64;
     return true;
 }
 
 enum gh_freed_own {
     GH_NOT_FREED, /* it lies in no span of p's own, or something is wrong with it */
     GH_FREED,
-    GH_FREED_NOTICED /* and the span was to be looked at */
+    GH_FREED_NOTICE /* and gh_free_notice is to be called */
 };
 
 /* Frees the object at addr if that is simple. */
@@ -57,10 +55,7 @@ static inline enum gh_freed_own gh_free_own(struct goheap_p *p, uint64_t addr)
     const struct gh_quotient at = gh_divide(offset, s->div_magic);
     if (__builtin_expect(offset >= s->extent || !at.exact || !gh_free_slot(s, at.slot), 0))
         return GH_NOT_FREED;
-    if (__builtin_expect(--s->frees_left != 0, 1))
-        return GH_FREED;
-    gh_owner_freed(p, s);
-    return GH_FREED_NOTICED;
+    return __builtin_expect(--s->frees_left != 0, 1) ? GH_FREED : GH_FREED_NOTICE;
 }
 
 #endif

@@ -57,7 +57,7 @@ static enum goheap_result clear_live(struct goheap_p *p, struct gh_span *s, unsi
     struct goheap *heap = p->heap;
     const bool large = gh_size_class(s) == 0;
     uint64_t bit = UINT64_C(1) << index % 64;
-    uint64_t old = gh_live_and(&s->bits[index / 64], ~bit, heap->config.concurrent);
+    uint64_t old = gh_live_and(&gh_live(s)[index / 64], ~bit, heap->config.concurrent);
     if (!(old & bit))
         return GOHEAP_DOUBLE_FREE;
     if (!gh_immediate(heap))
@@ -129,9 +129,20 @@ static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p
     return result == GOHEAP_OK ? result : gh_misused(p->heap, result, addr);
 }
 
+void gh_free_notice(struct goheap_p *p, uint64_t addr)
+{
+    gh_owner_freed(p, gh_span_hint(p->heap, addr));
+}
+
 enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 {
-    return __builtin_expect(gh_free_own(p, addr) != GH_NOT_FREED, 1) ? GOHEAP_OK : free_slow(p, addr);
+    enum gh_freed_own own = gh_free_own(p, addr);
+    if (__builtin_expect(own == GH_FREED, 1))
+        return GOHEAP_OK;
+    if (own == GH_NOT_FREED)
+        return free_slow(p, addr);
+    gh_free_notice(p, addr);
+    return GOHEAP_OK;
 }
 
 /* --- hints and questions ------------------------------------------------------------------------------- */
@@ -152,7 +163,7 @@ void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsi
         if (!s)
             continue;
         __builtin_prefetch(s, 1);
-        __builtin_prefetch(&s->inline_bits, 1);
+        __builtin_prefetch(s->inline_bits, 1);
     }
 }
 
@@ -160,8 +171,8 @@ void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsi
 {
     for (unsigned i = 0; i < n; i++) {
         const struct gh_span *s = gh_span_hint(heap, addrs[i]);
-        if (s && s->bits != &s->inline_bits)
-            __builtin_prefetch(&s->bits[gh_span_index(s, addrs[i]) / 64], 1);
+        if (s && s->alloc != s->inline_bits)
+            __builtin_prefetch(&gh_live(s)[gh_span_index(s, addrs[i]) / 64], 1);
     }
 }
 

@@ -27,13 +27,12 @@ bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *ob
     uint64_t index = gh_span_index(s, addr);
     if (index >= s->objects)
         return false;
-    struct gh_bits *bits = &s->bits[index / 64];
-    uint64_t bit = UINT64_C(1) << index % 64;
-    if (!(gh_span_allocated(s, (unsigned)index / 64) & gh_live_load(bits) & bit))
+    uint64_t word = index / 64, bit = UINT64_C(1) << index % 64;
+    if (!(gh_span_allocated(s, (unsigned)word) & gh_live_load(&gh_live(s)[word]) & bit))
         return false;
     uint64_t lead = gh_size_class(s) ? 0 : s->lead;
     *object = (struct goheap_object){s->base + index * s->elem_size + lead, gh_slot_bytes(heap, s) - lead, gh_noscan(s)};
-    return !(__atomic_fetch_or(&bits->mark, bit, __ATOMIC_RELAXED) & bit);
+    return !(__atomic_fetch_or(&gh_mark(s)[word], bit, __ATOMIC_RELAXED) & bit);
 }
 
 static void count_marked(const struct goheap *heap, struct goheap_marked *marked, const struct gh_span *s,

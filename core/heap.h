@@ -273,6 +273,8 @@ void gh_owner_settle_all(struct goheap_p *p);
 
 /* free.c */
 
+/* The owner's free of the object that was at addr is to be noticed. */
+void gh_free_notice(struct goheap_p *p, uint64_t addr);
 /* Takes one holder away from the slot of a tiny span; the slot is freed when there is no other. */
 enum goheap_result gh_tiny_release(struct goheap_p *p, struct gh_span *s, unsigned index);
 /* Tells whoever wants to know; returns the misuse. */

@@ -143,7 +143,7 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
         c->slots += s->objects;
         uint64_t live = 0;
         for (unsigned w = 0; w < gh_words(s); w++)
-            live += gh_popcount(gh_live_load(&s->bits[w]) & gh_span_allocated(s, w));
+            live += gh_popcount(gh_live_load(&gh_live(s)[w]) & gh_span_allocated(s, w));
         unsigned allocated = gh_span_count(s);
         c->allocated += allocated;
         c->allocated_bytes += allocated * gh_slot_bytes(heap, s);

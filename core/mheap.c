@@ -109,22 +109,22 @@ static size_t extra_words(const struct gh_span *s, bool tiny)
 {
     if (gh_words(s) <= 1 && !tiny)
         return 0;
-    return gh_words(s) * sizeof(struct gh_bits) / sizeof(uint64_t) + (tiny ? (s->objects + 7u) / 8 : 0);
+    return gh_words(s) * (size_t)GH_BITMAPS + (tiny ? (s->objects + 7u) / 8 : 0);
 }
 
 /* Points the span at its bits; of shares there are none yet. */
 static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool tiny)
 {
     size_t words = extra_words(s, tiny);
-    s->bits = words ? (struct gh_bits *)(void *)gh_pool_take(&heap->bits, &p->bits, words) : &s->inline_bits;
-    return s->bits != NULL;
+    s->alloc = words ? gh_pool_take(&heap->bits, &p->bits, words) : s->inline_bits;
+    return s->alloc != NULL;
 }
 
 static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
     size_t words = extra_words(s, s->state == GH_SPAN_TINY);
     if (words)
-        gh_pool_give(&heap->bits, p ? &p->bits : NULL, (uint64_t *)(void *)s->bits, words);
+        gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->alloc, words);
 }
 
 /* The descriptor becomes a span of these pages; false, and it stays dead, if there is no memory for its bits. */

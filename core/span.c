@@ -5,13 +5,15 @@
 static void enter_word(struct gh_span *s, unsigned w)
 {
     s->cursor = (uint16_t)(w * 64);
-    s->alloc_cache = w < gh_words(s) ? ~s->bits[w].alloc & gh_span_word_mask(s, w) : 0;
+    s->alloc_cache = w < gh_words(s) ? ~s->alloc[w] & gh_span_word_mask(s, w) : 0;
 }
 
 void gh_span_reset(struct gh_span *s, bool live)
 {
-    for (unsigned w = 0; w < gh_words(s); w++)
-        s->bits[w] = (struct gh_bits){.live = live ? gh_span_word_mask(s, w) : 0};
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        s->alloc[w] = gh_mark(s)[w] = 0;
+        gh_live(s)[w] = live ? gh_span_word_mask(s, w) : 0;
+    }
     s->alloc_count = 0;
     s->frees_left = 0;
     s->mark_from = 0;
@@ -46,12 +48,12 @@ static uint64_t around_lowest(const struct gh_span *s, uint64_t free)
 static bool next_hole(struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t free = ~s->bits[w].alloc & gh_span_word_mask(s, w);
+        uint64_t free = ~s->alloc[w] & gh_span_word_mask(s, w);
         if (!free)
             continue;
         s->cursor = (uint16_t)(w * 64);
         s->alloc_cache = free & around_lowest(s, free);
-        s->bits[w].alloc |= s->alloc_cache;
+        s->alloc[w] |= s->alloc_cache;
         return true;
     }
     return false;
@@ -73,7 +75,7 @@ bool gh_span_next_word(struct gh_span *s)
 void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        gh_live_or(&s->bits[w], gh_span_word_mask(s, w) & ~s->bits[w].alloc, concurrent);
+        gh_live_or(&gh_live(s)[w], gh_span_word_mask(s, w) & ~s->alloc[w], concurrent);
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
     s->frees_left = GH_NO_NOTICE;
@@ -82,9 +84,9 @@ void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 
 void gh_span_disown(struct gh_span *s, bool concurrent)
 {
-    s->bits[s->cursor / 64].alloc &= ~s->alloc_cache;
+    s->alloc[s->cursor / 64] &= ~s->alloc_cache;
     for (unsigned w = 0; w < gh_words(s); w++)
-        gh_live_and(&s->bits[w], s->bits[w].alloc, concurrent);
+        gh_live_and(&gh_live(s)[w], s->alloc[w], concurrent);
     __atomic_store_n(&s->owner, NULL, __ATOMIC_RELAXED);
     enter_word(s, 0);
 }
@@ -92,13 +94,13 @@ void gh_span_disown(struct gh_span *s, bool concurrent)
 void gh_span_cache(struct gh_span *s, bool concurrent)
 {
     for (unsigned w = s->cursor / 64; w < gh_words(s); w++)
-        gh_live_or(&s->bits[w], gh_span_word_mask(s, w) & ~gh_span_allocated(s, w), concurrent);
+        gh_live_or(&gh_live(s)[w], gh_span_word_mask(s, w) & ~gh_span_allocated(s, w), concurrent);
 }
 
 void gh_span_uncache(struct gh_span *s, bool concurrent)
 {
     for (unsigned w = s->cursor / 64; w < gh_words(s); w++)
-        gh_live_and(&s->bits[w], gh_span_allocated(s, w), concurrent);
+        gh_live_and(&gh_live(s)[w], gh_span_allocated(s, w), concurrent);
 }
 
 void gh_span_mark_begin(struct gh_span *s)
@@ -111,8 +113,8 @@ unsigned gh_span_mark_live(struct gh_span *s)
 {
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        s->bits[w].mark = gh_live_load(&s->bits[w]) & gh_span_allocated(s, w);
-        count += gh_popcount(s->bits[w].mark);
+        gh_mark(s)[w] = gh_live_load(&gh_live(s)[w]) & gh_span_allocated(s, w);
+        count += gh_popcount(gh_mark(s)[w]);
     }
     return count;
 }
@@ -121,9 +123,9 @@ unsigned gh_span_mark_new(struct gh_span *s)
 {
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~s->bits[w].alloc;
-        s->bits[w].mark |= since;
-        count += gh_popcount(s->bits[w].mark);
+        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~s->alloc[w];
+        gh_mark(s)[w] |= since;
+        count += gh_popcount(gh_mark(s)[w]);
     }
     s->any_marked = count != 0;
     return count;
@@ -133,12 +135,12 @@ unsigned gh_span_take_marked(struct gh_span *s, bool concurrent)
 {
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        struct gh_bits *bits = &s->bits[w];
-        bits->alloc = bits->mark;
-        bits->mark = 0;
-        count += gh_popcount(bits->alloc);
-        if (gh_live_load(bits) & ~bits->alloc) /* unreachable, though nobody freed it */
-            gh_live_and(bits, bits->alloc, concurrent);
+        uint64_t marked = gh_mark(s)[w];
+        s->alloc[w] = marked;
+        gh_mark(s)[w] = 0;
+        count += gh_popcount(marked);
+        if (gh_live_load(&gh_live(s)[w]) & ~marked) /* unreachable, though nobody freed it */
+            gh_live_and(&gh_live(s)[w], marked, concurrent);
     }
     s->mark_from = 0;
     enter_word(s, 0);
@@ -150,15 +152,15 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
     unsigned count = 0;
     *misused = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t dead = ~gh_live_load(&s->bits[w]) & gh_span_word_mask(s, w);
+        uint64_t dead = ~gh_live_load(&gh_live(s)[w]) & gh_span_word_mask(s, w);
         if (!dead)
             continue;
-        gh_live_or(&s->bits[w], dead, concurrent);
+        gh_live_or(&gh_live(s)[w], dead, concurrent);
         uint64_t twice = dead & ~gh_span_allocated(s, w);
         if (twice)
             *misused = w * 64u + 64u - (unsigned)__builtin_clzll(twice);
         dead &= ~twice;
-        s->bits[w].alloc &= ~dead;
+        s->alloc[w] &= ~dead;
         count += gh_popcount(dead);
     }
     return count;
@@ -167,7 +169,7 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
 bool gh_span_has_deaths(const struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        if (gh_span_allocated(s, w) & ~gh_live_load(&s->bits[w]))
+        if (gh_span_allocated(s, w) & ~gh_live_load(&gh_live(s)[w]))
             return true;
     return false;
 }
@@ -175,7 +177,7 @@ bool gh_span_has_deaths(const struct gh_span *s)
 bool gh_span_all_dead(const struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        if (gh_live_load(&s->bits[w]))
+        if (gh_live_load(&gh_live(s)[w]))
             return false;
     return true;
 }

@@ -46,15 +46,13 @@ enum gh_watch {
 
 struct gh_list;
 
-struct gh_bits { /* of 64 slots */
-    uint64_t alloc, live, mark;
-};
+enum { GH_BITMAPS = 3 };
 
 /* Two cache lines: what allocating and freeing touches, then the rest, the bits of small spans first. */
 struct gh_span {
     uint64_t base;
     uint64_t alloc_cache; /* slots of the cursor's word that are left to hand out */
-    struct gh_bits *bits; /* one for every 64 slots */
+    uint64_t *alloc;      /* bitmap; those of live and mark bits follow it */
     struct goheap_p *owner; /* immediate reclaim: the P that the span belongs to; else NULL */
     uint64_t div_magic;   /* see gh_class; 0 for large objects */
     union {
@@ -71,7 +69,7 @@ struct gh_span {
     uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
 
-    struct gh_bits inline_bits; /* what bits points at if one is enough */
+    uint64_t inline_bits[GH_BITMAPS]; /* of spans of up to 64 slots */
     struct gh_list *list; /* the list it is on, or NULL */
     struct gh_span *next, *prev;
     uint32_t pages;
@@ -113,10 +111,20 @@ static inline void gh_expect(struct gh_span *s, uint32_t frees)
     s->frees_left = frees - freed;
 }
 
+static inline uint64_t *gh_live(const struct gh_span *s)
+{
+    return s->alloc + gh_words(s);
+}
+
+static inline uint64_t *gh_mark(const struct gh_span *s)
+{
+    return s->alloc + 2 * gh_words(s);
+}
+
 /* Further holders of each slot of a tiny span, beyond the first. They lie behind the bits. */
 static inline uint8_t *gh_shares(const struct gh_span *s)
 {
-    return (uint8_t *)(s->bits + gh_words(s));
+    return (uint8_t *)(s->alloc + (size_t)GH_BITMAPS * gh_words(s));
 }
 
 static inline bool gh_holds_objects(const struct gh_span *s)
@@ -232,7 +240,7 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    uint64_t taken = w * 64 <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
+    uint64_t taken = w * 64 <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->alloc[w];
     return w * 64 == s->cursor ? taken & ~s->alloc_cache : taken;
 }
 
@@ -240,26 +248,26 @@ static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 unsigned gh_span_count(const struct gh_span *s);
 
 /* Reads and changes a word of live bits; atomically where frees may come from other threads. */
-static inline uint64_t gh_live_load(const struct gh_bits *bits)
+static inline uint64_t gh_live_load(const uint64_t *word)
 {
-    return __atomic_load_n(&bits->live, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static inline uint64_t gh_live_and(struct gh_bits *bits, uint64_t mask, bool concurrent)
+static inline uint64_t gh_live_and(uint64_t *word, uint64_t mask, bool concurrent)
 {
     if (concurrent)
-        return __atomic_fetch_and(&bits->live, mask, __ATOMIC_SEQ_CST);
-    uint64_t old = bits->live;
-    bits->live = old & mask;
+        return __atomic_fetch_and(word, mask, __ATOMIC_SEQ_CST);
+    uint64_t old = *word;
+    *word = old & mask;
     return old;
 }
 
-static inline void gh_live_or(struct gh_bits *bits, uint64_t set, bool concurrent)
+static inline void gh_live_or(uint64_t *word, uint64_t set, bool concurrent)
 {
     if (concurrent)
-        __atomic_fetch_or(&bits->live, set, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(word, set, __ATOMIC_SEQ_CST);
     else
-        bits->live |= set;
+        *word |= set;
 }
 
 /* A new span: nothing allocated, no bit set but, for immediate reclaim, the live ones. */

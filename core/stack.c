@@ -37,9 +37,9 @@ static uint64_t pool_take(struct goheap *heap, struct goheap_p *p, unsigned orde
         gh_list_push(list, s);
     }
     /* Go's list is threaded from the first stack on, so the last comes out first. */
-    uint64_t free = ~s->bits->live & gh_span_word_mask(s, 0);
+    uint64_t free = ~*gh_live(s) & gh_span_word_mask(s, 0);
     unsigned index = 63u - (unsigned)__builtin_clzll(free);
-    s->bits->live |= UINT64_C(1) << index;
+    *gh_live(s) |= UINT64_C(1) << index;
     if (++s->alloc_count == s->objects)
         gh_list_remove(s);
     return s->base + (uint64_t)index * s->elem_size;
@@ -51,7 +51,7 @@ static void pool_give(struct goheap *heap, struct goheap_p *p, unsigned order, u
     struct gh_span *s = gh_span_at(heap, addr);
     if (s->alloc_count == s->objects)
         gh_list_push(&heap->stacks[order].partial, s);
-    s->bits->live &= ~(UINT64_C(1) << (addr - s->base) / s->elem_size);
+    *gh_live(s) &= ~(UINT64_C(1) << (addr - s->base) / s->elem_size);
     if (--s->alloc_count == 0 && !heap->marking) {
         gh_list_remove(s);
         gh_mheap_free(heap, p, s);
@@ -131,7 +131,7 @@ uint64_t goheap_stack_alloc(struct goheap_p *p, uint64_t bytes)
     struct gh_span *s = gh_mheap_alloc_manual(heap, p, pages_for(heap, size));
     if (!s)
         return 0;
-    s->bits->live = 1;
+    *gh_live(s) = 1;
     s->alloc_count = 1;
     return s->base;
 }
@@ -145,7 +145,7 @@ enum goheap_result goheap_stack_free(struct goheap_p *p, uint64_t addr)
     uint64_t offset = addr - s->base, size = gh_slot_bytes(heap, s);
     if (offset % size != 0)
         return GOHEAP_INTERIOR;
-    if (!(s->bits->live & UINT64_C(1) << offset / size))
+    if (!(*gh_live(s) & UINT64_C(1) << offset / size))
         return GOHEAP_DOUBLE_FREE;
     if (s->objects == 1) {
         s->alloc_count = 0;

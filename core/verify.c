@@ -43,12 +43,12 @@ static bool check_bits(struct check *c, const struct gh_span *s)
     const bool held = s->owner || is_cached(c->heap, s);
     unsigned allocated = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->bits[w]);
+        uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&gh_live(s)[w]);
         uint64_t cache = w * 64 == s->cursor ? s->alloc_cache : 0;
         allocated += gh_popcount(word);
-        if ((live | s->bits[w].alloc | s->bits[w].mark | cache) & ~gh_span_word_mask(s, w))
+        if ((live | s->alloc[w] | gh_mark(s)[w] | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
-        if (s->owner && (cache & ~s->bits[w].alloc))
+        if (s->owner && (cache & ~s->alloc[w]))
             return fail(c, "span 0x%llx: a slot to be handed out has no alloc bit", (ull)s->base);
         if (s->owner && (~live & gh_span_word_mask(s, w) & ~word))
             return fail(c, "span 0x%llx: a free slot was freed", (ull)s->base);

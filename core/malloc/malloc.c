@@ -43,8 +43,9 @@ static __attribute__((noinline)) void *malloc_slow(size_t size)
 
 GM_EXPORT void *malloc(size_t size)
 {
-    void *block = gm_alloc_at_hand(size);
-    return GM_LIKELY(block) ? block : malloc_slow(size);
+    struct goheap_p *p = gm_thread.p;
+    struct gh_span *s = GM_LIKELY(p) ? gh_span_at_hand(p, size, 0) : NULL;
+    return GM_LIKELY(s) ? (void *)(uintptr_t)gh_take_slot(s) : malloc_slow(size);
 }
 
 GM_EXPORT void *calloc(size_t count, size_t size)
@@ -56,9 +57,11 @@ GM_EXPORT void *calloc(size_t count, size_t size)
     return GM_LIKELY(block) ? block : no_memory();
 }
 
-void gm_free_rest(struct goheap_p *p, enum gh_freed_own own, void *block, const void *caller)
+__attribute__((noinline)) void gm_free_rest(struct goheap_p *p, enum gh_freed_own own, void *block, const void *caller)
 {
-    if (own == GH_NOT_FREED && goheap_free(p, (uintptr_t)block) != GOHEAP_OK)
+    if (own == GH_FREED_NOTICE)
+        gh_free_notice(p, (uintptr_t)block);
+    else if (goheap_free(p, (uintptr_t)block) != GOHEAP_OK)
         abort(); /* the heap has already told, which ended the process */
     if (GM_UNLIKELY(gm_wanted))
         gm_scavenger_start(caller);

@@ -96,14 +96,6 @@ static inline void *gm_alloc(size_t size, unsigned flags)
     return (void *)(uintptr_t)goheap_alloc(p, size, flags);
 }
 
-/* The same if a slot is at hand, in which case it is not cleared; else NULL. */
-static inline void *gm_alloc_at_hand(size_t size)
-{
-    struct goheap_p *p = gm_thread.p;
-    struct gh_span *s = GM_LIKELY(p) ? gh_span_at_hand(p, size, 0) : NULL;
-    return GM_LIKELY(s) ? (void *)(uintptr_t)gh_take_slot(s) : NULL;
-}
-
 static inline void *gm_alloc_aligned(size_t size, size_t align)
 {
     struct goheap_p *p = gm_thread.p;
