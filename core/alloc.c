@@ -2,7 +2,7 @@
  *
  * Follows runtime/malloc.go of Go 1.19 (mallocgc, nextFreeFast). What is not here is not on the fast path.
  */
-#include "heap.h"
+#include "fast.h"
 
 static void zero(struct goheap_p *p, uint64_t addr, uint64_t bytes)
 {
@@ -19,14 +19,6 @@ static struct gh_span *find_slots(struct goheap_p *p, unsigned span_class)
         return NULL;
     s = p->alloc[span_class];
     return s->alloc_cache || gh_span_next_word(s) ? s : NULL;
-}
-
-/* The next slot of a span that has one at hand. */
-static inline uint64_t take_slot(struct gh_span *s)
-{
-    unsigned index = s->cursor * 64u + (unsigned)__builtin_ctzll(s->alloc_cache);
-    s->alloc_cache &= s->alloc_cache - 1;
-    return s->base + (uint64_t)index * s->elem_size;
 }
 
 static void add_share(struct goheap_p *p, uint8_t *share)
@@ -53,7 +45,7 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     struct gh_span *s = p->alloc[heap->tiny_class];
     if (!s->alloc_cache && !(s = find_slots(p, heap->tiny_class)))
         return 0;
-    uint64_t addr = take_slot(s);
+    uint64_t addr = gh_take_slot(s);
     zero(p, addr, s->elem_size);
     /* Whichever block has more room left stays current. */
     if (n < p->tiny_offset || !p->tiny) {
@@ -74,23 +66,14 @@ static uint64_t zeroed(struct goheap_p *p, const struct gh_span *s, uint64_t add
     return addr;
 }
 
-static __attribute__((noinline)) uint64_t alloc_refilled(struct goheap_p *p, unsigned span_class, unsigned flags)
-{
-    struct gh_span *s = find_slots(p, span_class);
-    if (!s)
-        return 0;
-    uint64_t addr = take_slot(s);
-    return flags & GOHEAP_ZEROED ? zeroed(p, s, addr) : addr;
-}
-
-static inline uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned flags)
+static uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned flags)
 {
     unsigned span_class = size_class * 2 + (flags & GOHEAP_NOSCAN);
     struct gh_span *s = p->alloc[span_class];
-    if (__builtin_expect(s->alloc_cache == 0, 0))
-        return alloc_refilled(p, span_class, flags);
-    uint64_t addr = take_slot(s);
-    return __builtin_expect(flags & GOHEAP_ZEROED, 0) ? zeroed(p, s, addr) : addr;
+    if (!s->alloc_cache && !(s = find_slots(p, span_class)))
+        return 0;
+    uint64_t addr = gh_take_slot(s);
+    return flags & GOHEAP_ZEROED ? zeroed(p, s, addr) : addr;
 }
 
 /* mcache.go, allocLarge; extra bytes are for aligning the object inside its span. */
@@ -124,8 +107,7 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     return addr;
 }
 
-/* Sizes that are not the usual ones: none, tiny, above the fine table, large. */
-static __attribute__((noinline)) uint64_t alloc_unusual(struct goheap_p *p, uint64_t size, unsigned flags)
+static __attribute__((noinline)) uint64_t alloc_slow(struct goheap_p *p, uint64_t size, unsigned flags)
 {
     struct goheap *heap = p->heap;
     if (size > GH_MAX_SMALL)
@@ -139,10 +121,11 @@ static __attribute__((noinline)) uint64_t alloc_unusual(struct goheap_p *p, uint
 
 uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
 {
-    const struct goheap *heap = p->heap;
-    if (__builtin_expect(size < heap->least[flags & GOHEAP_NOSCAN] || size > GH_FINE_MAX, 0))
-        return alloc_unusual(p, size, flags);
-    return alloc_class(p, heap->sc.fine[(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV], flags);
+    struct gh_span *s = gh_span_at_hand(p, size, flags);
+    if (__builtin_expect(!s, 0))
+        return alloc_slow(p, size, flags);
+    uint64_t addr = gh_take_slot(s);
+    return __builtin_expect(flags & GOHEAP_ZEROED, 0) ? zeroed(p, s, addr) : addr;
 }
 
 uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align, unsigned flags)

@@ -6,7 +6,7 @@
  * No P owns a span under reclaim by collection, so that there every free is of the second kind, and the sweep
  * finds it. See span.h for the bits, owner.c and mcentral.c for those who watch.
  */
-#include "heap.h"
+#include "fast.h"
 
 enum goheap_result gh_misused(struct goheap *heap, enum goheap_result misuse, uint64_t addr)
 {
@@ -28,22 +28,9 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
 
 /* --- by the owner -------------------------------------------------------------------------------------- */
 
-/* The slot is free again; false if it was. */
-static inline bool free_slot(struct gh_span *s, unsigned index)
-{
-    struct gh_bits *bits = &s->bits[index / 64];
-    const uint64_t alloc = bits->alloc;
-    if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
-        return false;
-    if (index / 64 == s->cursor && __builtin_expect(s->alloc_cache >> index % 64 & 1, 0))
-        return false;
-    bits->alloc = alloc & ~(UINT64_C(1) << index % 64);
-    return true;
-}
-
 static enum goheap_result free_owned(struct goheap_p *p, struct gh_span *s, unsigned index)
 {
-    if (!free_slot(s, index))
+    if (!gh_free_slot(s, index))
         return GOHEAP_DOUBLE_FREE;
     if (--s->frees_left == 0)
         gh_owner_freed(p, s);
@@ -63,23 +50,26 @@ static void free_large(struct goheap *heap, struct goheap_p *p, struct gh_span *
     gh_mheap_free(heap, p, s);
 }
 
+/* Once the bit is clear the span may go at any moment, if this was its last object: nothing of it but `watch` is
+ * looked at then, which a descriptor has whatever becomes of it. */
 static enum goheap_result clear_live(struct goheap_p *p, struct gh_span *s, unsigned index)
 {
     struct goheap *heap = p->heap;
+    const bool large = gh_size_class(s) == 0;
     uint64_t bit = UINT64_C(1) << index % 64;
     uint64_t old = gh_live_and(&s->bits[index / 64], ~bit, heap->config.concurrent);
     if (!(old & bit))
         return GOHEAP_DOUBLE_FREE;
     if (!gh_immediate(heap))
         return GOHEAP_OK;
-    if (gh_size_class(s) == 0) {
+    if (large) {
         free_large(heap, p, s);
         return GOHEAP_OK;
     }
     uint8_t watch = __atomic_load_n(&s->watch, __ATOMIC_SEQ_CST);
     if (watch == GH_WATCH_OWNER)
         gh_owner_tell(s);
-    else if (watch == GH_WATCH_FULL || (watch == GH_WATCH_PARTIAL && gh_span_all_dead(s)))
+    else if (watch == GH_WATCH_FULL || (watch == GH_WATCH_PARTIAL && old == bit))
         gh_central_note_death(heap, p, s);
     return GOHEAP_OK;
 }
@@ -93,9 +83,9 @@ static bool drop_share(struct goheap_p *p, uint8_t *share)
         --*share;
         return true;
     }
-    uint8_t n = __atomic_load_n(share, __ATOMIC_RELAXED);
+    uint8_t n = __atomic_load_n(share, __ATOMIC_ACQUIRE); /* whoever is left follows those who let go */
     while (n != 0)
-        if (__atomic_compare_exchange_n(share, &n, (uint8_t)(n - 1), true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(share, &n, (uint8_t)(n - 1), true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
             return true;
     return false;
 }
@@ -104,7 +94,7 @@ enum goheap_result gh_tiny_release(struct goheap_p *p, struct gh_span *s, unsign
 {
     if (drop_share(p, &gh_shares(s)[index]))
         return GOHEAP_OK;
-    return s->owner == p ? free_owned(p, s, index) : clear_live(p, s, index);
+    return gh_is_owner(s, p) ? free_owned(p, s, index) : clear_live(p, s, index);
 }
 
 /* --- by whom? ------------------------------------------------------------------------------------------ */
@@ -130,7 +120,7 @@ static enum goheap_result free_any(struct goheap_p *p, uint64_t addr)
         return gh_tiny_release(p, s, (unsigned)index);
     if (addr - s->base != (gh_size_class(s) ? index * s->elem_size : s->lead))
         return GOHEAP_INTERIOR;
-    return s->owner == p ? free_owned(p, s, (unsigned)index) : clear_live(p, s, (unsigned)index);
+    return gh_is_owner(s, p) ? free_owned(p, s, (unsigned)index) : clear_live(p, s, (unsigned)index);
 }
 
 static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p, uint64_t addr)
@@ -141,16 +131,7 @@ static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p
 
 enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 {
-    struct gh_span *s = gh_span_hint(p->heap, addr);
-    if (__builtin_expect(!s || __atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p, 0))
-        return free_slow(p, addr);
-    const uint64_t offset = addr - s->base;
-    const struct gh_quotient at = gh_divide(offset, s->div_magic);
-    if (__builtin_expect(offset >= s->extent || !at.exact || !free_slot(s, (unsigned)at.slot), 0))
-        return free_slow(p, addr);
-    if (__builtin_expect(--s->frees_left == 0, 0))
-        gh_owner_freed(p, s);
-    return GOHEAP_OK;
+    return __builtin_expect(gh_free_own(p, addr), 1) ? GOHEAP_OK : free_slow(p, addr);
 }
 
 /* --- hints and questions ------------------------------------------------------------------------------- */

@@ -184,6 +184,8 @@ static struct goheap_p *make_p(struct goheap *heap)
     p->heap = heap;
     p->bytes = bytes;
     p->partial = (struct gh_list *)(p + 1);
+    for (unsigned i = 0; i < GH_DIRECT; i++)
+        p->direct[0][i] = p->direct[1][i] = &heap->empty;
     for (unsigned i = 0; i < heap->span_classes; i++)
         p->alloc[i] = &heap->empty;
     return p;

@@ -35,6 +35,8 @@ struct gh_central {
     struct gh_list partial[2], full[2];
 };
 
+enum { GH_DIRECT = GH_SMALL_MAX / GH_SMALL_DIV + 1 }; /* sizes, in eighths, of which a P knows the span */
+
 /* Stacks of 2, 4, 8 and 16 KiB come from pools; see stack.c. */
 enum { GH_STACK_ORDERS = 4, GH_STACK_SUPPLY = 16 };
 
@@ -59,7 +61,10 @@ struct gh_stats {
 
 struct goheap_p {
     struct goheap *heap;
-    /* mcache, by span class: what it allocates from; &heap->empty where there is none */
+    /* mcache: what it allocates from, by whether objects have no pointers and by size in eighths, rounded up; and by
+     * span class. &heap->empty where there is none, and in `direct` for what is not simply a slot of that size. Set by
+     * gh_mcache_set. */
+    struct gh_span *direct[2][GH_DIRECT];
     struct gh_span *alloc[GOHEAP_MAX_CLASSES * 2];
     struct gh_list *partial; /* immediate reclaim, by span class: more spans of its own, with a free slot each */
     struct gh_span *news;   /* immediate reclaim: full spans of its own in which others have freed; linked by next */
@@ -242,6 +247,8 @@ struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsign
 bool gh_mcache_refill(struct goheap_p *p, unsigned span_class);
 /* Gives every span back and lets go of the tiny block (releaseAll). */
 void gh_mcache_release_all(struct goheap_p *p);
+/* The span, or NULL, becomes what the P allocates from in the class. */
+void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s);
 /* The P no longer holds its tiny block. */
 void gh_tiny_let_go(struct goheap_p *p);
 /* That, and tiny objects are counted. */

@@ -27,6 +27,26 @@ static uint64_t room_bytes(const struct gh_span *s)
     return (uint64_t)(s->objects - s->alloc_count) * s->elem_size;
 }
 
+/* Sizes of the class that `direct` is for, in eighths: the first and the one after the last. */
+static unsigned first_eighth(const struct goheap *heap, unsigned class)
+{
+    unsigned after = heap->sc.classes[class - 1].size / GH_SMALL_DIV + 1;
+    return after < GH_DIRECT ? after : GH_DIRECT;
+}
+
+void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s)
+{
+    struct goheap *heap = p->heap;
+    unsigned class = span_class / 2, noscan = span_class % 2;
+    p->alloc[span_class] = s ? s : &heap->empty;
+    if (class == 0)
+        return;
+    unsigned from = first_eighth(heap, class), to = class + 1 < heap->sc.count ? first_eighth(heap, class + 1) : GH_DIRECT;
+    for (unsigned i = from; i < to; i++)
+        if ((i - 1) * GH_SMALL_DIV + 1 >= heap->least[noscan])
+            p->direct[noscan][i] = p->alloc[span_class];
+}
+
 /* All the slots left count as live from now on, for the pacer, and the span's tail too (gcController.update in
  * refill): a cycle's end puts that right. */
 static void install(struct goheap_p *p, unsigned span_class, struct gh_span *s)
@@ -35,7 +55,7 @@ static void install(struct goheap_p *p, unsigned span_class, struct gh_span *s)
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen + 3, __ATOMIC_RELEASE);
     uint64_t tail = gh_span_bytes(heap, s) - (uint64_t)s->objects * s->elem_size;
     gh_add(&heap->heap_live, room_bytes(s) + tail);
-    p->alloc[span_class] = s;
+    gh_mcache_set(p, span_class, s);
 }
 
 bool gh_mcache_refill(struct goheap_p *p, unsigned span_class)
@@ -49,7 +69,7 @@ bool gh_mcache_refill(struct goheap_p *p, unsigned span_class)
         return gh_owner_refill(p, span_class);
     if (s != &heap->empty) {
         count_allocs(p, s);
-        p->alloc[span_class] = &heap->empty;
+        gh_mcache_set(p, span_class, NULL);
         gh_central_give(heap, p, s);
     }
     s = gh_central_take(heap, p, span_class);
@@ -92,7 +112,7 @@ void gh_mcache_release_all(struct goheap_p *p)
         /* A span cached since before the cycle's end was left out of heap_live when that was reset. */
         if (s->sweep_gen != heap->sweep_gen + 1)
             gh_add(&heap->heap_live, -room_bytes(s));
-        p->alloc[i] = &heap->empty;
+        gh_mcache_set(p, i, NULL);
         gh_central_give(heap, p, s);
     }
 }

@@ -139,7 +139,8 @@ static bool place(struct goheap *heap, struct gh_central *c, struct gh_span *s)
 static void free_dead(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
     struct gh_stats *stats = gh_stats_of(heap, p);
-    uint64_t deaths = gh_take_deaths(heap, p, s);
+    uint64_t deaths = gh_span_count(s);
+    gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     gh_count(p, &stats->small_frees[gh_size_class(s)], deaths);
     gh_count(p, &stats->total_free, deaths * s->elem_size);
     gh_mheap_free(heap, p, s);
@@ -188,7 +189,7 @@ struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsign
     struct gh_span *s = gh_list_pop(partial);
     if (s) {
         set_watch(s, GH_WATCH_NONE);
-        gh_span_own(s, p);
+        gh_span_own(s, p, heap->config.concurrent);
     }
     gh_unlock(heap, p, &c->lock);
     if (s) {

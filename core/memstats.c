@@ -94,7 +94,9 @@ void goheap_memstats_peek(struct goheap *heap, struct goheap_p *p, struct goheap
 {
     if (p && gh_immediate(heap))
         gh_owner_settle_all(p);
+    gh_lock(heap, p, &heap->lock); /* for the counts of Ps and descriptors */
     read_memstats(heap, m);
+    gh_unlock(heap, p, &heap->lock);
 }
 
 /* Totals of slot bytes, without the rest. */

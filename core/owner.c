@@ -54,7 +54,7 @@ void gh_owner_tell(struct gh_span *s)
 static void give_back(struct goheap_p *p, struct gh_span *s)
 {
     settle(s);
-    gh_span_disown(s);
+    gh_span_disown(s, p->heap->config.concurrent);
     gh_mheap_free(p->heap, p, s);
 }
 
@@ -85,6 +85,22 @@ static struct gh_span *take_kept(struct goheap_p *p, unsigned span_class)
     return s;
 }
 
+/* The used-up span is let go of; false if others freed in it meanwhile, so that it is not used up. A free clears its
+ * live bit before it looks for a watch, and here the watch is set before the bits are looked at: one of the two sees
+ * the other. */
+static bool retire(struct goheap_p *p, struct gh_span *s)
+{
+    if (gh_take_deaths(p->heap, p, s))
+        return false;
+    __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
+    gh_expect(s, 1 + s->objects / WORTHWHILE);
+    if (!gh_span_has_deaths(s) || !unwatch(s))
+        return true;
+    gh_expect(s, GH_NO_NOTICE);
+    gh_take_deaths(p->heap, p, s);
+    return false;
+}
+
 /* Looks at the spans that the P was told of. */
 static void hear(struct goheap_p *p)
 {
@@ -95,7 +111,9 @@ static void hear(struct goheap_p *p)
         next = s->next;
         s->next = NULL;
         gh_take_deaths(p->heap, p, s);
-        keep(p, s);
+        /* The P may have found the death by itself, and have used the span up again, before it was told. */
+        if (gh_span_count(s) < s->objects || !retire(p, s))
+            keep(p, s);
     }
 }
 
@@ -117,28 +135,12 @@ void gh_owner_freed(struct goheap_p *p, struct gh_span *s)
 
 /* --- refill -------------------------------------------------------------------------------------------- */
 
-/* The used-up span is let go of; false if others freed in it meanwhile, so that it is not used up. A free clears its
- * live bit before it looks for a watch, and here the watch is set before the bits are looked at: one of the two sees
- * the other. */
-static bool retire(struct goheap_p *p, struct gh_span *s)
-{
-    if (gh_take_deaths(p->heap, p, s))
-        return false;
-    __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
-    gh_expect(s, 1 + s->objects / WORTHWHILE);
-    if (!gh_span_has_deaths(s) || !unwatch(s))
-        return true;
-    gh_expect(s, GH_NO_NOTICE);
-    gh_take_deaths(p->heap, p, s);
-    return false;
-}
-
 static struct gh_span *take_fresh(struct goheap_p *p, unsigned span_class)
 {
     struct goheap *heap = p->heap;
     struct gh_span *s = gh_mheap_alloc(heap, p, heap->sc.classes[span_class >> 1].pages, span_class);
     if (s)
-        gh_span_own(s, p);
+        gh_span_own(s, p, p->heap->config.concurrent);
     return s;
 }
 
@@ -150,7 +152,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
         settle(s);
         if (!retire(p, s))
             return true;
-        p->alloc[span_class] = &heap->empty;
+        gh_mcache_set(p, span_class, NULL);
     }
     hear(p);
     s = take_kept(p, span_class);
@@ -159,7 +161,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
     if (!s)
         s = take_fresh(p, span_class);
     if (s)
-        p->alloc[span_class] = s;
+        gh_mcache_set(p, span_class, s);
     return s != NULL;
 }
 
@@ -174,7 +176,7 @@ static void disown(struct goheap_p *p, struct gh_span *s)
         give_back(p, s);
         return;
     }
-    gh_span_disown(s);
+    gh_span_disown(s, p->heap->config.concurrent);
     gh_central_place(p->heap, p, s);
 }
 
@@ -188,7 +190,7 @@ static struct gh_span *unwatch_all(struct goheap_p *p, bool *remain)
     gh_lock(heap, p, &heap->lock);
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));) {
-        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) != p)
+        if (!gh_is_owner(s, p))
             continue;
         if (unwatch(s)) {
             s->next = found;
@@ -212,7 +214,7 @@ void gh_owner_release_all(struct goheap_p *p)
                 disown(p, s);
             if (p->alloc[i] != &heap->empty)
                 disown(p, p->alloc[i]);
-            p->alloc[i] = &heap->empty;
+            gh_mcache_set(p, i, NULL);
         }
         struct gh_span *s = unwatch_all(p, &remain);
         for (struct gh_span *next; s; s = next) {
@@ -227,7 +229,7 @@ void gh_owner_settle_all(struct goheap_p *p)
 {
     struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
-        if (__atomic_load_n(&s->owner, __ATOMIC_RELAXED) == p) {
+        if (gh_is_owner(s, p)) {
             uint32_t left = (uint32_t)s->frees_left;
             settle(s);
             gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);
@@ -254,7 +256,7 @@ void gh_owner_reclaim(struct goheap *heap)
         if (s->list)
             gh_list_remove(s);
         else
-            p->alloc[s->span_class] = &heap->empty;
+            gh_mcache_set(p, s->span_class, NULL);
         give_back(p, s);
     }
 }

@@ -9,7 +9,7 @@
 
 #include "span.h"
 
-enum { GH_POOL_SIZES = 12 }; /* blocks of 8 << k words: enough for the bits and shares of 65,535 slots */
+enum { GH_POOL_SIZES = 12 }; /* blocks of 8 << k words: enough for the bits and shares of GH_MAX_SLOTS slots */
 
 struct gh_block {
     struct gh_block *next;

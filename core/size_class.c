@@ -1,5 +1,5 @@
 /* Builds the lookup tables of size_class.h and refuses tables that the allocator could not work with. */
-#include "size_class.h"
+#include "span.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,9 +21,9 @@ static bool check_class(const struct goheap_class_table *table, unsigned i, unsi
     else if (span < c->size)
         snprintf(why, n, "size class %u (%u bytes): a span of %llu bytes is too small", i, c->size,
                  (unsigned long long)span);
-    else if (span / c->size > UINT16_MAX)
+    else if (span / c->size > GH_MAX_SLOTS)
         snprintf(why, n, "size class %u (%u bytes): %llu objects a span, expected at most %u", i, c->size,
-                 (unsigned long long)(span / c->size), UINT16_MAX);
+                 (unsigned long long)(span / c->size), GH_MAX_SLOTS);
     else
         return true;
     return false;

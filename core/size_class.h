@@ -12,7 +12,6 @@ enum {
     GH_MAX_SMALL = 32768, /* bytes; larger objects have a span of their own */
     GH_SMALL_MAX = 1024,  /* end of the fine table (smallSizeMax) */
     GH_SMALL_DIV = 8,
-    GH_FINE_MAX = GH_SMALL_MAX - GH_SMALL_DIV, /* the largest size looked up in the fine table */
     GH_LARGE_DIV = 128
 };
 
@@ -52,7 +51,7 @@ void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_class_
 /* The class of a size in 1..GH_MAX_SMALL. */
 static inline unsigned gh_class_of_small(const struct gh_size_classes *sc, uint64_t size)
 {
-    if (size <= GH_FINE_MAX)
+    if (size <= GH_SMALL_MAX - 8)
         return sc->fine[(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV];
     return sc->coarse[(size - GH_SMALL_MAX + GH_LARGE_DIV - 1) / GH_LARGE_DIV];
 }

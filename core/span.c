@@ -4,7 +4,7 @@
 /* Nothing of the word is handed out yet. */
 static void enter_word(struct gh_span *s, unsigned w)
 {
-    s->cursor = (uint16_t)w;
+    s->cursor = (uint16_t)(w * 64);
     s->alloc_cache = w < gh_words(s) ? ~s->bits[w].alloc & gh_span_word_mask(s, w) : 0;
 }
 
@@ -21,7 +21,7 @@ void gh_span_reset(struct gh_span *s, bool live)
 
 unsigned gh_span_count(const struct gh_span *s)
 {
-    if (s->cursor >= gh_words(s))
+    if (s->cursor >= gh_words(s) * 64)
         return s->objects; /* used up, under reclaim by collection */
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++)
@@ -49,7 +49,7 @@ static bool next_hole(struct gh_span *s)
         uint64_t free = ~s->bits[w].alloc & gh_span_word_mask(s, w);
         if (!free)
             continue;
-        s->cursor = (uint16_t)w;
+        s->cursor = (uint16_t)(w * 64);
         s->alloc_cache = free & around_lowest(s, free);
         s->bits[w].alloc |= s->alloc_cache;
         return true;
@@ -62,45 +62,48 @@ bool gh_span_next_word(struct gh_span *s)
 {
     if (s->owner)
         return next_hole(s);
-    while (s->cursor < gh_words(s)) {
-        enter_word(s, s->cursor + 1u);
+    while (s->cursor < gh_words(s) * 64) {
+        enter_word(s, s->cursor / 64u + 1);
         if (s->alloc_cache)
             return true;
     }
     return false;
 }
 
-void gh_span_own(struct gh_span *s, struct goheap_p *p)
+void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 {
+    for (unsigned w = 0; w < gh_words(s); w++)
+        gh_live_or(&s->bits[w], gh_span_word_mask(s, w) & ~s->bits[w].alloc, concurrent);
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
     s->frees_left = GH_NO_NOTICE;
     __atomic_store_n(&s->owner, p, __ATOMIC_RELAXED);
 }
 
-void gh_span_disown(struct gh_span *s)
+void gh_span_disown(struct gh_span *s, bool concurrent)
 {
-    s->bits[s->cursor].alloc &= ~s->alloc_cache;
-    s->alloc_cache = 0;
+    s->bits[s->cursor / 64].alloc &= ~s->alloc_cache;
+    for (unsigned w = 0; w < gh_words(s); w++)
+        gh_live_and(&s->bits[w], s->bits[w].alloc, concurrent);
     __atomic_store_n(&s->owner, NULL, __ATOMIC_RELAXED);
     enter_word(s, 0);
 }
 
 void gh_span_cache(struct gh_span *s, bool concurrent)
 {
-    for (unsigned w = s->cursor; w < gh_words(s); w++)
+    for (unsigned w = s->cursor / 64; w < gh_words(s); w++)
         gh_live_or(&s->bits[w], gh_span_word_mask(s, w) & ~gh_span_allocated(s, w), concurrent);
 }
 
 void gh_span_uncache(struct gh_span *s, bool concurrent)
 {
-    for (unsigned w = s->cursor; w < gh_words(s); w++)
+    for (unsigned w = s->cursor / 64; w < gh_words(s); w++)
         gh_live_and(&s->bits[w], gh_span_allocated(s, w), concurrent);
 }
 
 void gh_span_mark_begin(struct gh_span *s)
 {
-    unsigned next = s->cursor * 64u + (s->alloc_cache ? (unsigned)__builtin_ctzll(s->alloc_cache) : 64);
+    unsigned next = s->cursor + (s->alloc_cache ? (unsigned)__builtin_ctzll(s->alloc_cache) : 64);
     s->mark_from = next;
 }
 
@@ -164,7 +167,7 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
 bool gh_span_has_deaths(const struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        if (~gh_live_load(&s->bits[w]) & gh_span_word_mask(s, w))
+        if (gh_span_allocated(s, w) & ~gh_live_load(&s->bits[w]))
             return true;
     return false;
 }
@@ -172,7 +175,7 @@ bool gh_span_has_deaths(const struct gh_span *s)
 bool gh_span_all_dead(const struct gh_span *s)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        if (gh_span_allocated(s, w) & gh_live_load(&s->bits[w]))
+        if (gh_live_load(&s->bits[w]))
             return false;
     return true;
 }

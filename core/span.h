@@ -10,7 +10,8 @@
  *                           advance for slots not handed out yet. mark: survives the collection under way; sweeping
  *                           makes the marked slots the new alloc bits.
  *   immediate reclaim       alloc: handed out, or in alloc_cache to be so; the owner's free clears it. live: all are
- *                           set, but for slots that others have freed and that the owner has not taken back yet.
+ *                           set, but for slots that others have freed and that the owner has not taken back yet;
+ *                           in a span that nobody owns, those of free slots are not.
  *
  * Two words for two kinds of free, so that the owner's needs no atomic operation; and alloc_cache is apart from the
  * alloc bits, so that an allocation need not wait for the free before it.
@@ -66,7 +67,7 @@ struct gh_span {
         uint32_t notice;    /* owned spans: see frees_left; what is missing was freed since alloc_count was taken */
         uint32_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
     };
-    uint16_t cursor;      /* index of the word; past the last one when all are used up */
+    uint16_t cursor;      /* the slot that its word begins with; past the last word when all are used up */
     uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
 
@@ -85,9 +86,17 @@ struct gh_span {
 
 _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
 
+enum { GH_MAX_SLOTS = 1023 * 64 }; /* of a span: a cursor past them must fit */
+
 static inline unsigned gh_words(const struct gh_span *s)
 {
     return (s->objects + 63u) / 64;
+}
+
+/* Anybody may ask; only p's own answer is sure to last. */
+static inline bool gh_is_owner(const struct gh_span *s, const struct goheap_p *p)
+{
+    return __atomic_load_n(&s->owner, __ATOMIC_RELAXED) == p;
 }
 
 /* Slots of an owned span freed since alloc_count was taken. */
@@ -223,8 +232,8 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    uint64_t taken = w <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
-    return w == s->cursor ? taken & ~s->alloc_cache : taken;
+    uint64_t taken = w * 64 <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->bits[w].alloc;
+    return w * 64 == s->cursor ? taken & ~s->alloc_cache : taken;
 }
 
 /* Slots allocated. */
@@ -272,14 +281,15 @@ unsigned gh_span_mark_new(struct gh_span *s);
 unsigned gh_span_take_marked(struct gh_span *s, bool concurrent);
 
 /* Immediate reclaim. The span is p's, all that is free in it left to hand out. */
-void gh_span_own(struct gh_span *s, struct goheap_p *p);
+void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent);
 /* An owned span's alloc bits take back what is in alloc_cache, and it is nobody's: the cursor is at the first word. */
-void gh_span_disown(struct gh_span *s);
+void gh_span_disown(struct gh_span *s, bool concurrent);
 /* Makes slots that others have freed free; returns how many. Those that were free already are
  * *misused: double frees, the index of the last of them plus one. For whoever may allocate from the span. */
 unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misused);
-/* Whether a slot was freed by others since; whether none that is allocated has not been. */
+/* Whether others have freed a slot since. */
 bool gh_span_has_deaths(const struct gh_span *s);
+/* Of a span that nobody owns: whether no object is left. */
 bool gh_span_all_dead(const struct gh_span *s);
 
 #endif

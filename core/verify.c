@@ -40,21 +40,21 @@ static bool is_cached(const struct goheap *heap, const struct gh_span *s)
 
 static bool check_bits(struct check *c, const struct gh_span *s)
 {
+    const bool held = s->owner || is_cached(c->heap, s);
     unsigned allocated = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
         uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&s->bits[w]);
-        uint64_t cache = w == s->cursor ? s->alloc_cache : 0;
+        uint64_t cache = w * 64 == s->cursor ? s->alloc_cache : 0;
         allocated += gh_popcount(word);
         if ((live | s->bits[w].alloc | s->bits[w].mark | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
         if (s->owner && (cache & ~s->bits[w].alloc))
             return fail(c, "span 0x%llx: a slot to be handed out has no alloc bit", (ull)s->base);
-        if (gh_immediate(c->heap) && (~live & gh_span_word_mask(s, w) & ~word))
+        if (s->owner && (~live & gh_span_word_mask(s, w) & ~word))
             return fail(c, "span 0x%llx: a free slot was freed", (ull)s->base);
-        if (!gh_immediate(c->heap) && !is_cached(c->heap, s) && (live & ~word))
+        if (!held && (live & ~word))
             return fail(c, "span 0x%llx: a live bit is set on a free slot", (ull)s->base);
     }
-    bool held = s->owner || is_cached(c->heap, s);
     if (!held && allocated != s->alloc_count)
         return fail(c, "span 0x%llx: %u slots are allocated, it counts %u", (ull)s->base, allocated, s->alloc_count);
     return true;

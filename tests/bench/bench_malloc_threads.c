@@ -5,8 +5,9 @@
  *            seat over with all that lives in it
  *
  * Times are wall times, since threads that wait for each other's locks or lines are what is measured. They are
- * taken in laps of a millisecond or so, and a lap in which the kernel took a core away from these threads for
- * somebody else's does not count, unless all are like that. */
+ * taken in laps of a millisecond or so; of larson a lap is a thread's work, without its creation and its end. A
+ * lap in which the kernel took a core away from these threads for somebody else's does not count, unless all are
+ * like that. */
 #include "bench_malloc.h"
 
 #include <pthread.h>

@@ -1,0 +1,59 @@
+/* The two paths that nearly every call takes, to be inlined by who calls them: goheap_alloc, goheap_free, and a malloc.
+ *
+ *   alloc   p->direct[size / 8] --> span: a bit of alloc_cache cleared
+ *   free    heap->spans[page]   --> span, p's own: an alloc bit cleared, a count taken down
+ *
+ * No lock, no atomic operation, no call; what is not this simple is left to alloc.c and free.c, untouched.
+ */
+#ifndef GH_FAST_H
+#define GH_FAST_H
+
+#include "heap.h"
+
+/* The next slot of a span that has one at hand. */
+static inline uint64_t gh_take_slot(struct gh_span *s)
+{
+    uint64_t index = s->cursor + (uint64_t)__builtin_ctzll(s->alloc_cache);
+    s->alloc_cache &= s->alloc_cache - 1;
+    return s->base + index * s->elem_size;
+}
+
+/* The P's span for a size if it has a slot at hand; else NULL. */
+static inline struct gh_span *gh_span_at_hand(struct goheap_p *p, uint64_t size, unsigned flags)
+{
+    uint64_t eighths = (size + GH_SMALL_DIV - 1) / GH_SMALL_DIV; /* 0 if that is too much: no slot is there */
+    if (__builtin_expect(eighths >= GH_DIRECT, 0))
+        return NULL;
+    struct gh_span *s = p->direct[flags & GOHEAP_NOSCAN][eighths];
+    return __builtin_expect(s->alloc_cache != 0, 1) ? s : NULL;
+}
+
+/* The slot, by its index, is free again; false if it was. For the span's owner. */
+static inline bool gh_free_slot(struct gh_span *s, uint64_t index)
+{
+    struct gh_bits *bits = &s->bits[index / 64];
+    const uint64_t alloc = bits->alloc;
+    if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
+        return false;
+    if (__builtin_expect(s->alloc_cache >> index % 64 & 1, 0) && (index & ~UINT64_C(63)) == s->cursor)
+        return false;
+    bits->alloc = alloc ^ UINT64_C(1) << index % 64;
+    return true;
+}
+
+/* Frees the object at addr if it lies in a span of p's own and nothing is wrong with it; else false. */
+static inline bool gh_free_own(struct goheap_p *p, uint64_t addr)
+{
+    struct gh_span *s = gh_span_hint(p->heap, addr);
+    if (__builtin_expect(!s || !gh_is_owner(s, p), 0))
+        return false;
+    const uint64_t offset = addr - s->base;
+    const struct gh_quotient at = gh_divide(offset, s->div_magic);
+    if (__builtin_expect(offset >= s->extent || !at.exact || !gh_free_slot(s, at.slot), 0))
+        return false;
+    if (__builtin_expect(--s->frees_left == 0, 0))
+        gh_owner_freed(p, s);
+    return true;
+}
+
+#endif
