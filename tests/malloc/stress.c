@@ -24,10 +24,10 @@
 
 enum {
     MAX_LANES = 256,
-    OWN = 512,     /* blocks that a lane keeps to itself */
-    SHARED = 1024, /* slots of blocks that go from lane to lane */
-    BATCH = 64,    /* blocks that are handed over at once */
-    STEPS = 1000,  /* of a lane in a phase */
+    OWN = 128,    /* blocks that a lane keeps to itself */
+    SHARED = 256, /* slots of blocks that go from lane to lane */
+    BATCH = 64,   /* blocks that are handed over at once */
+    STEPS = 1000, /* of a lane in a phase */
     MAX_SIZE = 1 << 20
 };
 
@@ -44,8 +44,6 @@ struct batch {
 struct counts {
     uint64_t mallocs, frees, foreign_frees, threads;
 };
-
-struct world;
 
 struct lane {
     struct world *world;
@@ -158,10 +156,11 @@ static void check_zero(block b)
         fail("0x%llx, %llu bytes, was to be zero", (ull)addr_of(b), (ull)size);
 }
 
+/* Mostly small in one thread's life, and in the next so many large ones that spans change their kind all the time. */
 static uint64_t random_size(struct lane *lane)
 {
-    uint64_t kind = next_random(&lane->seed) % 256;
-    uint64_t limit = kind < 176 ? 256 : kind < 232 ? 4096 : kind < 254 ? 40000 : MAX_SIZE;
+    uint64_t kind = next_random(&lane->seed) % 256, small = lane->n.threads % 2 ? 176 : 100;
+    uint64_t limit = kind < small ? 256 : kind < small + 56 ? 4096 : kind < 254 ? 65536 : MAX_SIZE;
     return 1 + next_random(&lane->seed) % limit;
 }
 
@@ -217,7 +216,7 @@ static void drop_batch(struct lane *lane, struct batch *batch)
 
 static void open_mail(struct lane *lane)
 {
-    drop_batch(lane, atomic_exchange_explicit(&lane->mail, NULL, memory_order_acq_rel));
+    drop_batch(lane, atomic_exchange(&lane->mail, NULL));
 }
 
 /* Posts a batch to some lane, maybe this one; what that lane has not opened yet is freed here. */
@@ -353,29 +352,28 @@ static void verify(struct goheap *heap)
 static struct counts sum(const struct world *world)
 {
     struct counts all = {0};
-    for (unsigned i = 0; i < world->lanes; i++) {
-        const struct counts *n = &world->lane[i].n;
-        all.mallocs += n->mallocs;
-        all.frees += n->frees;
-        all.foreign_frees += n->foreign_frees;
-        all.threads += n->threads;
+    for (const struct lane *lane = world->lane; lane < world->lane + world->lanes; lane++) {
+        all.mallocs += lane->n.mallocs;
+        all.frees += lane->n.frees;
+        all.foreign_frees += lane->n.foreign_frees;
+        all.threads += lane->n.threads;
     }
     return all;
 }
 
 /* A death may wait to be seen until its span is looked at: until then its slot is allocated, but not live. */
-static void check_counts(struct world *world)
+static void check_pause(struct world *world)
 {
     struct goheap_memstats stats;
     static struct goheap_class_stats classes[GOHEAP_MAX_CLASSES];
+    verify(world->heap); /* as the threads left it */
     goheap_memstats(world->heap, &stats);
+    verify(world->heap); /* with all caches flushed */
     goheap_class_stats(world->heap, classes);
     struct counts n = sum(world);
     uint64_t live = 0, allocated = 0;
-    for (unsigned i = 0; i < world->classes; i++) {
-        live += classes[i].live;
-        allocated += classes[i].allocated;
-    }
+    for (unsigned i = 0; i < world->classes; i++)
+        live += classes[i].live, allocated += classes[i].allocated;
     if (live != n.mallocs - n.frees || stats.mallocs != n.mallocs)
         fail("%llu objects live of %llu allocated, to the test %llu of %llu", (ull)live, (ull)stats.mallocs,
              (ull)(n.mallocs - n.frees), (ull)n.mallocs);
@@ -384,13 +382,6 @@ static void check_counts(struct world *world)
              (ull)stats.frees, (ull)stats.heap_objects, (ull)allocated);
     if (stats.heap_inuse > world->peak)
         world->peak = stats.heap_inuse;
-}
-
-static void check_pause(struct world *world)
-{
-    verify(world->heap); /* as the threads left it, */
-    check_counts(world);
-    verify(world->heap); /* and with all caches flushed */
     world->stops++;
 }
 
