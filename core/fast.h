@@ -1,7 +1,7 @@
 /* The two paths that nearly every call takes, to be inlined by who calls them: goheap_alloc, goheap_free, and a malloc.
  *
  *   alloc   p->direct[size / 8] --> span: a bit of alloc_cache cleared
- *   free    heap->spans[page]   --> span, p's own: an alloc bit cleared, a count taken down
+ *   free    map.spans[page]      --> span, p's own: an alloc bit cleared, a count taken down
  *
  * No lock, no atomic operation, no call; what is not this simple is left to alloc.c and free.c, untouched.
  */
@@ -48,7 +48,7 @@ enum gh_freed_own {
 /* Frees the object at addr if that is simple. */
 static inline enum gh_freed_own gh_free_own(struct goheap_p *p, uint64_t addr)
 {
-    struct gh_span *s = gh_span_hint(p->heap, addr);
+    struct gh_span *s = gh_span_hint(&p->map, addr);
     if (__builtin_expect(!s || !gh_is_owner(s, p), 0))
         return GH_NOT_FREED;
     const uint64_t offset = addr - s->base;

@@ -131,7 +131,7 @@ static __attribute__((noinline)) enum goheap_result free_slow(struct goheap_p *p
 
 void gh_free_notice(struct goheap_p *p, uint64_t addr)
 {
-    gh_owner_freed(p, gh_span_hint(p->heap, addr));
+    gh_owner_freed(p, gh_span_hint(&p->map, addr));
 }
 
 enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
@@ -149,17 +149,18 @@ enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr)
 
 void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
+    const struct gh_page_map map = heap->map;
     for (unsigned i = 0; i < n; i++) {
-        uint64_t page = (addrs[i] - heap->base) >> heap->page_shift;
-        if (page < heap->page_count)
-            __builtin_prefetch(&heap->spans[page]);
+        uint64_t page = (addrs[i] - map.base) >> map.page_shift;
+        if (page < map.pages)
+            __builtin_prefetch(&map.spans[page]);
     }
 }
 
 void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        const struct gh_span *s = gh_span_hint(heap, addrs[i]);
+        const struct gh_span *s = gh_span_hint(&heap->map, addrs[i]);
         if (!s)
             continue;
         __builtin_prefetch(s, 1);
@@ -170,7 +171,7 @@ void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsi
 void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        const struct gh_span *s = gh_span_hint(heap, addrs[i]);
+        const struct gh_span *s = gh_span_hint(&heap->map, addrs[i]);
         if (s && s->alloc != s->inline_bits)
             __builtin_prefetch(&gh_live(s)[gh_span_index(s, addrs[i]) / 64], 1);
     }

@@ -80,7 +80,9 @@ static void init_fields(struct goheap *heap)
     gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
     heap->span_classes = heap->sc.count * 2;
     heap->page_shift = heap->config.page_shift;
-    heap->page_count = (heap->limit - heap->base) >> heap->page_shift;
+    heap->map.base = heap->base;
+    heap->map.page_shift = heap->page_shift;
+    heap->map.pages = (heap->limit - heap->base) >> heap->page_shift;
     heap->least[0] = 1;
     heap->least[GOHEAP_NOSCAN] = heap->config.tiny_size ? heap->config.tiny_size : 1;
     if (heap->config.tiny_size)
@@ -95,17 +97,17 @@ static bool take_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
     heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
-    heap->spans = pf->metadata_alloc(pf->self, heap->page_count * sizeof(struct gh_span *));
+    heap->map.spans = pf->metadata_alloc(pf->self, heap->map.pages * sizeof(struct gh_span *));
     heap->central = pf->metadata_alloc(pf->self, central_bytes(heap));
-    return heap->arenas && heap->spans && heap->central &&
+    return heap->arenas && heap->map.spans && heap->central &&
            gh_page_alloc_init(&heap->pages, pf, heap->base, heap->limit - heap->base, heap->config.page_shift);
 }
 
 static void release_tables(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
-    if (heap->spans)
-        pf->metadata_free(pf->self, heap->spans, heap->page_count * sizeof(struct gh_span *));
+    if (heap->map.spans)
+        pf->metadata_free(pf->self, heap->map.spans, heap->map.pages * sizeof(struct gh_span *));
     if (heap->arenas)
         pf->metadata_free(pf->self, heap->arenas, arena_table_bytes(heap));
     if (heap->central)
@@ -185,6 +187,7 @@ static struct goheap_p *make_p(struct goheap *heap)
         return NULL;
     p->heap = heap;
     p->bytes = bytes;
+    p->map = heap->map;
     p->partial = (struct gh_list *)(p + 1);
     for (unsigned i = 0; i < GH_DIRECT; i++)
         p->direct[0][i] = p->direct[1][i] = &heap->empty;

@@ -29,6 +29,15 @@ struct gh_arena {
     uint64_t zeroed;       /* offset below which pages have been used before (heapArena.zeroedBase) */
 };
 
+/* From addresses to spans; fixed once the heap is there, so that each P has a copy. */
+struct gh_page_map {
+    uint64_t base;          /* of the region */
+    uint64_t pages;         /* in it */
+    unsigned page_shift;
+    struct gh_span **spans; /* by page: the span it belongs, or last belonged, to, or NULL. Of a span that covers whole
+                               arenas, only the first page and those outside them: terabytes are to cost little */
+};
+
 struct gh_central {
     struct goheap_lock lock;
     /* Two of each; which one holds the swept spans alternates from cycle to cycle (mcentral.go). */
@@ -61,6 +70,7 @@ struct gh_stats {
 
 struct goheap_p {
     struct goheap *heap;
+    struct gh_page_map map; /* the heap's */
     /* mcache: what it allocates from, by whether objects have no pointers and by size in eighths, rounded up; and by
      * span class. &heap->empty where there is none, and in `direct` for what is not simply a slot of that size. Set by
      * gh_mcache_set. */
@@ -91,9 +101,7 @@ struct goheap_p {
 
 struct goheap {
     uint64_t base, limit;    /* the region */
-    uint64_t page_count;     /* in it */
-    struct gh_span **spans;  /* by page: the span it belongs, or last belonged, to, or NULL. Of a span that covers whole
-                                arenas, only the first page and those outside them: terabytes are to cost little */
+    struct gh_page_map map;  /* of it */
     unsigned page_shift;     /* config's */
     uint32_t least[2];       /* smallest size that is neither 0 nor tiny, of objects with pointers and without */
     struct gh_size_classes sc;
@@ -196,16 +204,16 @@ static inline uint64_t gh_slot_bytes(const struct goheap *heap, const struct gh_
 }
 
 /* The span at addr, if it is small; else, and outside of spans, NULL or any other. */
-static inline struct gh_span *gh_span_hint(const struct goheap *heap, uint64_t addr)
+static inline struct gh_span *gh_span_hint(const struct gh_page_map *map, uint64_t addr)
 {
-    uint64_t page = (addr - heap->base) >> heap->page_shift;
-    return __builtin_expect(page < heap->page_count, 1) ? __atomic_load_n(&heap->spans[page], __ATOMIC_ACQUIRE) : NULL;
+    uint64_t page = (addr - map->base) >> map->page_shift;
+    return __builtin_expect(page < map->pages, 1) ? __atomic_load_n(&map->spans[page], __ATOMIC_ACQUIRE) : NULL;
 }
 
 /* The span at addr, which may be dead, or NULL. */
 static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t addr)
 {
-    struct gh_span *s = gh_span_hint(heap, addr);
+    struct gh_span *s = gh_span_hint(&heap->map, addr);
     if (s && addr - s->base < gh_span_bytes(heap, s))
         return s;
     if (addr - heap->base >= heap->limit - heap->base)

@@ -91,7 +91,8 @@ static bool needs_zero(struct goheap *heap, uint64_t base, uint64_t bytes)
 static void set_spans(struct goheap *heap, struct gh_span *s)
 {
     unsigned shift = heap->page_shift;
-    __atomic_store_n(&heap->spans[(s->base - heap->base) >> shift], s, __ATOMIC_RELEASE);
+    struct gh_span **spans = heap->map.spans;
+    __atomic_store_n(&spans[(s->base - heap->base) >> shift], s, __ATOMIC_RELEASE);
     for (uint64_t base = s->base, end = base + page_bytes(heap, s->pages); base < end;) {
         struct part part = first_part(heap, base, end);
         uint64_t bytes = part.to - part.from, first = (base - heap->base) >> shift;
@@ -99,7 +100,7 @@ static void set_spans(struct goheap *heap, struct gh_span *s)
             __atomic_store_n(&part.arena->whole, s, __ATOMIC_RELEASE);
         else
             for (uint64_t i = 0; i < bytes >> shift; i++)
-                __atomic_store_n(&heap->spans[first + i], s, __ATOMIC_RELEASE);
+                __atomic_store_n(&spans[first + i], s, __ATOMIC_RELEASE);
         base += bytes;
     }
 }
