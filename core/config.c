@@ -42,7 +42,16 @@ static uint32_t malloc_span_pages(uint32_t size)
     return pages == 0 ? 1 : pages > MOST_PAGES ? MOST_PAGES : pages;
 }
 
-/* The 24-byte class apart, every class of Go's that holds 16 bytes or more is a multiple of 16. */
+/* The class after one of a size: an eighth of a power of two more, 16 bytes at least but for the first. */
+static uint32_t malloc_next_size(uint32_t size)
+{
+    if (size < 16)
+        return size + 8;
+    uint32_t eighth = (UINT32_C(1) << (31 - __builtin_clz(size))) / 8;
+    return size + (eighth < 16 ? 16 : eighth);
+}
+
+/* Classes of which all that hold 16 bytes or more are multiples of 16, and from 128 on at most a ninth is waste. */
 void goheap_config_malloc(struct goheap_config *config)
 {
     goheap_config_go119(config);
@@ -50,13 +59,9 @@ void goheap_config_malloc(struct goheap_config *config)
     config->concurrent = true;
     config->tiny_size = 0;
     struct goheap_class_table *table = &config->table;
-    unsigned kept = 1;
-    for (unsigned i = 1; i < table->count; i++) {
-        uint32_t size = table->classes[i].size;
-        if (size < 16 || size % 16 == 0)
-            table->classes[kept++] = (struct goheap_size_class){size, malloc_span_pages(size)};
-    }
-    table->count = kept;
+    table->count = 1;
+    for (uint32_t size = 8; size <= 32 << 10; size = malloc_next_size(size))
+        table->classes[table->count++] = (struct goheap_size_class){size, malloc_span_pages(size)};
 }
 
 #define TEXT_OF(number) #number

@@ -4,7 +4,7 @@
  *                         ^                      |  its P has freed a few of its slots,
  *                         +--- partial list <----+  or is told that another has freed one
  *
- * What the P frees itself is free again at once, but a retired span only becomes one to allocate from when a sixteenth
+ * What the P frees itself is free again at once, but a retired span only becomes one to allocate from when an eighth
  * of it is free, so that taking it up is worth the while. What others free shows in live bits, which the P looks at
  * when a span is used up, and when it is told: the first to free in a retired span takes the watch off and puts the
  * span on its owner's `news`. Between those two steps the span is its teller's: its `next` is not to be touched and
@@ -13,7 +13,7 @@
  */
 #include "heap.h"
 
-enum { KEEP_PAGES = 64, WORTHWHILE = 16 /* parts of a span, of which one must be free */ };
+enum { KEEP_PAGES = 64, WORTHWHILE = 8 /* parts of a span, of which one must be free */ };
 
 /* Counts the span, and adds what has been allocated and freed in it since the last time to its P's totals. */
 static void settle(struct gh_span *s)
