@@ -96,7 +96,7 @@ static bool retire(struct goheap_p *p, struct gh_span *s)
     if (gh_take_deaths(p->heap, p, s))
         return false;
     __atomic_store_n(&s->watch, GH_WATCH_OWNER, __ATOMIC_SEQ_CST);
-    gh_expect(s, 1 + s->objects / WORTHWHILE);
+    gh_expect(s, (s->objects + WORTHWHILE - 1u) / WORTHWHILE);
     if (!gh_span_has_deaths(s) || !unwatch(s))
         return true;
     gh_expect(s, GH_NO_NOTICE);

@@ -195,7 +195,7 @@ static void test_immediate(void **state)
     uint64_t a[12];
     for (int i = 0; i < 12; i++)
         a[i] = take(p, 1024, 0); /* 8 a span: one full, one half used */
-    drop(p, a[3]); /* the full span gets a hole and is found again */
+    drop(p, a[3]); /* an eighth of the full span: it is taken up again */
     for (int i = 0; i < 4; i++)
         take(p, 1024, 0);
     assert_int_equal(take(p, 1024, 0), a[3]);
@@ -212,7 +212,7 @@ static void test_immediate(void **state)
     goheap_delete(heap);
 }
 
-/* A span that went back full without having been swept first: its holes are found all the same. */
+/* A P keeps its spans when figures are read: a hole is found all the same. */
 static void test_hole_after_flush(void **state)
 {
     (void)state;
@@ -222,7 +222,7 @@ static void test_hole_after_flush(void **state)
     for (int i = 0; i < 8; i++)
         a[i] = take(p, 1024, 0); /* exactly one span */
     struct goheap_memstats m;
-    goheap_memstats(heap, &m); /* takes the span from the P */
+    goheap_memstats(heap, &m);
     drop(p, a[3]);
     verify(heap);
     assert_int_equal(take(p, 1024, 0), a[3]);
