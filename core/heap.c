@@ -39,21 +39,6 @@ bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
     return false;
 }
 
-/* The largest address space up to what the config asks for; a machine may limit it. */
-static bool reserve_region(struct goheap *heap)
-{
-    const struct goheap_platform *pf = heap->platform;
-    for (uint64_t bytes = heap->config.address_space; bytes >= GH_ARENA_BYTES; bytes /= 2) {
-        heap->base = pf->reserve(pf->self, heap->config.arena_base, bytes, UINT64_C(1) << GH_ARENA_SHIFT);
-        if (heap->base) {
-            heap->limit = heap->base + bytes;
-            heap->grown = heap->base;
-            return true;
-        }
-    }
-    return false;
-}
-
 static size_t arena_table_bytes(const struct goheap *heap)
 {
     return (size_t)((heap->limit - heap->base) >> GH_ARENA_SHIFT) * sizeof(struct gh_arena);
@@ -75,14 +60,12 @@ static void init_locks(struct goheap *heap)
         pf->lock_init(pf->self, &heap->central[i].lock, kind, i);
 }
 
+/* What does not depend on where the region is. */
 static void init_fields(struct goheap *heap)
 {
     gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
     heap->span_classes = heap->sc.count * 2;
     heap->page_shift = heap->config.page_shift;
-    heap->map.base = heap->base;
-    heap->map.page_shift = heap->page_shift;
-    heap->map.pages = (heap->limit - heap->base) >> heap->page_shift;
     heap->least[0] = 1;
     heap->least[GOHEAP_NOSCAN] = heap->config.tiny_size ? heap->config.tiny_size : 1;
     if (heap->config.tiny_size)
@@ -92,28 +75,42 @@ static void init_fields(struct goheap *heap)
     heap->sweeping = GH_SWEEP_DRAINED;
 }
 
-/* Tables that need memory; false leaves what was had for release_tables. */
-static bool take_tables(struct goheap *heap)
-{
-    const struct goheap_platform *pf = heap->platform;
-    heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
-    heap->map.spans = pf->metadata_alloc(pf->self, heap->map.pages * sizeof(struct gh_span *));
-    heap->central = pf->metadata_alloc(pf->self, central_bytes(heap));
-    return heap->arenas && heap->map.spans && heap->central &&
-           gh_page_alloc_init(&heap->pages, pf, heap->base, heap->limit - heap->base, heap->config.page_shift);
-}
-
-static void release_tables(struct goheap *heap)
+static void release_region(struct goheap *heap)
 {
     const struct goheap_platform *pf = heap->platform;
     if (heap->map.spans)
         pf->metadata_free(pf->self, heap->map.spans, heap->map.pages * sizeof(struct gh_span *));
     if (heap->arenas)
         pf->metadata_free(pf->self, heap->arenas, arena_table_bytes(heap));
-    if (heap->central)
-        pf->metadata_free(pf->self, heap->central, central_bytes(heap));
     pf->unreserve(pf->self, heap->base, heap->limit - heap->base);
-    pf->metadata_free(pf->self, heap, sizeof *heap);
+}
+
+/* The region and the tables whose size goes with its own. */
+static bool take_region(struct goheap *heap, uint64_t bytes)
+{
+    const struct goheap_platform *pf = heap->platform;
+    heap->base = pf->reserve(pf->self, heap->config.arena_base, bytes, GH_ARENA_BYTES);
+    if (!heap->base)
+        return false;
+    heap->limit = heap->base + bytes;
+    heap->grown = heap->base;
+    heap->map = (struct gh_page_map){heap->base, bytes >> heap->page_shift, heap->page_shift, NULL};
+    heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
+    heap->map.spans = pf->metadata_alloc(pf->self, heap->map.pages * sizeof(struct gh_span *));
+    if (heap->arenas && heap->map.spans &&
+        gh_page_alloc_init(&heap->pages, pf, heap->base, bytes, heap->config.page_shift))
+        return true;
+    release_region(heap);
+    return false;
+}
+
+/* The largest address space up to what the config asks for: a limit on the process may leave less. */
+static bool take_largest_region(struct goheap *heap)
+{
+    for (uint64_t bytes = heap->config.address_space; bytes >= GH_ARENA_BYTES; bytes /= 2)
+        if (take_region(heap, bytes))
+            return true;
+    return false;
 }
 
 struct goheap *goheap_new(const struct goheap_config *config, const struct goheap_platform *platform)
@@ -126,13 +123,12 @@ struct goheap *goheap_new(const struct goheap_config *config, const struct gohea
         return NULL;
     heap->config = *config;
     heap->platform = platform;
-    if (!reserve_region(heap)) {
-        platform->metadata_free(platform->self, heap, sizeof *heap);
-        return NULL;
-    }
     init_fields(heap);
-    if (!take_tables(heap)) {
-        release_tables(heap);
+    heap->central = platform->metadata_alloc(platform->self, central_bytes(heap));
+    if (!heap->central || !take_largest_region(heap)) {
+        if (heap->central)
+            platform->metadata_free(platform->self, heap->central, central_bytes(heap));
+        platform->metadata_free(platform->self, heap, sizeof *heap);
         return NULL;
     }
     init_locks(heap);
@@ -155,7 +151,9 @@ void goheap_delete(struct goheap *heap)
     gh_pool_destroy(&heap->bits);
     gh_descriptors_destroy(&heap->descriptors);
     gh_page_alloc_destroy(&heap->pages);
-    release_tables(heap);
+    release_region(heap);
+    pf->metadata_free(pf->self, heap->central, central_bytes(heap));
+    pf->metadata_free(pf->self, heap, sizeof *heap);
 }
 
 /* --- Ps ------------------------------------------------------------------------------------------------ */
