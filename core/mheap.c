@@ -242,6 +242,7 @@ struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, u
     struct gh_span *s = alloc_span(heap, p, npages, 0);
     if (s) {
         s->state = GH_SPAN_MANUAL;
+        *gh_live(s) = 0;
         __atomic_store_n(&s->sweep_gen, GH_GEN_NONE, __ATOMIC_RELEASE); /* no sweeper may take it for unswept */
         gh_add(&heap->stack_bytes, page_bytes(heap, npages));
     }
