@@ -39,28 +39,30 @@ unsigned gh_span_count(const struct gh_span *s)
     return count;
 }
 
-/* The slots around the lowest of the free ones that go into alloc_cache at once: no more bytes than a first-level cache
- * can hold beside other things, so that what is freed soon is handed out again soon. */
-static uint64_t around_lowest(const struct gh_span *s, uint64_t free)
+/* The lowest of some free slots, as many as go into alloc_cache at once: no more bytes than a first-level cache can hold
+ * beside other things, so that what is freed soon is handed out again soon. */
+static uint64_t lowest_of(const struct gh_span *s, uint64_t free)
 {
-    enum { BYTES_LOG = 13, LEAST_LOG = 2 };
-    unsigned size_log = 64u - (unsigned)__builtin_clzll(s->elem_size - 1);
-    unsigned log = size_log + LEAST_LOG < BYTES_LOG ? BYTES_LOG - size_log : LEAST_LOG;
-    if (log >= 6)
-        return UINT64_MAX;
-    unsigned n = 1u << log;
-    return ((UINT64_C(1) << n) - 1) << ((unsigned)__builtin_ctzll(free) & ~(n - 1));
+    enum { BYTES = 16 << 10, LEAST = 4 };
+    if (s->elem_size <= BYTES / 64)
+        return free;
+    uint64_t rest = free;
+    for (uint32_t bytes = 0, n = 0; rest && (n < LEAST || bytes < BYTES); n++, bytes += s->elem_size)
+        rest &= rest - 1;
+    return free & ~rest;
 }
 
-/* An owned span's words have holes wherever its P has freed: any will do, the lowest first. */
+/* An owned span's words have holes wherever its P has freed. The next word after the cursor is as good as any: the one
+ * just left may have few. */
 static bool next_hole(struct gh_span *s)
 {
+    const unsigned words = gh_words(s), at = s->cursor / 64;
     put_back(s);
-    for (unsigned w = 0; w < gh_words(s); w++) {
-        enter_word(s, w);
+    for (unsigned i = 1; i <= words; i++) {
+        enter_word(s, at + i < words ? at + i : at + i - words);
         if (!s->alloc_cache)
             continue;
-        s->alloc_cache &= around_lowest(s, s->alloc_cache);
+        s->alloc_cache = lowest_of(s, s->alloc_cache);
         s->in_hand |= s->alloc_cache;
         return true;
     }
