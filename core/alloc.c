@@ -97,7 +97,7 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
     *gh_live(s) = 1;
     bool need_zero = s->need_zero;
     uint64_t addr = (s->base + align - 1) & ~(align - 1);
-    s->lead = addr - s->base;
+    s->lead_pages = (uint32_t)((addr - s->base) >> heap->page_shift);
     if (!gh_immediate(heap)) { /* else its death is the span's, whoever brings it about */
         gh_add(&heap->heap_live, npages * page);
         gh_central_push(heap, p, s);

@@ -30,12 +30,17 @@ static inline struct gh_span *gh_span_at_hand(struct goheap_p *p, uint64_t size,
 /* The slot, by its index, is free again; false if it was. For the span's owner. */
 static inline bool gh_free_slot(struct gh_span *s, uint64_t index)
 {
-    const uint64_t alloc = s->alloc[index / 64];
-    if (__builtin_expect(!(alloc >> index % 64 & 1), 0))
+    const uint64_t bit = UINT64_C(1) << index % 64;
+    if (__builtin_expect((index & ~UINT64_C(63)) == s->cursor, 1)) {
+        if (__builtin_expect(!(s->in_hand & ~s->alloc_cache & bit), 0))
+            return false;
+        s->in_hand ^= bit;
+        return true;
+    }
+    uint64_t *alloc = &s->alloc[index / 64];
+    if (__builtin_expect(!(*alloc & bit), 0))
         return false;
-    if (__builtin_expect(s->alloc_cache >> index % 64 & 1, 0) && (index & ~UINT64_C(63)) == s->cursor)
-        return false;
-    s->alloc[index / 64] = alloc ^ UINT64_C(1) << index % 64;
+    *alloc ^= bit;
     return true;
 }
 

@@ -20,7 +20,7 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
     unsigned misused;
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned deaths = gh_span_take_deaths(s, heap->config.concurrent, &misused);
-    s->frees_left -= deaths;
+    s->frees_left = (uint16_t)(s->frees_left - deaths);
     if (misused)
         gh_misused(heap, GOHEAP_DOUBLE_FREE, s->base + (uint64_t)(misused - 1) * s->elem_size);
     return deaths;
@@ -118,7 +118,7 @@ static enum goheap_result free_any(struct goheap_p *p, uint64_t addr)
         return GOHEAP_FOREIGN;
     if (s->state == GH_SPAN_TINY) /* tiny objects lie anywhere in their block */
         return gh_tiny_release(p, s, (unsigned)index);
-    if (addr - s->base != (gh_size_class(s) ? index * s->elem_size : s->lead))
+    if (addr != gh_object_at(heap, s, index))
         return GOHEAP_INTERIOR;
     return gh_is_owner(s, p) ? free_owned(p, s, (unsigned)index) : clear_live(p, s, (unsigned)index);
 }

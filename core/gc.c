@@ -30,8 +30,8 @@ bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *ob
     uint64_t word = index / 64, bit = UINT64_C(1) << index % 64;
     if (!(gh_span_allocated(s, (unsigned)word) & gh_live_load(&gh_live(s)[word]) & bit))
         return false;
-    uint64_t lead = gh_size_class(s) ? 0 : s->lead;
-    *object = (struct goheap_object){s->base + index * s->elem_size + lead, gh_slot_bytes(heap, s) - lead, gh_noscan(s)};
+    uint64_t at = gh_object_at(heap, s, index), end = s->base + (index + 1) * gh_slot_bytes(heap, s);
+    *object = (struct goheap_object){at, end - at, gh_noscan(s)};
     return !(__atomic_fetch_or(&gh_mark(s)[word], bit, __ATOMIC_RELAXED) & bit);
 }
 

@@ -203,6 +203,12 @@ static inline uint64_t gh_slot_bytes(const struct goheap *heap, const struct gh_
     return s->elem_size ? s->elem_size : gh_span_bytes(heap, s);
 }
 
+/* Where the object in a slot begins: a large one may have been moved up. */
+static inline uint64_t gh_object_at(const struct goheap *heap, const struct gh_span *s, uint64_t index)
+{
+    return s->base + (s->elem_size ? index * s->elem_size : (uint64_t)s->lead_pages << heap->page_shift);
+}
+
 /* The span at addr, if it is small; else, and outside of spans, NULL or any other. */
 static inline struct gh_span *gh_span_hint(const struct gh_page_map *map, uint64_t addr)
 {

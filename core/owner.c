@@ -173,6 +173,7 @@ bool gh_owner_refill(struct goheap_p *p, unsigned span_class)
 /* A span that is on no list, and not watched, is nobody's. */
 static void disown(struct goheap_p *p, struct gh_span *s)
 {
+    settle(s); /* before, too, for the range of frees_left */
     gh_take_deaths(p->heap, p, s);
     settle(s);
     if (s->alloc_count == 0) {
@@ -233,7 +234,7 @@ void gh_owner_settle_all(struct goheap_p *p)
     struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
         if (gh_is_owner(s, p)) {
-            uint32_t left = (uint32_t)s->frees_left;
+            uint16_t left = s->frees_left;
             settle(s);
             gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);
         }
@@ -250,6 +251,7 @@ void gh_owner_reclaim(struct goheap *heap)
         struct goheap_p *p = s->owner;
         if (!p)
             continue;
+        settle(s);
         gh_take_deaths(heap, p, s);
         settle(s);
         if (s->list)

@@ -1,11 +1,19 @@
 /* The arithmetic on a span's bits, and nothing else: no lists, no locks, no heap. */
 #include "span.h"
 
-/* Nothing of the word is handed out yet. */
+/* The cursor moves to the word, of which nothing is handed out yet. What was in hand must have been put back. */
 static void enter_word(struct gh_span *s, unsigned w)
 {
+    bool past_end = w >= gh_words(s);
     s->cursor = (uint16_t)(w * 64);
-    s->alloc_cache = w < gh_words(s) ? ~s->alloc[w] & gh_span_word_mask(s, w) : 0;
+    s->in_hand = past_end ? 0 : s->alloc[w];
+    s->alloc_cache = past_end ? 0 : ~s->in_hand & gh_span_word_mask(s, w);
+}
+
+static void put_back(struct gh_span *s)
+{
+    if (s->cursor < gh_words(s) * 64)
+        s->alloc[s->cursor / 64] = s->in_hand;
 }
 
 void gh_span_reset(struct gh_span *s, bool live)
@@ -47,13 +55,13 @@ static uint64_t around_lowest(const struct gh_span *s, uint64_t free)
 /* An owned span's words have holes wherever its P has freed: any will do, the lowest first. */
 static bool next_hole(struct gh_span *s)
 {
+    put_back(s);
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t free = ~s->alloc[w] & gh_span_word_mask(s, w);
-        if (!free)
+        enter_word(s, w);
+        if (!s->alloc_cache)
             continue;
-        s->cursor = (uint16_t)(w * 64);
-        s->alloc_cache = free & around_lowest(s, free);
-        s->alloc[w] |= s->alloc_cache;
+        s->alloc_cache &= around_lowest(s, s->alloc_cache);
+        s->in_hand |= s->alloc_cache;
         return true;
     }
     return false;
@@ -65,6 +73,7 @@ bool gh_span_next_word(struct gh_span *s)
     if (s->owner)
         return next_hole(s);
     while (s->cursor < gh_words(s) * 64) {
+        put_back(s);
         enter_word(s, s->cursor / 64u + 1);
         if (s->alloc_cache)
             return true;
@@ -75,7 +84,7 @@ bool gh_span_next_word(struct gh_span *s)
 void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
-        gh_live_or(&gh_live(s)[w], gh_span_word_mask(s, w) & ~s->alloc[w], concurrent);
+        gh_live_or(&gh_live(s)[w], gh_span_word_mask(s, w) & ~gh_alloc_bits(s, w), concurrent);
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
     s->frees_left = GH_NO_NOTICE;
@@ -84,7 +93,8 @@ void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 
 void gh_span_disown(struct gh_span *s, bool concurrent)
 {
-    s->alloc[s->cursor / 64] &= ~s->alloc_cache;
+    s->in_hand &= ~s->alloc_cache;
+    put_back(s);
     for (unsigned w = 0; w < gh_words(s); w++)
         gh_live_and(&gh_live(s)[w], s->alloc[w], concurrent);
     __atomic_store_n(&s->owner, NULL, __ATOMIC_RELAXED);
@@ -106,7 +116,7 @@ void gh_span_uncache(struct gh_span *s, bool concurrent)
 void gh_span_mark_begin(struct gh_span *s)
 {
     unsigned next = s->cursor + (s->alloc_cache ? (unsigned)__builtin_ctzll(s->alloc_cache) : 64);
-    s->mark_from = next;
+    s->mark_from = next < s->objects ? (uint16_t)next : s->objects;
 }
 
 unsigned gh_span_mark_live(struct gh_span *s)
@@ -123,7 +133,7 @@ unsigned gh_span_mark_new(struct gh_span *s)
 {
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~s->alloc[w];
+        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s, w);
         gh_mark(s)[w] |= since;
         count += gh_popcount(gh_mark(s)[w]);
     }
@@ -160,7 +170,8 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
         if (twice)
             *misused = w * 64u + 64u - (unsigned)__builtin_clzll(twice);
         dead &= ~twice;
-        s->alloc[w] &= ~dead;
+        uint64_t *alloc = w * 64 == s->cursor ? &s->in_hand : &s->alloc[w];
+        *alloc &= ~dead;
         count += gh_popcount(dead);
     }
     return count;

@@ -1,7 +1,8 @@
 /* A span: a run of pages cut into slots of one size, and its bits.
  *
  *   slot        0 1 2 3 4 5 6 7 ...    alloc_cache   left to hand out of the word at the cursor
- *   alloc_cache 0 0 0 0 1 1 1 1        alloc, live and mark: three bits a slot, 64 slots a word
+ *   alloc_cache 0 0 0 0 1 1 1 1        alloc, live and mark: three bits a slot, 64 slots a word; the alloc bits
+ *                                      of the word at the cursor are in hand, in the descriptor
  *
  * Handing a slot out clears its bit in alloc_cache, and writes no other. What that comes to:
  *
@@ -14,7 +15,7 @@
  *                           in a span that nobody owns, those of free slots are not.
  *
  * Two words for two kinds of free, so that the owner's needs no atomic operation; and alloc_cache is apart from the
- * alloc bits, so that an allocation need not wait for the free before it.
+ * alloc bits, and what is in hand at a fixed place, so that an allocation need not wait for the free before it.
  *
  * Follows runtime/mheap.go (mspan) and mbitmap.go of Go 1.19; the live bits are ours: Go learns of deaths
  * from the marker, we are told.
@@ -25,7 +26,7 @@
 #include "size_class.h"
 
 /* As good as never: when so many were freed, they are counted, and that is all. */
-#define GH_NO_NOTICE UINT32_MAX
+#define GH_NO_NOTICE UINT16_MAX
 
 enum { GH_GEN_NONE = 0 }; /* sweep_gen of spans that are never swept: free ones, stacks; the heap's starts above */
 
@@ -52,22 +53,21 @@ enum { GH_BITMAPS = 3 };
 struct gh_span {
     uint64_t base;
     uint64_t alloc_cache; /* slots of the cursor's word that are left to hand out */
-    uint64_t *alloc;      /* bitmap; those of live and mark bits follow it */
+    uint64_t in_hand;     /* alloc bits of the cursor's word; those in the bitmap are not looked at */
     struct goheap_p *owner; /* immediate reclaim: the P that the span belongs to; else NULL */
     uint64_t div_magic;   /* see gh_class; 0 for large objects */
-    union {
-        uint64_t frees_left; /* owned spans: how many frees the owner wants to know of, counted down from `notice` */
-        uint64_t lead;  /* large objects: bytes of the span before the object, for its alignment */
-    };
+    uint64_t *alloc;      /* bitmap; those of live and mark bits follow it */
     uint32_t elem_size;   /* of a slot; 0 for large objects, which take all of the span */
-    uint32_t extent;      /* bytes from base in which the owner's frees need no second look: all slots; or none */
     union {
-        uint32_t notice;    /* owned spans: see frees_left; what is missing was freed since alloc_count was taken */
-        uint32_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
+        uint32_t extent;     /* bytes from base in which the owner's frees need no second look: all slots; or none */
+        uint32_t lead_pages; /* large objects: pages of the span before the object, for its alignment */
     };
+    uint16_t frees_left;  /* owned spans: after how many more the owner wants to know; counted down from `notice` */
     uint16_t cursor;      /* the slot that its word begins with; past the last word when all are used up */
     uint8_t watch;        /* enum gh_watch; read by any free */
     uint8_t state;        /* enum gh_span_state */
+    uint8_t need_zero;    /* the pages were used before */
+    uint8_t any_marked;   /* the last mark phase found something; fixed while the span is unswept */
 
     uint64_t inline_bits[GH_BITMAPS]; /* of spans of up to 64 slots */
     struct gh_list *list; /* the list it is on, or NULL */
@@ -78,8 +78,10 @@ struct gh_span {
     uint16_t objects;      /* slots */
     uint16_t alloc_count;  /* allocated slots when they were last counted: as they are, unless a P holds the span */
     uint16_t span_class;   /* size class x 2 + noscan */
-    uint8_t need_zero;     /* the pages were used before */
-    uint8_t any_marked;    /* the last mark phase found something; fixed while the span is unswept */
+    union {
+        uint16_t notice;    /* owned spans: see frees_left; what is missing was freed since alloc_count was taken */
+        uint16_t mark_from; /* reclaim by collection: index of the next slot to hand out when marking began */
+    };
 };
 
 _Static_assert(sizeof(struct gh_span) == 128, "two cache lines");
@@ -98,17 +100,17 @@ static inline bool gh_is_owner(const struct gh_span *s, const struct goheap_p *p
 }
 
 /* Slots of an owned span freed since alloc_count was taken. */
-static inline uint64_t gh_freed(const struct gh_span *s)
+static inline uint16_t gh_freed(const struct gh_span *s)
 {
-    return s->notice - s->frees_left;
+    return (uint16_t)(s->notice - s->frees_left);
 }
 
 /* The owner wants to know when so many have been freed since alloc_count was taken. */
-static inline void gh_expect(struct gh_span *s, uint32_t frees)
+static inline void gh_expect(struct gh_span *s, unsigned frees)
 {
-    uint64_t freed = gh_freed(s);
-    s->notice = frees;
-    s->frees_left = frees - freed;
+    uint16_t freed = gh_freed(s);
+    s->notice = (uint16_t)frees;
+    s->frees_left = (uint16_t)(frees - freed);
 }
 
 static inline uint64_t *gh_live(const struct gh_span *s)
@@ -237,10 +239,16 @@ static inline uint64_t gh_below(unsigned index, unsigned w)
     return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
+/* Alloc bits of word w. */
+static inline uint64_t gh_alloc_bits(const struct gh_span *s, unsigned w)
+{
+    return w * 64 == s->cursor ? s->in_hand : s->alloc[w];
+}
+
 /* Bits of word w whose slots are allocated. */
 static inline uint64_t gh_span_allocated(const struct gh_span *s, unsigned w)
 {
-    uint64_t taken = w * 64 <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : s->alloc[w];
+    uint64_t taken = w * 64 <= s->cursor && !s->owner ? gh_span_word_mask(s, w) : gh_alloc_bits(s, w);
     return w * 64 == s->cursor ? taken & ~s->alloc_cache : taken;
 }
 

@@ -46,9 +46,9 @@ static bool check_bits(struct check *c, const struct gh_span *s)
         uint64_t word = gh_span_allocated(s, w), live = gh_live_load(&gh_live(s)[w]);
         uint64_t cache = w * 64 == s->cursor ? s->alloc_cache : 0;
         allocated += gh_popcount(word);
-        if ((live | s->alloc[w] | gh_mark(s)[w] | cache) & ~gh_span_word_mask(s, w))
+        if ((live | gh_alloc_bits(s, w) | gh_mark(s)[w] | cache) & ~gh_span_word_mask(s, w))
             return fail(c, "span 0x%llx: a bit is set beyond its %u slots", (ull)s->base, s->objects);
-        if (s->owner && (cache & ~s->alloc[w]))
+        if (s->owner && (cache & ~gh_alloc_bits(s, w)))
             return fail(c, "span 0x%llx: a slot to be handed out has no alloc bit", (ull)s->base);
         if (s->owner && (~live & gh_span_word_mask(s, w) & ~word))
             return fail(c, "span 0x%llx: a free slot was freed", (ull)s->base);

@@ -664,13 +664,13 @@ static void notices_in_owned(struct world *w, struct gh_span *retired, struct gh
     NOTICES(retired->owner, NULL, "watched for its owner");
     NOTICES(listed->list, NULL, "on a P's list");
     NOTICES(listed->owner, w->q, "on a P's list");
-    NOTICES(listed->alloc[0], 0xff, "on a P's list");
+    NOTICES(listed->in_hand, 0xff, "on a P's list");
     NOTICES(listed->watch, GH_WATCH_FULL, "on a P's list");
     NOTICES(partial->head, NULL, "are in an mcache or listed");
     NOTICES(w->p->kept_pages, 1, "a P keeps 0 pages without an object, it counts 1");
-    NOTICES(current->alloc[0], 0xdf, "a slot to be handed out has no alloc bit");
+    NOTICES(current->in_hand, 0xdf, "a slot to be handed out has no alloc bit");
     NOTICES(*gh_live(current), 0xdf, "a free slot was freed");
-    NOTICES(current->alloc[0], 0x1ff, "beyond its 8 slots");
+    NOTICES(current->in_hand, 0x1ff, "beyond its 8 slots");
     NOTICES(current->watch, GH_WATCH_OWNER, "in an mcache");
     NOTICES(current->list, partial, "in an mcache");
     NOTICES(current->owner, w->q, "in an mcache");
