@@ -179,8 +179,53 @@ static void test_fork(void **state)
     finish(&world, workers, p, own);
 }
 
+/* --- no lock is forgotten ------------------------------------------------------------------------------ */
+
+struct locks {
+    unsigned made, held;
+};
+
+static void count_init(void *self, struct goheap_lock *lock, enum goheap_lock_kind kind, unsigned index)
+{
+    ((struct locks *)self)->made++;
+    goheap_platform_mmap()->lock_init(self, lock, kind, index);
+}
+
+static void count_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
+{
+    ((struct locks *)self)->held++;
+    goheap_platform_mmap()->lock(self, p, lock);
+}
+
+static void count_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
+{
+    ((struct locks *)self)->held--;
+    goheap_platform_mmap()->unlock(self, p, lock);
+}
+
+static void test_all_locks(void **state)
+{
+    (void)state;
+    struct locks locks = {0, 0};
+    struct goheap_platform platform = *goheap_platform_mmap();
+    platform.self = &locks;
+    platform.lock_init = count_init;
+    platform.lock = count_lock;
+    platform.unlock = count_unlock;
+    struct goheap_config c;
+    goheap_config_malloc(&c);
+    c.address_space = UINT64_C(1) << 33;
+    struct goheap *heap = goheap_new(&c, &platform);
+    assert_non_null(heap);
+    goheap_lock_all(heap);
+    assert_int_equal(locks.held, locks.made);
+    goheap_unlock_all(heap);
+    assert_int_equal(locks.held, 0);
+    goheap_delete(heap);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fork)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fork), cmocka_unit_test(test_all_locks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
