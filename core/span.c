@@ -87,6 +87,7 @@ void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
         gh_live_or(&gh_live(s)[w], gh_span_word_mask(s, w) & ~gh_alloc_bits(s, w), concurrent);
+    enter_word(s, gh_words(s) - 1); /* so that the first word comes next */
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
     s->frees_left = GH_NO_NOTICE;
