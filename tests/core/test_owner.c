@@ -269,6 +269,40 @@ static void test_no_notice(void **state)
     struct goheap_memstats m;
     goheap_memstats_peek(w->heap, w->p, &m);
     assert_int_equal(m.heap_objects, 1);
+    enum { TURNS = GH_NO_NOTICE + 5000 }; /* as it comes to pass */
+    for (unsigned i = 0; i < TURNS; i++)
+        goheap_free(w->p, goheap_alloc(w->p, 1024, 0));
+    w->mallocs += TURNS;
+    w->frees += TURNS;
+    w->bytes += TURNS * UINT64_C(1024);
+    assert_current(w->p, s);
+    assert_int_equal(s->frees_left, GH_NO_NOTICE - 5000);
+    check(w);
+}
+
+/* Others' frees come on top of as many of its own as are counted at once. */
+static void free_beyond_notice(struct world *w, uint64_t size)
+{
+    uint64_t a[3];
+    take_many(w, w->p, size, a, 3);
+    span_of(w, a[0])->frees_left = 1;
+    w->mallocs += GH_NO_NOTICE - 1;
+    w->frees += GH_NO_NOTICE - 1;
+    w->bytes += (GH_NO_NOTICE - 1) * size;
+    drop(w, w->q, a[1]);
+    drop(w, w->q, a[2]);
+}
+
+static void test_beyond_notice(void **state)
+{
+    struct world *w = *state;
+    struct goheap_memstats m;
+    free_beyond_notice(w, 1024);
+    goheap_memstats(w->heap, &m);
+    assert_int_equal(m.frees, w->frees);
+    free_beyond_notice(w, 64);
+    goheap_p_delete(w->p);
+    check(w);
 }
 
 /* --- what others free ---------------------------------------------------------------------------------- */
@@ -719,6 +753,7 @@ int main(void)
         TEST(test_eighth),
         TEST(test_kept),
         TEST(test_no_notice),
+        TEST(test_beyond_notice),
         TEST(test_one_bit),
         TEST(test_news),
         TEST(test_told_once),
