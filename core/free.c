@@ -183,7 +183,9 @@ uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
     if (!s || !gh_holds_objects(s))
         return 0;
     uint64_t index = gh_span_index(s, addr);
-    return index < s->objects ? s->base + (index + 1) * gh_slot_bytes(heap, s) - addr : 0;
+    if (index >= s->objects || addr < gh_object_at(heap, s, index))
+        return 0;
+    return s->base + (index + 1) * gh_slot_bytes(heap, s) - addr;
 }
 
 unsigned goheap_class_of(const struct goheap *heap, uint64_t size)

@@ -27,8 +27,9 @@ bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *ob
     uint64_t index = gh_span_index(s, addr);
     if (index >= s->objects)
         return false;
-    uint64_t word = index / 64, bit = UINT64_C(1) << index % 64;
-    if (!(gh_span_allocated(s, (unsigned)word) & gh_live_load(&gh_live(s)[word]) & bit))
+    /* A live bit is set in advance: marks of slots that are not handed out by the end of marking are dropped then. */
+    const uint64_t word = index / 64, bit = UINT64_C(1) << index % 64;
+    if (!(gh_live_load(&gh_live(s)[word]) & bit) || addr < gh_object_at(heap, s, index))
         return false;
     uint64_t at = gh_object_at(heap, s, index), end = s->base + (index + 1) * gh_slot_bytes(heap, s);
     *object = (struct goheap_object){at, end - at, gh_noscan(s)};

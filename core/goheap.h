@@ -140,7 +140,7 @@ enum goheap_result {
 GOHEAP_API enum goheap_result goheap_free(struct goheap_p *p, uint64_t addr);
 
 /* Is told of every misuse that a function also returns, and of those that only come to light later: an object freed
- * by two Ps may be found when its span is next looked at. May be called with locks held: it must not call the heap,
+ * by two Ps may be found when its span is next looked at, one of them if there are several. May be called with locks held: it must not call the heap,
  * and may end the process. NULL: nobody is told. To be set before the heap is used by several threads. */
 GOHEAP_API void goheap_on_misuse(struct goheap *heap,
                                  void (*told)(void *user, enum goheap_result misuse, uint64_t addr), void *user);
@@ -184,7 +184,8 @@ struct goheap_object {
     bool noscan;
 };
 /* For embedders that trace: marks the object that addr points at or into; true if it lives and was not marked yet,
- * with where it is in *object. Between goheap_gc_begin and _end, by any number of threads at once. O(1). */
+ * with where it is in *object. Between goheap_gc_begin and _end, by any number of threads at once, beside others that
+ * allocate; what they have allocated survives without a mark, too. O(1). */
 GOHEAP_API bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *object);
 /* Ends marking and begins the sweep phase; what survives, allocations since begin included, is added up
  * in *survived. */

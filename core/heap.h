@@ -279,8 +279,8 @@ void gh_owner_freed(struct goheap_p *p, struct gh_span *s);
 void gh_owner_tell(struct gh_span *s);
 /* Gives all of the P's spans to the central lists, or to mheap. */
 void gh_owner_release_all(struct goheap_p *p);
-/* Sees to it that what is free in owned spans is so, gives those without an object to mheap, and counts. The world
- * is stopped. */
+/* Sees to it that what is free in spans is so, gives owned ones without an object to mheap, and counts. The world is
+ * stopped. */
 void gh_owner_reclaim(struct goheap *heap);
 /* Adds what the P has allocated and freed in its spans to its totals. */
 void gh_owner_settle_all(struct goheap_p *p);

@@ -209,16 +209,17 @@ static struct gh_span *unwatch_all(struct goheap_p *p, bool *remain)
 
 void gh_owner_release_all(struct goheap_p *p)
 {
+    enum { PATIENCE = 1000 }; /* in the child of a fork, nobody may be there any more to tell */
     struct goheap *heap = p->heap;
-    bool remain;
-    do {
+    bool remain = true;
+    for (int i = 0; remain && i < PATIENCE; i++) {
         hear(p);
-        for (unsigned i = 0; i < heap->span_classes; i++) {
-            for (struct gh_span *s; (s = take_kept(p, i));)
+        for (unsigned class = 0; class < heap->span_classes; class++) {
+            for (struct gh_span *s; (s = take_kept(p, class));)
                 disown(p, s);
-            if (p->alloc[i] != &heap->empty)
-                disown(p, p->alloc[i]);
-            gh_mcache_set(p, i, NULL);
+            if (p->alloc[class] != &heap->empty)
+                disown(p, p->alloc[class]);
+            gh_mcache_set(p, class, NULL);
         }
         struct gh_span *s = unwatch_all(p, &remain);
         for (struct gh_span *next; s; s = next) {
@@ -226,18 +227,53 @@ void gh_owner_release_all(struct goheap_p *p)
             s->next = NULL;
             disown(p, s);
         }
-    } while (remain);
+    }
+}
+
+/* Counts the span; how many frees the owner still waits for stays the same. */
+static void count(struct gh_span *s)
+{
+    uint16_t left = s->frees_left;
+    settle(s);
+    gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);
 }
 
 void gh_owner_settle_all(struct goheap_p *p)
 {
     struct gh_span_iter iter = gh_spans_begin(&p->heap->descriptors);
     for (struct gh_span *s; (s = gh_descriptors_next(&iter));)
-        if (gh_is_owner(s, p)) {
-            uint16_t left = s->frees_left;
-            settle(s);
-            gh_expect(s, s->notice == GH_NO_NOTICE ? GH_NO_NOTICE : left);
-        }
+        if (gh_is_owner(s, p))
+            count(s);
+}
+
+/* What is free in the span is so, and counted. */
+static void reclaim_owned(struct goheap_p *p, struct gh_span *s)
+{
+    count(s);
+    gh_take_deaths(p->heap, p, s);
+    count(s);
+    if (s->list)
+        gh_expect(s, s->alloc_count);
+    if (s->alloc_count != 0)
+        return;
+    if (s->list)
+        gh_list_remove(s);
+    else if (s == p->alloc[s->span_class])
+        gh_mcache_set(p, s->span_class, NULL);
+    else
+        unwatch(s);
+    give_back(p, s);
+}
+
+static void reclaim_unowned(struct goheap *heap, struct gh_span *s)
+{
+    unsigned deaths = gh_span_drop_deaths(s);
+    if (deaths == 0)
+        return;
+    s->alloc_count = (uint16_t)(s->alloc_count - deaths);
+    s->need_zero = 1;
+    gh_add(&heap->stats.small_frees[gh_size_class(s)], deaths);
+    gh_add(&heap->stats.total_free, (uint64_t)deaths * s->elem_size);
 }
 
 void gh_owner_reclaim(struct goheap *heap)
@@ -248,20 +284,9 @@ void gh_owner_reclaim(struct goheap *heap)
     }
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_spans_next(&iter));) {
-        struct goheap_p *p = s->owner;
-        if (!p)
-            continue;
-        settle(s);
-        gh_take_deaths(heap, p, s);
-        settle(s);
-        if (s->list)
-            gh_expect(s, s->alloc_count);
-        if (s->alloc_count != 0)
-            continue;
-        if (s->list)
-            gh_list_remove(s);
-        else
-            gh_mcache_set(p, s->span_class, NULL);
-        give_back(p, s);
+        if (s->owner)
+            reclaim_owned(s->owner, s);
+        else if (gh_size_class(s) != 0)
+            reclaim_unowned(heap, s);
     }
 }

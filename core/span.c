@@ -52,21 +52,39 @@ static uint64_t lowest_of(const struct gh_span *s, uint64_t free)
     return free & ~rest;
 }
 
-/* An owned span's words have holes wherever its P has freed. The next word after the cursor is as good as any: the one
- * just left may have few. */
-static bool next_hole(struct gh_span *s)
+static bool has_at_least(uint64_t bits, unsigned n)
+{
+    while (n > 1 && bits) {
+        bits &= bits - 1;
+        n--;
+    }
+    return bits != 0;
+}
+
+/* Moves on to a word with so many free slots, if it need not move to the one it is at. */
+static bool enter_hole(struct gh_span *s, unsigned least)
 {
     const unsigned words = gh_words(s), at = s->cursor / 64;
-    put_back(s);
-    for (unsigned i = 1; i <= words; i++) {
-        enter_word(s, at + i < words ? at + i : at + i - words);
-        if (!s->alloc_cache)
-            continue;
-        s->alloc_cache = lowest_of(s, s->alloc_cache);
-        s->in_hand |= s->alloc_cache;
-        return true;
+    for (unsigned i = 0; i < words; i++) {
+        unsigned w = at + i < words ? at + i : at + i - words;
+        if (has_at_least(~s->alloc[w] & gh_span_word_mask(s, w), least)) {
+            enter_word(s, w);
+            return true;
+        }
     }
     return false;
+}
+
+/* An owned span has holes wherever its P has freed: where there are a few at once, or else any. */
+static bool next_hole(struct gh_span *s)
+{
+    enum { A_FEW = 4 };
+    put_back(s);
+    if (!enter_hole(s, A_FEW) && !enter_hole(s, 1))
+        return false;
+    s->alloc_cache = lowest_of(s, s->alloc_cache);
+    s->in_hand |= s->alloc_cache;
+    return true;
 }
 
 /* mbitmap.go, nextFreeIndex. */
@@ -75,7 +93,6 @@ bool gh_span_next_word(struct gh_span *s)
     if (s->owner)
         return next_hole(s);
     while (s->cursor < gh_words(s) * 64) {
-        put_back(s);
         enter_word(s, s->cursor / 64u + 1);
         if (s->alloc_cache)
             return true;
@@ -87,7 +104,6 @@ void gh_span_own(struct gh_span *s, struct goheap_p *p, bool concurrent)
 {
     for (unsigned w = 0; w < gh_words(s); w++)
         gh_live_or(&gh_live(s)[w], gh_span_word_mask(s, w) & ~gh_alloc_bits(s, w), concurrent);
-    enter_word(s, gh_words(s) - 1); /* so that the first word comes next */
     s->alloc_cache = 0;
     s->notice = GH_NO_NOTICE;
     s->frees_left = GH_NO_NOTICE;
@@ -136,8 +152,9 @@ unsigned gh_span_mark_new(struct gh_span *s)
 {
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s, w);
-        gh_mark(s)[w] |= since;
+        uint64_t allocated = gh_span_allocated(s, w);
+        uint64_t since = allocated & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s, w);
+        gh_mark(s)[w] = (gh_mark(s)[w] & allocated) | since;
         count += gh_popcount(gh_mark(s)[w]);
     }
     s->any_marked = count != 0;
@@ -177,6 +194,18 @@ unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misus
         *alloc &= ~dead;
         count += gh_popcount(dead);
     }
+    return count;
+}
+
+unsigned gh_span_drop_deaths(struct gh_span *s)
+{
+    unsigned count = 0;
+    for (unsigned w = 0; w < gh_words(s); w++) {
+        uint64_t alloc = gh_alloc_bits(s, w), live = gh_live_load(&gh_live(s)[w]);
+        s->alloc[w] = alloc & live;
+        count += gh_popcount(alloc & ~live);
+    }
+    enter_word(s, 0);
     return count;
 }
 

@@ -303,6 +303,8 @@ void gh_span_disown(struct gh_span *s, bool concurrent);
 /* Makes slots that others have freed free; returns how many. Those that were free already are
  * *misused: double frees, the index of the last of them plus one. For whoever may allocate from the span. */
 unsigned gh_span_take_deaths(struct gh_span *s, bool concurrent, unsigned *misused);
+/* The same of a span that nobody owns. The world is stopped. */
+unsigned gh_span_drop_deaths(struct gh_span *s);
 /* Whether others have freed a slot since. */
 bool gh_span_has_deaths(const struct gh_span *s);
 /* Of a span that nobody owns: whether no object is left. */

@@ -77,7 +77,7 @@ static bool is_on_no_list(const struct goheap *heap, const struct gh_span *s)
 {
     if (gh_size_class(s) == 0)
         return gh_immediate(heap);
-    return s->owner && !s->list && s->owner->alloc[s->span_class] != s;
+    return s->watch == GH_WATCH_OWNER;
 }
 
 static bool check_retired(struct check *c, const struct gh_span *s)
@@ -118,6 +118,15 @@ static bool check_mcache(struct check *c, const struct goheap_p *p)
                         heap->sweep_gen);
         c->placed++;
     }
+    return true;
+}
+
+/* Spans that the P has been told of, and has not looked at since. */
+static bool check_news(struct check *c, const struct goheap_p *p)
+{
+    for (const struct gh_span *s = p->news; s; s = s->next, c->placed++)
+        if (s->owner != p || s->list || s->watch != GH_WATCH_NONE)
+            return fail(c, "span 0x%llx: on a P's news, and should not be", (ull)s->base);
     return true;
 }
 
@@ -214,7 +223,7 @@ bool goheap_verify(struct goheap *heap, char *why, size_t why_size)
     if (!check_spans(&c))
         return false;
     for (const struct goheap_p *p = heap->ps; p; p = p->next)
-        if (!check_mcache(&c, p) || !check_kept(&c, p))
+        if (!check_mcache(&c, p) || !check_kept(&c, p) || !check_news(&c, p))
             return false;
     return check_centrals(&c) && check_totals(&c) && gh_page_alloc_verify(&heap->pages, why, why_size);
 }

@@ -190,13 +190,13 @@ static void check_order(struct world *w, uint64_t size, unsigned slots, const un
     assert_retired(w->p, span_of(w, a[0]));
 }
 
-/* Of the next word that has free slots, the lowest, 16 KiB of them or all: 16 of 1024 bytes, 32 of 512, 64 of 64. What is
- * freed in that word meanwhile waits until the others had their turn. */
+/* Of the next word with four free slots, or with any, the lowest: 16 KiB of them or all. So 128 slots that were used up
+ * begin with the two in the second word, which the cursor is at, while there are but three in the first. */
 static void test_lowest_first(void **state)
 {
     check_order(*state, 1024, 8, (const unsigned[]){5, 2, 7, 6, 4}, 0, (const unsigned[]){2, 4, 5, 6, 7, 0});
-    check_order(*state, 512, 128, (const unsigned[]){100, 70, 20, 3, 9}, 5, (const unsigned[]){3, 9, 20, 70, 100, 5});
-    check_order(*state, 64, 128, (const unsigned[]){100, 70, 20, 3, 9}, 5, (const unsigned[]){3, 9, 20, 70, 100, 5});
+    check_order(*state, 512, 128, (const unsigned[]){100, 70, 20, 3, 9}, 5, (const unsigned[]){70, 100, 3, 5, 9, 20});
+    check_order(*state, 64, 128, (const unsigned[]){100, 70, 20, 3, 9}, 5, (const unsigned[]){70, 100, 3, 5, 9, 20});
 }
 
 /* A retired span is taken up again when an eighth of it is free, rounded up; figures read meanwhile change nothing. */
