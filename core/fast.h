@@ -14,7 +14,7 @@
 static inline uint64_t gh_take_slot(struct gh_span *s)
 {
     uint64_t index = s->cursor + (unsigned)__builtin_ctzll(s->alloc_cache);
-    s->alloc_cache &= s->alloc_cache - 1;
+    __atomic_store_n(&s->alloc_cache, s->alloc_cache & (s->alloc_cache - 1), __ATOMIC_RELAXED);
     return s->base + index * s->elem_size;
 }
 

@@ -19,6 +19,17 @@ void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
     heap->marking = true;
 }
 
+/* Whether the slot with a live bit is an object, though a P may be handing out others at this moment. The cursor only
+ * moves on, and is read after alloc_cache: if it is at the slot's word then, the cache was that word's, or was empty. */
+static bool handed_out(const struct gh_span *s, uint64_t word, uint64_t bit)
+{
+    uint64_t cache = __atomic_load_n(&s->alloc_cache, __ATOMIC_ACQUIRE);
+    uint64_t at = __atomic_load_n(&s->cursor, __ATOMIC_ACQUIRE) / 64u;
+    if (word == at)
+        return !(cache & bit);
+    return word < at || (s->alloc[word] & bit); /* the sweep before the marking wrote it last */
+}
+
 bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *object)
 {
     const struct gh_span *s = gh_span_at(heap, addr);
@@ -27,9 +38,8 @@ bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *ob
     uint64_t index = gh_span_index(s, addr);
     if (index >= s->objects)
         return false;
-    /* A live bit is set in advance: marks of slots that are not handed out by the end of marking are dropped then. */
     const uint64_t word = index / 64, bit = UINT64_C(1) << index % 64;
-    if (!(gh_live_load(&gh_live(s)[word]) & bit) || addr < gh_object_at(heap, s, index))
+    if (!(gh_live_load(&gh_live(s)[word]) & bit) || !handed_out(s, word, bit) || addr < gh_object_at(heap, s, index))
         return false;
     uint64_t at = gh_object_at(heap, s, index), end = s->base + (index + 1) * gh_slot_bytes(heap, s);
     *object = (struct goheap_object){at, end - at, gh_noscan(s)};

@@ -5,9 +5,9 @@
 static void enter_word(struct gh_span *s, unsigned w)
 {
     bool past_end = w >= gh_words(s);
-    s->cursor = (uint16_t)(w * 64);
     s->in_hand = past_end ? 0 : s->alloc[w];
-    s->alloc_cache = past_end ? 0 : ~s->in_hand & gh_span_word_mask(s, w);
+    __atomic_store_n(&s->cursor, (uint16_t)(w * 64), __ATOMIC_RELEASE); /* before the cache, for who marks */
+    __atomic_store_n(&s->alloc_cache, past_end ? 0 : ~s->in_hand & gh_span_word_mask(s, w), __ATOMIC_RELEASE);
 }
 
 static void put_back(struct gh_span *s)
@@ -152,9 +152,8 @@ unsigned gh_span_mark_new(struct gh_span *s)
 {
     unsigned count = 0;
     for (unsigned w = 0; w < gh_words(s); w++) {
-        uint64_t allocated = gh_span_allocated(s, w);
-        uint64_t since = allocated & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s, w);
-        gh_mark(s)[w] = (gh_mark(s)[w] & allocated) | since;
+        uint64_t since = gh_span_allocated(s, w) & ~gh_below(s->mark_from, w) & ~gh_alloc_bits(s, w);
+        gh_mark(s)[w] |= since;
         count += gh_popcount(gh_mark(s)[w]);
     }
     s->any_marked = count != 0;
