@@ -9,8 +9,9 @@ setup_file() {
         return 0
     fi
     root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    library=$(realpath "${GOHEAP_MALLOC:-$root/build/libgoheap-malloc.so}")
-    export library
+    # A copy: a name with a blank in it is two to LD_PRELOAD.
+    export library=$BATS_FILE_TMPDIR/libgoheap-malloc.so
+    cp "${GOHEAP_MALLOC:-$root/build/libgoheap-malloc.so}" "$library"
     # No warnings: the programs do what compilers know to be wrong.
     local name
     for name in semantics misuse threads idle; do
