@@ -76,7 +76,7 @@ nothing_left() {
 
 @test "the recorder's own end by signal ends the program and still writes the trace" {
     for signal in INT TERM; do
-        run timeout --preserve-status -s "$signal" 0.5 "$GOHEAP" record -o t.csv -- ./stress 2 die 20000
+        run timeout --preserve-status -s "$signal" 2 "$GOHEAP" record -o t.csv -- ./stress 2 die 20000
         [ "$status" -eq 0 ]
         check t.csv
         rm t.csv
