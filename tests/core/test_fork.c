@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "heap_fixture.h"
+
 enum { THREADS = 2, FORKS = 50, MAILBOX = 64, OWN = 200, SECONDS = 20 };
 
 /* goheap_lock_all takes more locks than the 64 that TSan's search for deadlocks can follow. */
@@ -131,13 +133,6 @@ static void start(struct world *world, struct worker *workers)
         workers[i] = (struct worker){.world = world, .seed = i + 1};
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
-}
-
-static void verify(struct goheap *heap)
-{
-    char why[256] = "";
-    if (!goheap_verify(heap, why, sizeof why))
-        fail_msg("%s", why);
 }
 
 /* What the parent's threads have done is all there: in the end nothing is left. */

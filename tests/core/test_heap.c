@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "heap_fixture.h"
+
 enum { KB = 1024, PAGE = 8192 };
 
 static struct goheap_config config_of(enum goheap_reclaim reclaim)
@@ -27,13 +29,6 @@ static struct goheap *new_heap(enum goheap_reclaim reclaim)
     struct goheap *heap = goheap_new(&c, goheap_platform_mmap());
     assert_non_null(heap);
     return heap;
-}
-
-static void verify(struct goheap *heap)
-{
-    char why[256] = "";
-    if (!goheap_verify(heap, why, sizeof why))
-        fail_msg("%s", why);
 }
 
 static uint64_t take(struct goheap_p *p, uint64_t size, unsigned flags)

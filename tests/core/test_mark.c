@@ -13,6 +13,8 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "heap_fixture.h"
+
 enum { KB = 1024, PAGE = 8192 };
 
 static struct goheap *new_heap(void)
@@ -24,13 +26,6 @@ static struct goheap *new_heap(void)
     struct goheap *heap = goheap_new(&c, goheap_platform_mmap());
     assert_non_null(heap);
     return heap;
-}
-
-static void verify(struct goheap *heap)
-{
-    char why[256] = "";
-    if (!goheap_verify(heap, why, sizeof why))
-        fail_msg("%s", why);
 }
 
 static uint64_t take(struct goheap_p *p, uint64_t size, unsigned flags)

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "heap_fixture.h"
+
 enum { PAGE = 8192, KEPT = 64 /* pages of empty spans that a P keeps */ };
 
 struct world {
@@ -29,9 +31,7 @@ struct world {
 
 static void check(struct world *w)
 {
-    char why[256] = "";
-    if (!goheap_verify(w->heap, why, sizeof why))
-        fail_msg("%s", why);
+    verify(w->heap);
     assert_int_equal(w->misuse.times, w->misuse.expected);
 }
 

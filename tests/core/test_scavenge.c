@@ -11,6 +11,8 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "heap_fixture.h"
+
 enum { PAGE = 8192 };
 
 static struct goheap *new_heap(const struct goheap_platform *platform)
@@ -23,14 +25,6 @@ static struct goheap *new_heap(const struct goheap_platform *platform)
     struct goheap *heap = goheap_new(&c, platform);
     assert_non_null(heap);
     return heap;
-}
-
-static void verify(struct goheap *heap)
-{
-    char why[256] = "";
-
-    if (!goheap_verify(heap, why, sizeof why))
-        fail_msg("%s", why);
 }
 
 static uint64_t take_pages(struct goheap_p *p, uint64_t npages)
