@@ -9,7 +9,8 @@
  * Under immediate reclaim a P keeps the spans that it has used up (owner.c): only those of Ps that are gone are here.
  *
  * Which of the two partial and full lists is the swept one alternates with the sweep generation, so that a
- * cycle's end turns all lists over by changing one number. Follows runtime/mcentral.go of Go 1.19; the
+ * cycle's end turns all lists over by changing one number. Under reclaim by collection they are queues, as Go's span
+ * sets are (mspanset.go: pop takes what was pushed first). Follows runtime/mcentral.go of Go 1.19; the
  * locks are Go's up to 1.15, or stand for its later lock-free span sets (GOHEAP_LOCK_SETS).
  */
 #include "heap.h"
@@ -87,7 +88,7 @@ void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     struct gh_central *c = &heap->central[s->span_class];
     unsigned swept = swept_index(heap);
     gh_lock(heap, p, &c->lock);
-    gh_list_push(has_room(s) ? &c->partial[swept] : &c->full[swept], s);
+    gh_list_append(has_room(s) ? &c->partial[swept] : &c->full[swept], s);
     gh_unlock(heap, p, &c->lock);
 }
 

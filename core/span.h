@@ -134,7 +134,7 @@ static inline bool gh_holds_objects(const struct gh_span *s)
     return s->state == GH_SPAN_IN_USE || s->state == GH_SPAN_TINY;
 }
 
-/* Spans of a kind. Central lists are last in first out, as Go's span sets are. */
+/* Spans of a kind. */
 struct gh_list {
     struct gh_span *head, *tail;
 };
