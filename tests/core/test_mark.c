@@ -191,10 +191,10 @@ static void mark_graph(struct graph *g, struct goheap *heap, struct goheap_p *p)
     verify(heap);
 }
 
-/* The P's spans are swept as it lets them go; of the others, large ones first, the latest first. */
+/* The P's spans are swept as it lets them go; of the others, large ones first, the earliest first. */
 static void sweep_graph(struct goheap *heap, struct goheap_p *p)
 {
-    static const uint64_t pages[] = {7, 0, 0, 0, UINT64_MAX};
+    static const uint64_t pages[] = {0, 7, 0, 0, UINT64_MAX};
     goheap_p_begin_sweep(p);
     verify(heap);
     for (unsigned i = 0; i < 5; i++) {
