@@ -23,6 +23,7 @@ void goheap_config_go119(struct goheap_config *config)
         .tiny_size = 16,
         .page_cache = true,
         .reclaim = GOHEAP_RECLAIM_GC,
+        .scavenge_index = GOHEAP_SCAVENGE_FREED,
         .arena_base = UINT64_C(0xc000000000),
         .address_space = UINT64_C(1) << 40,
         /* unsafe.Sizeof(mspan{}) and mcache{} on linux/amd64, and mfixalloc.go's _FixAllocChunk */

@@ -80,5 +80,6 @@ void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
     heap->reclaim_end = (heap->grown - heap->base) >> heap->config.page_shift;
     heap->heap_live = survived->bytes;
     heap->marking = false;
+    gh_page_alloc_next_gen(&heap->pages);
     gh_stacks_sweep(heap);
 }

@@ -57,6 +57,12 @@ enum goheap_reclaim {
     GOHEAP_RECLAIM_IMMEDIATE /* C: the next refill, or a span's last death, sees it */
 };
 
+/* Which chunks (4 MiB at 8 KiB pages) with free pages the background scavenger looks at. */
+enum goheap_scavenge_index {
+    GOHEAP_SCAVENGE_FREED, /* Go 1.19: any in which pages became free */
+    GOHEAP_SCAVENGE_SPARSE /* Go 1.21: of these, once a cycle has passed, those that were not nearly full in it */
+};
+
 struct goheap_config {
     struct goheap_class_table table;
     unsigned page_shift;         /* log2 of the page size; 13 */
@@ -65,6 +71,7 @@ struct goheap_config {
     bool central_locked;         /* span lists behind a lock a class (Go <= 1.15), else span sets */
     bool concurrent;             /* several threads use the heap at once */
     enum goheap_reclaim reclaim;
+    enum goheap_scavenge_index scavenge_index;
     uint64_t arena_base;         /* where the region is wished for; 0xc000000000 */
     uint64_t address_space;      /* bytes of address space to reserve, the most the heap can ever map */
     uint32_t mspan_bytes;        /* size of Go's span descriptor, of its mcache, and of the block they are */
@@ -208,6 +215,15 @@ GOHEAP_API void goheap_sweep_pace(struct goheap *heap, uint64_t trigger);
  * bytes it released. They stay mapped and are backed again when used. p: on whose account, may be NULL. Any thread;
  * the heap lock is let go between runs of pages. */
 GOHEAP_API uint64_t goheap_scavenge(struct goheap *heap, struct goheap_p *p, uint64_t bytes);
+/* The same for a scavenger that runs beside a collector: only what the config's scavenge_index leaves to it, and
+ * without taking what idle Ps hold. */
+GOHEAP_API uint64_t goheap_scavenge_background(struct goheap *heap, struct goheap_p *p, uint64_t bytes);
+/* What the heap sees to itself as it takes pages for spans: memory that it retains (in use or free, not released) is
+ * released when it grows beyond `retain`, and all that is mapped and not released is kept within `limit`, as far as
+ * free pages do it. UINT64_MAX: no bound, as in a new heap. Any thread. */
+GOHEAP_API void goheap_scavenge_goals(struct goheap *heap, uint64_t retain, uint64_t limit);
+/* Gives the heap the pages that the P has in reserve: an idle P's would be out of the scavenger's reach. */
+GOHEAP_API void goheap_p_release_pages(struct goheap_p *p);
 
 /* --- figures ------------------------------------------------------------------------------------------- */
 
@@ -239,6 +255,7 @@ struct goheap_gauges {
     uint64_t total_free;    /* slot bytes swept */
     uint64_t heap_inuse, heap_free, heap_released; /* bytes of pages */
     uint64_t stack_inuse;
+    uint64_t mapped_ready;  /* all that is mapped and not released: gcController.mappedReady */
     uint64_t pages_swept;   /* since the cycle's sweep began */
 };
 GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);

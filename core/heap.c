@@ -73,6 +73,7 @@ static void init_fields(struct goheap *heap)
     heap->descriptors.platform = heap->platform;
     heap->sweep_gen = FIRST_SWEEP_GEN;
     heap->sweeping = GH_SWEEP_DRAINED;
+    heap->retain_goal = heap->memory_limit = UINT64_MAX;
 }
 
 static void release_region(struct goheap *heap)
@@ -98,8 +99,10 @@ static bool take_region(struct goheap *heap, uint64_t bytes)
     heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
     heap->map.spans = pf->metadata_alloc(pf->self, heap->map.pages * sizeof(struct gh_span *));
     if (heap->arenas && heap->map.spans &&
-        gh_page_alloc_init(&heap->pages, pf, heap->base, bytes, heap->config.page_shift))
+        gh_page_alloc_init(&heap->pages, pf, heap->base, bytes, heap->config.page_shift)) {
+        heap->pages.by_density = heap->config.scavenge_index == GOHEAP_SCAVENGE_SPARSE;
         return true;
+    }
     release_region(heap);
     return false;
 }
@@ -228,6 +231,14 @@ static void flush_p(struct goheap_p *p)
         gh_descriptor_give(&heap->descriptors, s);
     }
     p->free_span_count = 0;
+    gh_unlock(heap, p, &heap->lock);
+}
+
+void goheap_p_release_pages(struct goheap_p *p)
+{
+    struct goheap *heap = p->heap;
+    gh_lock(heap, p, &heap->lock);
+    gh_page_cache_flush(&heap->pages, &p->pages);
     gh_unlock(heap, p, &heap->lock);
 }
 

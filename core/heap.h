@@ -138,6 +138,7 @@ struct goheap {
     uint64_t heap_live;
     uint64_t in_use, free, released; /* bytes of pages: in spans; mapped but not; given back or never used */
     uint64_t stack_bytes;            /* of pages in spans of stacks; not in in_use */
+    uint64_t retain_goal, memory_limit; /* goheap_scavenge_goals */
     struct gh_stats stats;
 };
 
@@ -237,6 +238,12 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
 struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages);
 /* Takes back a span of either kind that is on no list and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+
+/* scavenge.c: pages were taken for a span, of which `scavenged` bytes are about to be backed, and the heap grew for them
+ * by so many bytes; sees to the goals (the middle of mheap.allocSpan). No lock is held but that of a stack pool. */
+void gh_scavenge_assist(struct goheap *heap, struct goheap_p *p, uint64_t growth, uint64_t scavenged);
+/* All that is mapped and not released (gcController.mappedReady). */
+uint64_t gh_mapped_ready(const struct goheap *heap);
 
 /* heap.c: gives the heap what idle Ps hold, and deletes them. */
 void gh_idle_flush(struct goheap *heap);

@@ -155,7 +155,7 @@ static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s
 
 /* Pages for a span from wherever they are nearest; the descriptor may come along. 0 if there are none. */
 static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npages, uint64_t *scavenged,
-                           struct gh_span **descriptor)
+                           uint64_t *growth, struct gh_span **descriptor)
 {
     uint64_t base = 0;
     if (heap->config.page_cache && npages < GH_PAGE_CACHE_MAX_PAGES) {
@@ -179,8 +179,10 @@ static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npa
             gh_lock(heap, p, &heap->lock);
             base = gh_page_alloc_take(&heap->pages, npages, scavenged);
         }
+        uint64_t grown = heap->grown;
         if (!base && grow(heap, p, npages))
             base = gh_page_alloc_take(&heap->pages, npages, scavenged);
+        *growth = heap->grown - grown;
     }
     if (base)
         *descriptor = take_descriptor(heap, p);
@@ -209,11 +211,12 @@ static void count_pages(struct goheap *heap, struct goheap_p *p, uint64_t bytes,
 
 static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class)
 {
-    uint64_t scavenged = 0;
+    uint64_t scavenged = 0, growth = 0;
     struct gh_span *s = NULL;
-    uint64_t base = npages <= UINT32_MAX ? take_pages(heap, p, npages, &scavenged, &s) : 0;
+    uint64_t base = npages <= UINT32_MAX ? take_pages(heap, p, npages, &scavenged, &growth, &s) : 0;
     if (!base)
         return NULL;
+    gh_scavenge_assist(heap, p, growth, page_bytes(heap, scavenged));
     uint64_t bytes = page_bytes(heap, npages);
     count_pages(heap, p, bytes, page_bytes(heap, scavenged));
     if (!s || !make_span(heap, p, s, base, npages, span_class)) {

@@ -111,7 +111,8 @@ uint64_t goheap_sweep_one(struct goheap *heap, struct goheap_p *p)
             gh_add(&heap->reclaim_credit, npages);
         result = freed ? npages : 0;
     } else {
-        __atomic_fetch_or(&heap->sweeping, GH_SWEEP_DRAINED, __ATOMIC_RELAXED);
+        if (!(__atomic_fetch_or(&heap->sweeping, GH_SWEEP_DRAINED, __ATOMIC_RELAXED) & GH_SWEEP_DRAINED))
+            gh_step(heap, p, GOHEAP_STEP_SWEPT, 0);
     }
     gh_sweep_end(heap);
     return result;

@@ -86,6 +86,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
 {
     struct collector *c = &sim->collector;
     struct goheap_marked survived;
+    uint64_t last_goal = collector_goal(sim);
     record->heap_end = goheap_heap_live(sim->heap);
     goheap_gc_end(sim->heap, &survived);
     record->heap_marked = survived.bytes;
@@ -98,6 +99,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
     pacer_commit(&c->pacer, goheap_sweep_done(sim->heap), survived.bytes);
     struct pacer_memory memory = memory_of(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
+    scavenger_end_cycle(sim, last_goal);
     flush_ps(sim, now);
 }
 
@@ -123,6 +125,7 @@ static void begin_marking(struct sim *sim, struct cycle_record *record, struct g
     sim->aside = &ns;
     goheap_gc_begin(sim->heap, NULL);
     sim->aside = NULL;
+    scavenger_wake(sim, record->start_ns);
     record->heap_start = goheap_heap_live(sim->heap);
     struct pacer_memory memory = memory_of(sim);
     pacer_start_cycle(pacer, &memory);
@@ -333,6 +336,7 @@ void collector_stop(struct sim *sim)
 {
     struct collector *c = &sim->collector;
     sim->done = true;
+    scavenger_stop(sim);
     rouse(&c->process, &c->asleep, 0);
     rouse(&c->sweeper, &c->sweeper_asleep, 0);
 }

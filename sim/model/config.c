@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const char *const reclaim_names[] = {"gc", "immediate", NULL};
+static const char *const index_names[] = {"freed", "sparse", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
 static const char *const stream_names[] = {"p", "g", NULL};
 
@@ -28,6 +29,8 @@ const struct setting config_table[] = {
      .help = "central lists behind a lock a span class, as up to Go 1.15"},
     {.key = "reclaim", .type = SETTING_ENUM, AT(reclaim), .names = reclaim_names,
      .help = "gc: deaths are seen after a collection; immediate: at the next refill"},
+    {.key = "scavenge_index", .type = SETTING_ENUM, AT(scavenge_index), .names = index_names,
+     .help = "freed: all free memory may be scavenged; sparse: not in chunks that are nearly full, or just were"},
     {.key = "arena_base", .type = SETTING_BYTES, AT(arena_base), .help = "address of the heap"},
     {.key = "address_space", .type = SETTING_BYTES, AT(address_space), .help = "bytes of it at most"},
     {.key = "mspan_bytes", .type = SETTING_U64, AT(mspan_bytes), .min = 1, .max = 16384,
@@ -41,6 +44,12 @@ const struct setting config_table[] = {
     {.key = "mark_share", .type = SETTING_DOUBLE, AT(mark_share), .max = 1,
      .help = "of the Ps' time that marking takes"},
     {.key = "background_sweep", .type = SETTING_BOOL, AT(background_sweep), .help = "a sweeper runs beside the Ps"},
+    {.key = "background_scavenge", .type = SETTING_BOOL, AT(background_scavenge),
+     .help = "a scavenger gives free memory back to the OS"},
+    {.key = "scavenge_limit_part", .type = SETTING_DOUBLE, AT(scavenge_limit_part), .max = 100,
+     .help = "of the memory limit that the scavenger aims at"},
+    {.key = "idle_page_flush", .type = SETTING_BOOL, AT(idle_page_flush),
+     .help = "idle Ps give their page caches back as a collection ends"},
     {.key = "ps", .type = SETTING_U64, AT(ps), .max = 4096, .help = "simulated Ps; 0: as many as the trace has"},
     {.key = "quantum_ns", .type = SETTING_U64, AT(quantum_ns), .max = 1000000000,
      .help = "how far a P may run ahead of the others between meetings; 0: strict order"},
@@ -94,6 +103,8 @@ void config_init(struct sim_config *config)
         .heap_minimum = 4 << 20,
         .mark_share = 0.25,
         .background_sweep = true,
+        .background_scavenge = true,
+        .scavenge_limit_part = 95,
         .window = 1 << 20,
     };
 }
@@ -215,6 +226,7 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     core->page_cache = config->page_cache;
     core->central_locked = config->central_locked;
     core->reclaim = config->reclaim;
+    core->scavenge_index = config->scavenge_index;
     core->arena_base = config->arena_base;
     core->address_space = config->address_space;
     core->mspan_bytes = (uint32_t)config->mspan_bytes;

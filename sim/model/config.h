@@ -44,6 +44,7 @@ struct sim_config {
     uint64_t page_size, tiny_size;
     bool page_cache, central_locked;
     unsigned reclaim; /* enum goheap_reclaim */
+    unsigned scavenge_index; /* enum goheap_scavenge_index */
     uint64_t arena_base, address_space, mspan_bytes, mcache_bytes;
     /* the collector's */
     int64_t gogc;         /* percent; -1: off */
@@ -51,6 +52,9 @@ struct sim_config {
     uint64_t heap_minimum; /* bytes at GOGC 100 below which no collection starts */
     double mark_share;    /* of the Ps' time that marking takes */
     bool background_sweep;
+    bool background_scavenge;
+    double scavenge_limit_part; /* of the memory limit that the scavenger aims at */
+    bool idle_page_flush;       /* idle Ps give their page caches back as a cycle ends */
     /* the machine's and the trace's */
     uint64_t ps;          /* 0: as many as the trace has */
     uint64_t quantum_ns;

@@ -186,6 +186,9 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
     case GOHEAP_STEP_SCAVENGE:
         charge(sim, c->scavenge + (double)amount * c->scavenge_byte);
         break;
+    case GOHEAP_STEP_SWEPT:
+        scavenger_ready(sim);
+        break;
     case GOHEAP_STEPS:
         break;
     }

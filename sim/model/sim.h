@@ -11,6 +11,7 @@
 #include "engine/fifo_lock.h"
 #include "model/config.h"
 #include "model/pacer.h"
+#include "model/scavenger.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -86,6 +87,7 @@ static inline uint64_t account_live_requested(const struct class_account *c)
 struct sample {
     uint64_t t_ns;
     uint64_t mapped, released, in_use, live, requested; /* bytes */
+    uint64_t heap_sys, heap_idle, stack_inuse;          /* as in MemStats */
     uint64_t heap_live, goal;
     uint64_t cycles;
 };
@@ -139,6 +141,22 @@ struct collector {
     uint64_t spans_swept_background;
     struct cycle_record records[CYCLES_KEPT]; /* the first ones */
     struct histogram pauses;
+};
+
+enum scavenger_state {
+    SCAVENGER_RUNS,
+    SCAVENGER_DUE,   /* at its process' time, or earlier if it is woken */
+    SCAVENGER_PARKED /* until it is woken */
+};
+
+struct scavenger {
+    struct process process;
+    bool started;
+    enum scavenger_state state;
+    bool sysmon; /* is to wake it */
+    struct scavenger_pacing pacing;
+    uint64_t retain_goal, limit_goal; /* bytes; UINT64_MAX: met */
+    uint64_t released, worked_ns;     /* so far */
 };
 
 /* A MemStats object as a `stats` event, or the end, asks for. */
@@ -195,6 +213,7 @@ struct sim {
     double *aside;           /* if not NULL, charges are added up here, and nobody waits for locks */
 
     struct collector collector;
+    struct scavenger scavenger;
     struct accounts accounts;
     struct memstats_snapshot *snapshots;
     size_t snapshot_count, snapshot_room;
@@ -265,6 +284,17 @@ void collector_force(struct sim_p *sp);
 void collector_idle(struct sim_p *sp);
 void collector_busy(struct sim_p *sp);
 uint64_t collector_goal(struct sim *sim);
+
+/* scavenger.c */
+bool scavenger_start(struct sim *sim);
+void scavenger_stop(struct sim *sim);
+void scavenger_destroy(struct sim *sim);
+/* A cycle's marking has ended, its goal was last_goal; the next one's is known. The world is stopped. */
+void scavenger_end_cycle(struct sim *sim, uint64_t last_goal);
+/* A cycle begins: what the last one freed has been swept (finishsweep_m). */
+void scavenger_wake(struct sim *sim, uint64_t now);
+/* All spans are swept, or being swept: sysmon is to wake it. */
+void scavenger_ready(struct sim *sim);
 
 /* account.c */
 void account_init(struct sim *sim);

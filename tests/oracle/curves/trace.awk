@@ -1,0 +1,126 @@
+# A trace in time: a program that grows, shrinks and idles. The same on every machine.
+#
+#     awk -v variant=grow|fragment|limit|forced -f trace.awk > VARIANT.csv
+#
+# A program is a list of phases, each with a length, what it retains at the end and what it throws away meanwhile:
+#
+#     grow      to 200 MB, most of it dropped at once, a while of work with what is left, 15 s of nothing, again
+#     fragment  the same with small objects only, of which a random fifth stays: many pages keep one
+#     limit     to be run with GOGC=off and GOMEMLIMIT=200MiB: 120 MB retained, garbage up to the limit
+#     forced    as grow, but it is runtime.GC that sees the drop, and nothing runs afterwards
+#
+# Events come in bursts, one a tick: a program that executes it sleeps in between.
+
+function random(n)
+{
+    seed = (seed * 69069 + 12345) % 4294967296
+    return int(seed / 4294967296 * n)
+}
+
+# A third of what is allocated is in objects below 2 KiB, the rest in larger ones up to 256 KiB.
+function some_size(    kind)
+{
+    if (variant == "fragment")
+        return 512 + random(3584)
+    kind = random(100)
+    return kind < 80 ? 64 + random(1984) : kind < 97 ? 2048 + random(14336) : 32768 + random(229376)
+}
+
+function alloc(    size)
+{
+    size = some_size()
+    printf "%.0f,alloc,%d,%d,%d\n", now, ++last_id, size, (random(4) > 0)
+    sizes[last_id] = size
+    return size
+}
+
+function drop(id)
+{
+    printf "%.0f,free,%d,,\n", now, id
+    delete sizes[id]
+}
+
+# Whom the program retains, as a list without order.
+function retain(id)
+{
+    kept[kept_count++] = id
+    kept_bytes += sizes[id]
+}
+
+function forget(    at)
+{
+    at = random(kept_count)
+    kept_bytes -= sizes[kept[at]]
+    drop(kept[at])
+    kept[at] = kept[--kept_count]
+}
+
+# For `ms`, in steps of a tick: retains on the way to `target` bytes in all, and lets go of `garbage` bytes a second,
+# each of which dies with the next tick.
+function work(ms, target, garbage,    ticks, t, i, bytes, from)
+{
+    ticks = ms / TICK
+    from = kept_bytes < target ? kept_bytes : target
+    for (t = 1; t <= ticks; t++) {
+        now += TICK * 1000000
+        for (i = 0; i < young; i++)
+            drop(youth[i])
+        young = 0
+        while (kept_bytes > target)
+            forget()
+        while (kept_bytes < from + (target - from) * t / ticks) {
+            alloc()
+            retain(last_id)
+        }
+        for (bytes = garbage * TICK / 1000; bytes > 0; ) {
+            bytes -= alloc()
+            youth[young++] = last_id
+        }
+    }
+}
+
+function idle(ms)
+{
+    now += ms * 1000000
+}
+
+function collect()
+{
+    printf "%.0f,gc,,,\n", now
+}
+
+BEGIN {
+    TICK = 5
+    MB = 1000000
+    seed = 1
+    print "t_ns,op,id,size,noscan"
+    collect()
+    if (variant == "fragment") {
+        work(2000, 100 * MB, 25 * MB)
+        work(3000, 20 * MB, 75 * MB)
+        idle(15000)
+        work(2000, 75 * MB, 25 * MB)
+        idle(3000)
+    } else if (variant == "limit") {
+        work(1000, 120 * MB, 40 * MB)
+        work(4000, 120 * MB, 200 * MB)
+        work(50, 30 * MB, 0)
+        work(4000, 30 * MB, 100 * MB)
+        idle(8000)
+    } else if (variant == "forced") {
+        work(2000, 200 * MB, 50 * MB)
+        work(50, 40 * MB, 0)
+        collect()
+        idle(15000)
+        work(2000, 120 * MB, 50 * MB)
+        collect()
+        idle(3000)
+    } else {
+        work(2000, 200 * MB, 50 * MB)
+        work(3000, 40 * MB, 150 * MB)
+        idle(15000)
+        work(2000, 150 * MB, 50 * MB)
+        idle(3000)
+    }
+    printf "%.0f,end,,,\n", now
+}
