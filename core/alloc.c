@@ -110,13 +110,15 @@ static uint64_t alloc_large(struct goheap_p *p, uint64_t size, uint64_t align, u
 static __attribute__((noinline)) uint64_t alloc_slow(struct goheap_p *p, uint64_t size, unsigned flags)
 {
     struct goheap *heap = p->heap;
-    if (size > GH_MAX_SMALL)
+    if (size > heap->sc.max_small)
         return alloc_large(p, size, 1, flags);
     if (size == 0)
         return gh_zero_base(heap);
     if (size < heap->least[flags & GOHEAP_NOSCAN])
         return alloc_tiny(p, size);
-    return alloc_class(p, gh_class_of_small(&heap->sc, size), flags);
+    uint32_t header = gh_header_of(&heap->sc, size, flags & GOHEAP_NOSCAN);
+    uint64_t slot = alloc_class(p, gh_class_of_small(&heap->sc, size + header), flags);
+    return slot ? slot + header : 0;
 }
 
 uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
@@ -134,7 +136,7 @@ uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align,
     if (size == 0)
         return gh_zero_base(heap);
     uint64_t page = UINT64_C(1) << heap->config.page_shift;
-    if (size <= GH_MAX_SMALL && align <= page)
+    if (size <= heap->sc.max_small && align <= page && !gh_header_of(&heap->sc, size, flags & GOHEAP_NOSCAN))
         for (unsigned c = gh_class_of_small(&heap->sc, size); c < heap->sc.count; c++)
             if (heap->sc.classes[c].size % align == 0)
                 return alloc_class(p, c, flags);

@@ -188,7 +188,7 @@ uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr)
     return s->base + (index + 1) * gh_slot_bytes(heap, s) - addr;
 }
 
-unsigned goheap_class_of(const struct goheap *heap, uint64_t size)
+unsigned goheap_class_of(const struct goheap *heap, uint64_t size, unsigned flags)
 {
-    return size > GH_MAX_SMALL || size == 0 ? 0 : gh_class_of_small(&heap->sc, size);
+    return size == 0 ? 0 : gh_class_of(&heap->sc, size, flags & GOHEAP_NOSCAN);
 }

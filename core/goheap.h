@@ -77,6 +77,14 @@ struct goheap_config {
     uint32_t mspan_bytes;        /* size of Go's span descriptor, of its mcache, and of the block they are */
     uint32_t mcache_bytes;       /* cut from: what MemStats reports of them */
     uint32_t descriptor_chunk;
+    /* Where Go keeps what the collector has to know of an object, as far as it takes room from objects. All 0, up to
+     * Go 1.21: elsewhere. */
+    uint32_t header_bytes;       /* before an object with pointers of more than pointer_bits_max bytes; and all that is
+                                    larger than 32 KiB less a header has a span of its own */
+    uint32_t pointer_bits_max;   /* slots of up to so many bytes that may hold pointers: a bit a word, in the span */
+    uint32_t mark_bytes;         /* for mark bits, in spans of slots of mark_from to pointer_bits_max bytes */
+    uint32_t mark_from;
+    bool released_is_zero;       /* pages that were given back to the OS need no zeroing when they come again */
 };
 
 /* Go 1.19's settings: its 68 classes, 8 KiB pages, tiny blocks of 16 bytes, reclaim by collection. */
@@ -162,8 +170,9 @@ GOHEAP_API void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *
 /* Bytes of the slot that addr lies in, 0 if in none. For a tiny object: to the end of its block. */
 GOHEAP_API uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr);
 
-/* The size class that serves a size of at least 1: 0 for large objects. */
-GOHEAP_API unsigned goheap_class_of(const struct goheap *heap, uint64_t size);
+/* The size class that serves a size of at least 1 with such flags: 0 for large objects. Tiny ones count as if they did
+ * not share a block. */
+GOHEAP_API unsigned goheap_class_of(const struct goheap *heap, uint64_t size, unsigned flags);
 
 /* A goroutine stack: the next power of two from 2 KiB up; the address, or 0 if the heap cannot grow. Not an
  * object: neither marked nor swept. Not for concurrent heaps with several Ps freeing each other's stacks. */

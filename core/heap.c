@@ -28,7 +28,7 @@ bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
         snprintf(why, n, "descriptor sizes, expected at least 1 byte each and no more than a block of them");
         return false;
     }
-    if (!gh_size_classes_check(&c->table, c->page_shift, why, n))
+    if (!gh_size_classes_check(c, why, n))
         return false;
     if (c->tiny_size == 0)
         return true;
@@ -63,7 +63,7 @@ static void init_locks(struct goheap *heap)
 /* What does not depend on where the region is. */
 static void init_fields(struct goheap *heap)
 {
-    gh_size_classes_init(&heap->sc, &heap->config.table, heap->config.page_shift);
+    gh_size_classes_init(&heap->sc, &heap->config);
     heap->span_classes = heap->sc.count * 2;
     heap->page_shift = heap->config.page_shift;
     heap->least[0] = 1;

@@ -204,10 +204,12 @@ static inline uint64_t gh_slot_bytes(const struct goheap *heap, const struct gh_
     return s->elem_size ? s->elem_size : gh_span_bytes(heap, s);
 }
 
-/* Where the object in a slot begins: a large one may have been moved up. */
+/* Where the object in a slot begins: it may have a header, and a large one may have been moved up. */
 static inline uint64_t gh_object_at(const struct goheap *heap, const struct gh_span *s, uint64_t index)
 {
-    return s->base + (s->elem_size ? index * s->elem_size : (uint64_t)s->lead_pages << heap->page_shift);
+    if (s->elem_size == 0)
+        return s->base + ((uint64_t)s->lead_pages << heap->page_shift);
+    return s->base + index * s->elem_size + gh_header_of(&heap->sc, s->elem_size, gh_noscan(s));
 }
 
 /* The span at addr, if it is small; else, and outside of spans, NULL or any other. */

@@ -42,6 +42,8 @@ void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s)
     if (class == 0)
         return;
     unsigned from = first_eighth(heap, class), to = class + 1 < heap->sc.count ? first_eighth(heap, class + 1) : GH_DIRECT;
+    if (gh_header_of(&heap->sc, heap->sc.classes[class].size, noscan))
+        return; /* its objects do not begin where their slots do */
     for (unsigned i = from; i < to; i++)
         if ((i - 1) * GH_SMALL_DIV + 1 >= heap->least[noscan])
             p->direct[noscan][i] = p->alloc[span_class];

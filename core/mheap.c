@@ -130,22 +130,24 @@ static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span 
 
 /* The descriptor becomes a span of these pages; false, and it stays dead, if there is no memory for its bits. */
 static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint64_t base, uint64_t npages,
-                      unsigned span_class)
+                      uint64_t scavenged, unsigned span_class)
 {
     const struct gh_class *c = &heap->sc.classes[span_class >> 1];
     __atomic_store_n(&s->base, base, __ATOMIC_RELAXED);
     s->pages = (uint32_t)npages;
     __atomic_store_n(&s->span_class, (uint16_t)span_class, __ATOMIC_RELAXED); /* a late free may look */
     s->elem_size = c->size;
-    s->objects = (uint16_t)(c->size ? c->objects : 1);
+    s->objects = (uint16_t)(c->size ? c->objects[span_class & 1] : 1);
     s->div_magic = c->div_magic;
     bool tiny = heap->tiny_class && span_class == heap->tiny_class;
-    s->extent = tiny ? 0 : s->objects * c->size; /* tiny objects lie anywhere in a slot */
+    bool exact = !tiny && gh_header_of(&heap->sc, c->size, span_class & 1) == 0;
+    s->extent = exact ? s->objects * c->size : 0; /* else objects do not begin where their slot does */
     if (!attach_bits(heap, p, s, tiny))
         return false;
     gh_span_reset(s, gh_immediate(heap));
     __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);
-    s->need_zero = needs_zero(heap, base, page_bytes(heap, npages));
+    bool fresh = heap->config.released_is_zero && scavenged == npages;
+    s->need_zero = needs_zero(heap, base, page_bytes(heap, npages)) && !fresh;
     s->next = NULL; /* prev and list are: it came off its list as gh_list_remove leaves it; owner is, too */
     s->state = tiny ? GH_SPAN_TINY : GH_SPAN_IN_USE;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
@@ -219,7 +221,7 @@ static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint6
     gh_scavenge_assist(heap, p, growth, page_bytes(heap, scavenged));
     uint64_t bytes = page_bytes(heap, npages);
     count_pages(heap, p, bytes, page_bytes(heap, scavenged));
-    if (!s || !make_span(heap, p, s, base, npages, span_class)) {
+    if (!s || !make_span(heap, p, s, base, npages, scavenged, span_class)) {
         give_pages(heap, p, base, npages, s);
         gh_add(&heap->free, bytes);
         return NULL;

@@ -9,7 +9,7 @@
 #include "goheap.h"
 
 enum {
-    GH_MAX_SMALL = 32768, /* bytes; larger objects have a span of their own */
+    GH_MAX_SMALL = 32768, /* bytes of the largest slot */
     GH_SMALL_MAX = 1024,  /* end of the fine table (smallSizeMax) */
     GH_SMALL_DIV = 8,
     GH_LARGE_DIV = 128
@@ -33,20 +33,23 @@ static inline struct gh_quotient gh_divide(uint64_t offset, uint64_t div_magic)
 struct gh_class {
     uint32_t size;      /* of a slot; 0 in class 0 */
     uint32_t pages;     /* of a span */
-    uint32_t objects;   /* slots in a span */
+    uint32_t objects[2]; /* slots in a span of objects that may hold pointers, and of such that do not */
     uint64_t div_magic; /* 2^64 / size, rounded up */
 };
 
 struct gh_size_classes {
     unsigned count;
+    uint32_t header;       /* bytes before an object with pointers */
+    uint32_t header_above; /* if it has more bytes than this */
+    uint32_t max_small;    /* larger objects have a span of their own */
     uint8_t fine[GH_SMALL_MAX / GH_SMALL_DIV + 1];
     uint8_t coarse[(GH_MAX_SMALL - GH_SMALL_MAX) / GH_LARGE_DIV + 1];
     struct gh_class classes[GOHEAP_MAX_CLASSES];
 };
 
-bool gh_size_classes_check(const struct goheap_class_table *table, unsigned page_shift, char *why, size_t why_size);
-/* The table must have passed the check. */
-void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_class_table *table, unsigned page_shift);
+bool gh_size_classes_check(const struct goheap_config *config, char *why, size_t why_size);
+/* The config must have passed the check. */
+void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_config *config);
 
 /* The class of a size in 1..GH_MAX_SMALL. */
 static inline unsigned gh_class_of_small(const struct gh_size_classes *sc, uint64_t size)
@@ -54,6 +57,18 @@ static inline unsigned gh_class_of_small(const struct gh_size_classes *sc, uint6
     if (size <= GH_SMALL_MAX - 8)
         return sc->fine[(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV];
     return sc->coarse[(size - GH_SMALL_MAX + GH_LARGE_DIV - 1) / GH_LARGE_DIV];
+}
+
+/* Bytes of header before an object of a size, or in a slot of one. */
+static inline uint32_t gh_header_of(const struct gh_size_classes *sc, uint64_t size, bool noscan)
+{
+    return noscan || size <= sc->header_above ? 0 : sc->header;
+}
+
+/* The class of a request of at least a byte, its header included; 0 if it is large. Tiny objects are not looked for. */
+static inline unsigned gh_class_of(const struct gh_size_classes *sc, uint64_t size, bool noscan)
+{
+    return size > sc->max_small ? 0 : gh_class_of_small(sc, size + gh_header_of(sc, size, noscan));
 }
 
 #endif

@@ -67,7 +67,7 @@ static bool check_pages(struct check *c, const struct gh_span *s)
         if (gh_span_at(heap, s->base + (i << heap->page_shift)) != s)
             return fail(c, "span 0x%llx: page %llu does not point at it", (ull)s->base, (ull)i);
     const struct gh_class *class = &heap->sc.classes[gh_size_class(s)];
-    if (class->size && (s->pages != class->pages || s->elem_size != class->size || s->objects != class->objects))
+    if (class->size && (s->pages != class->pages || s->elem_size != class->size || s->objects != class->objects[gh_noscan(s)]))
         return fail(c, "span 0x%llx: not laid out as its class %u", (ull)s->base, gh_size_class(s));
     return true;
 }

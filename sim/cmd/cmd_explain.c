@@ -72,10 +72,12 @@ struct explanation {
     uint64_t size;
     unsigned class; /* 0: none */
     uint64_t slot, objects_per_slot;
-    uint64_t wasted; /* of the slot, when it is as full of such objects as can be */
+    uint64_t header; /* before the object, in its slot */
+    uint64_t wasted; /* of the slot, when it is as full of such objects as can be, header apart */
     uint64_t alignment;
     uint64_t span, slots, tail;
-    uint64_t class_from, class_below, class_above; /* sizes it serves from; neighbours' slots, 0: none */
+    uint64_t class_from, class_to;     /* sizes it serves */
+    uint64_t class_below, class_above; /* neighbours' slots, 0: none */
 };
 
 static uint64_t largest_power_in(uint64_t n, uint64_t limit)
@@ -93,10 +95,12 @@ static void explain_class(const struct explain *e, struct explanation *x)
     x->objects_per_slot = 1;
     x->alignment = largest_power_in(c->size, page);
     x->span = c->pages * page;
-    x->slots = c->objects;
+    x->slots = c->objects[!e->scan];
     x->tail = x->span - x->slots * x->slot;
     x->class_below = all[x->class - 1].size;
-    x->class_from = x->class_below + 1;
+    x->header = gh_header_of(&e->classes, c->size, !e->scan);
+    x->class_from = x->class_below + 1 - gh_header_of(&e->classes, x->class_below, !e->scan);
+    x->class_to = c->size - x->header;
     x->class_above = x->class + 1 < e->classes.count ? all[x->class + 1].size : 0;
 }
 
@@ -105,7 +109,7 @@ static struct explanation explain_size(const struct explain *e, uint64_t size)
     struct explanation x = {.kind = SMALL, .size = size};
     if (size == 0) {
         x.kind = ZERO;
-    } else if (size > GH_MAX_SMALL) {
+    } else if (size > e->classes.max_small) {
         x.kind = LARGE;
         uint64_t page = UINT64_C(1) << e->core.page_shift;
         x.slot = x.span = (size + page - 1) & ~(page - 1);
@@ -118,10 +122,11 @@ static struct explanation explain_size(const struct explain *e, uint64_t size)
         x.objects_per_slot = x.slot / size; /* a size is a multiple of its own alignment: no gaps */
         x.alignment = largest_power_in(size, 8);
     } else {
-        x.class = gh_class_of_small(&e->classes, size);
+        x.class = gh_class_of(&e->classes, size, !e->scan);
         explain_class(e, &x);
+        x.alignment = x.header ? largest_power_in(x.header, x.alignment) : x.alignment;
     }
-    x.wasted = x.slot - x.objects_per_slot * size;
+    x.wasted = x.slot - x.header - x.objects_per_slot * size;
     return x;
 }
 
@@ -143,6 +148,8 @@ static const char *bytes_text(uint64_t n, char text[32])
 /* ", 15 B (31.3 %) wasted": the last digit rounded half up, as people do. */
 static void write_waste(FILE *f, const struct explanation *x)
 {
+    if (x->header)
+        fprintf(f, ", a header of %" PRIu64 " B", x->header);
     if (x->wasted == 0) {
         fputs(", nothing wasted\n", f);
         return;
@@ -168,7 +175,7 @@ static void write_span(FILE *f, const struct explanation *x, const char *slots)
 
 static void write_neighbours(FILE *f, const struct explanation *x)
 {
-    fprintf(f, "  class %u serves %" PRIu64 " to %" PRIu64 " B; ", x->class, x->class_from, x->slot);
+    fprintf(f, "  class %u serves %" PRIu64 " to %" PRIu64 " B; ", x->class, x->class_from, x->class_to);
     if (x->class_below)
         fprintf(f, "below it are slots of %" PRIu64 " B, ", x->class_below);
     else
@@ -310,7 +317,7 @@ static bool prepare(struct explain *e, struct error *error)
 {
     if (!config_core(&e->options.config, &e->core, error))
         return false;
-    gh_size_classes_init(&e->classes, &e->core.table, e->core.page_shift);
+    gh_size_classes_init(&e->classes, &e->core);
     return true;
 }
 

@@ -37,6 +37,16 @@ const struct setting config_table[] = {
      .help = "size of a span descriptor in MemStats"},
     {.key = "mcache_bytes", .type = SETTING_U64, AT(mcache_bytes), .min = 1, .max = 16384,
      .help = "size of an mcache in MemStats"},
+    {.key = "header_bytes", .type = SETTING_U64, AT(header_bytes), .max = 64,
+     .help = "before objects with pointers of more than pointer_bits_max bytes (Go 1.22: 8)"},
+    {.key = "pointer_bits_max", .type = SETTING_BYTES, AT(pointer_bits_max), .max = 1024,
+     .help = "slots up to this size have their pointer bits in the span (Go 1.22: 512); 0: none"},
+    {.key = "mark_bytes", .type = SETTING_BYTES, AT(mark_bytes), .max = 4096,
+     .help = "for mark bits in spans of such slots (Go 1.26: 128)"},
+    {.key = "mark_from", .type = SETTING_BYTES, AT(mark_from), .max = 1024,
+     .help = "the smallest of the slots whose spans have them (Go 1.26: 16)"},
+    {.key = "released_is_zero", .type = SETTING_BOOL, AT(released_is_zero),
+     .help = "pages from the OS are not zeroed again"},
     {.key = "gogc", .type = SETTING_PERCENT_OR_OFF, AT(gogc), .max = 100000,
      .help = "heap growth that starts a collection"},
     {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},
@@ -231,6 +241,11 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     core->address_space = config->address_space;
     core->mspan_bytes = (uint32_t)config->mspan_bytes;
     core->mcache_bytes = (uint32_t)config->mcache_bytes;
+    core->header_bytes = (uint32_t)config->header_bytes;
+    core->pointer_bits_max = (uint32_t)config->pointer_bits_max;
+    core->mark_bytes = (uint32_t)config->mark_bytes;
+    core->mark_from = (uint32_t)config->mark_from;
+    core->released_is_zero = config->released_is_zero;
     char why[256];
     if (!goheap_config_check(core, why, sizeof why))
         return error_set(error, "configuration \"%s\": %s", config->name, why);

@@ -46,6 +46,8 @@ struct sim_config {
     unsigned reclaim; /* enum goheap_reclaim */
     unsigned scavenge_index; /* enum goheap_scavenge_index */
     uint64_t arena_base, address_space, mspan_bytes, mcache_bytes;
+    uint64_t header_bytes, pointer_bits_max, mark_bytes, mark_from;
+    bool released_is_zero;
     /* the collector's */
     int64_t gogc;         /* percent; -1: off */
     uint64_t gomemlimit;  /* bytes; UINT64_MAX: off */

@@ -90,7 +90,7 @@ static uint64_t retained(const struct goheap_gauges *g)
     return g->heap_inuse + g->heap_free;
 }
 
-/* Pages in reserve of Ps that do nothing would be out of reach (gcMarkTermination, since Go 1.22). */
+/* Pages in reserve of Ps that do nothing would be out of reach (gcMarkTermination, since Go 1.21). */
 static void take_idle_pages(struct sim *sim)
 {
     double ns = 0;

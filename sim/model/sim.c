@@ -16,7 +16,7 @@ struct sim *sim_new(const struct sim_config *config, struct error *error)
         free(sim);
         return NULL;
     }
-    gh_size_classes_init(&sim->classes, &sim->core.table, sim->core.page_shift);
+    gh_size_classes_init(&sim->classes, &sim->core);
     engine_init(&sim->engine, config->quantum_ns);
     fifo_lock_init(&sim->world, 0, 0);
     sim_platform_init(sim);

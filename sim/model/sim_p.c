@@ -59,10 +59,14 @@ static unsigned account_of(const struct sim *sim, uint64_t addr, const struct tr
 {
     if (event->size == 0)
         return ACCOUNT_ZERO;
-    uint64_t size = event->align_log2 ? goheap_usable_size(sim->heap, addr) : event->size;
-    if (event->noscan && size < sim->core.tiny_size && !event->align_log2)
+    if (event->align_log2) {
+        uint64_t slot = goheap_usable_size(sim->heap, addr);
+        bool large = slot > GH_MAX_SMALL || gh_header_of(&sim->classes, event->size, event->noscan);
+        return large ? 0 : gh_class_of_small(&sim->classes, slot);
+    }
+    if (event->noscan && event->size < sim->core.tiny_size)
         return ACCOUNT_TINY;
-    return size > GH_MAX_SMALL ? 0 : gh_class_of_small(&sim->classes, size);
+    return gh_class_of(&sim->classes, event->size, event->noscan);
 }
 
 /* Somebody may have come to free the object before it was allocated. */
