@@ -1,13 +1,13 @@
 # A trace in time: a program that grows, shrinks and idles. The same on every machine.
 #
-#     awk -v variant=grow|fragment|limit|forced -f trace.awk > VARIANT.csv
+#     awk -v variant=grow|forced|fragment|limit -f trace.awk > VARIANT.csv
 #
 # A program is a list of phases, each with a length, what it retains at the end and what it throws away meanwhile:
 #
-#     grow      to 200 MB, most of it dropped at once, a while of work with what is left, 15 s of nothing, again
-#     fragment  the same with small objects only, of which a random fifth stays: many pages keep one
+#     grow      to 200 MB, most of it dropped, a while of work with what is left, 15 s of nothing, again
+#     forced    the same, to be run with GOGC=off: it collects itself, every so often, and twice before it idles
+#     fragment  as grow, with small objects only, of which a random fifth stays: many pages keep one
 #     limit     to be run with GOGC=off and GOMEMLIMIT=200MiB: 120 MB retained, garbage up to the limit
-#     forced    as grow, but it is runtime.GC that sees the drop, and nothing runs afterwards
 #
 # Events come in bursts, one a tick: a program that executes it sleeps in between.
 
@@ -56,8 +56,8 @@ function forget(    at)
 }
 
 # For `ms`, in steps of a tick: retains on the way to `target` bytes in all, and lets go of `garbage` bytes a second,
-# each of which dies with the next tick.
-function work(ms, target, garbage,    ticks, t, i, bytes, from)
+# each of which dies with the next tick. Collects every so many ms, if asked to.
+function work(ms, target, garbage, every,    ticks, t, i, bytes, from)
 {
     ticks = ms / TICK
     from = kept_bytes < target ? kept_bytes : target
@@ -76,6 +76,8 @@ function work(ms, target, garbage,    ticks, t, i, bytes, from)
             bytes -= alloc()
             youth[young++] = last_id
         }
+        if (every && t * TICK % every == 0)
+            collect()
     }
 }
 
@@ -95,32 +97,33 @@ BEGIN {
     seed = 1
     print "t_ns,op,id,size,noscan"
     collect()
-    if (variant == "fragment") {
-        work(2000, 100 * MB, 25 * MB)
+    if (variant == "grow") {
+        work(2000, 200 * MB, 10 * MB)
+        work(3000, 40 * MB, 150 * MB)
+        idle(15000)
+        work(2000, 150 * MB, 50 * MB)
+        idle(3000)
+    } else if (variant == "forced") {
+        work(2000, 200 * MB, 50 * MB, 250)
+        work(3000, 40 * MB, 150 * MB, 200)
+        collect()
+        idle(15000)
+        work(2000, 150 * MB, 50 * MB, 250)
+        collect()
+        collect()
+        idle(3000)
+    } else if (variant == "fragment") {
+        work(2000, 100 * MB, 5 * MB)
         work(3000, 20 * MB, 75 * MB)
         idle(15000)
         work(2000, 75 * MB, 25 * MB)
         idle(3000)
-    } else if (variant == "limit") {
+    } else {
         work(1000, 120 * MB, 40 * MB)
         work(4000, 120 * MB, 200 * MB)
         work(50, 30 * MB, 0)
         work(4000, 30 * MB, 100 * MB)
         idle(8000)
-    } else if (variant == "forced") {
-        work(2000, 200 * MB, 50 * MB)
-        work(50, 40 * MB, 0)
-        collect()
-        idle(15000)
-        work(2000, 120 * MB, 50 * MB)
-        collect()
-        idle(3000)
-    } else {
-        work(2000, 200 * MB, 50 * MB)
-        work(3000, 40 * MB, 150 * MB)
-        idle(15000)
-        work(2000, 150 * MB, 50 * MB)
-        idle(3000)
     }
     printf "%.0f,end,,,\n", now
 }
