@@ -4,8 +4,8 @@
 #
 # A program is a list of phases, each with a length, what it retains at the end and what it throws away meanwhile:
 #
-#     grow      to 200 MB, most of it dropped, a while of work with what is left, 15 s of nothing, again
-#     forced    the same, to be run with GOGC=off: it collects itself, every so often, and twice before it idles
+#     grow      to 100 MB, a while of work with them, most of them dropped, a while of work, 10 s of nothing, again
+#     forced    to 200 MB, to be run with GOGC=off: it collects itself, every so often, and twice before it idles
 #     fragment  as grow, with small objects only, of which a random fifth stays: many pages keep one
 #     limit     to be run with GOGC=off and GOMEMLIMIT=200MiB: 120 MB retained, garbage up to the limit
 #
@@ -98,32 +98,34 @@ BEGIN {
     print "t_ns,op,id,size,noscan"
     collect()
     if (variant == "grow") {
-        work(2000, 200 * MB, 10 * MB)
-        work(3000, 40 * MB, 150 * MB)
-        idle(15000)
-        work(2000, 150 * MB, 50 * MB)
-        idle(3000)
+        work(1000, 100 * MB, 20 * MB)
+        work(2500, 100 * MB, 200 * MB)
+        work(3000, 20 * MB, 80 * MB)
+        idle(10000)
+        work(2000, 75 * MB, 50 * MB)
+        idle(2000)
     } else if (variant == "forced") {
         work(2000, 200 * MB, 50 * MB, 250)
         work(3000, 40 * MB, 150 * MB, 200)
         collect()
-        idle(15000)
+        idle(10000)
         work(2000, 150 * MB, 50 * MB, 250)
         collect()
         collect()
-        idle(3000)
+        idle(2000)
     } else if (variant == "fragment") {
-        work(2000, 100 * MB, 5 * MB)
-        work(3000, 20 * MB, 75 * MB)
-        idle(15000)
-        work(2000, 75 * MB, 25 * MB)
-        idle(3000)
+        work(1000, 60 * MB, 10 * MB)
+        work(2500, 60 * MB, 120 * MB)
+        work(3000, 12 * MB, 50 * MB)
+        idle(10000)
+        work(2000, 45 * MB, 25 * MB)
+        idle(2000)
     } else {
         work(1000, 120 * MB, 40 * MB)
         work(4000, 120 * MB, 200 * MB)
         work(50, 30 * MB, 0)
         work(4000, 30 * MB, 100 * MB)
-        idle(8000)
+        idle(5000)
     }
     printf "%.0f,end,,,\n", now
 }
