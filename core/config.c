@@ -30,6 +30,8 @@ void goheap_config_go119(struct goheap_config *config)
         .mspan_bytes = 144,
         .mcache_bytes = 1200,
         .descriptor_chunk = 16 << 10,
+        .arena_table_bytes = 2165776,
+        .span_block_bytes = 4120,
     };
     memcpy(config->table.classes, go119_classes, sizeof go119_classes);
 }

@@ -13,6 +13,7 @@ void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
 {
     while (goheap_sweep_one(heap, p) != UINT64_MAX)
         ;
+    gh_metadata_swept(heap);
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_spans_next(&iter));)
         gh_span_mark_begin(s);

@@ -77,6 +77,8 @@ struct goheap_config {
     uint32_t mspan_bytes;        /* size of Go's span descriptor, of its mcache, and of the block they are */
     uint32_t mcache_bytes;       /* cut from: what MemStats reports of them */
     uint32_t descriptor_chunk;
+    uint32_t arena_table_bytes;  /* the same of what Go keeps about 64 MiB (heapArena), */
+    uint32_t span_block_bytes;   /* and of a block of 512 entries of a span set */
     /* Where Go keeps what the collector has to know of an object, as far as it takes room from objects. All 0, up to
      * Go 1.21: elsewhere. */
     uint32_t header_bytes;       /* before an object with pointers of more than pointer_bits_max bytes; and all that is
@@ -248,6 +250,7 @@ struct goheap_memstats {
     uint64_t heap_alloc, heap_sys, heap_idle, heap_inuse, heap_released, heap_objects;
     uint64_t stack_inuse; /* bytes of pages that hold stacks */
     uint64_t mspan_inuse, mspan_sys, mcache_inuse, mcache_sys;
+    uint64_t gc_sys, other_sys; /* what Go's runtime would keep about this heap; 0 under immediate reclaim */
     struct goheap_by_size by_size[GOHEAP_MAX_CLASSES]; /* as many as the table has classes */
 };
 /* Flushes every P's cache, as ReadMemStats does, and reads. The world is stopped. O(Ps x classes). */

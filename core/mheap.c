@@ -236,6 +236,7 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
         gh_sweep_reclaim(heap, p, npages);
     struct gh_span *s = alloc_span(heap, p, npages, span_class);
     if (s) {
+        gh_metadata_bits(heap, s->objects, 2);
         gh_add(&heap->in_use, page_bytes(heap, npages));
         gh_add(&heap->pages_in_use, npages);
     }

@@ -41,6 +41,7 @@ static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_sp
 {
     struct gh_stats *stats = gh_stats_of(heap, p);
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
+    gh_metadata_bits(heap, s->objects, 1);
     unsigned before = s->alloc_count;
     unsigned left = gh_span_take_marked(s, heap->config.concurrent);
     s->alloc_count = (uint16_t)left;
@@ -86,6 +87,8 @@ static struct gh_span *next_unswept(struct goheap *heap, struct goheap_p *p)
             continue;
         gh_lock(heap, p, &c->lock);
         struct gh_span *s = gh_list_pop(list);
+        if (s)
+            gh_metadata_pop(heap, c, list);
         gh_unlock(heap, p, &c->lock);
         if (s) {
             __atomic_store_n(&heap->sweep_class, at, __ATOMIC_RELAXED);

@@ -37,6 +37,10 @@ const struct setting config_table[] = {
      .help = "size of a span descriptor in MemStats"},
     {.key = "mcache_bytes", .type = SETTING_U64, AT(mcache_bytes), .min = 1, .max = 16384,
      .help = "size of an mcache in MemStats"},
+    {.key = "arena_table_bytes", .type = SETTING_U64, AT(arena_table_bytes), .max = 1 << 24,
+     .help = "size of what is kept about 64 MiB of heap, in MemStats"},
+    {.key = "span_block_bytes", .type = SETTING_U64, AT(span_block_bytes), .max = 1 << 16,
+     .help = "size of a block of a span set in MemStats"},
     {.key = "header_bytes", .type = SETTING_U64, AT(header_bytes), .max = 64,
      .help = "before objects with pointers of more than pointer_bits_max bytes (Go 1.22: 8)"},
     {.key = "pointer_bits_max", .type = SETTING_BYTES, AT(pointer_bits_max), .max = 1024,
@@ -108,6 +112,8 @@ void config_init(struct sim_config *config)
         .address_space = UINT64_C(1) << 42,
         .mspan_bytes = core.mspan_bytes,
         .mcache_bytes = core.mcache_bytes,
+        .arena_table_bytes = core.arena_table_bytes,
+        .span_block_bytes = core.span_block_bytes,
         .gogc = 100,
         .gomemlimit = UINT64_MAX,
         .heap_minimum = 4 << 20,
@@ -241,6 +247,8 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     core->address_space = config->address_space;
     core->mspan_bytes = (uint32_t)config->mspan_bytes;
     core->mcache_bytes = (uint32_t)config->mcache_bytes;
+    core->arena_table_bytes = (uint32_t)config->arena_table_bytes;
+    core->span_block_bytes = (uint32_t)config->span_block_bytes;
     core->header_bytes = (uint32_t)config->header_bytes;
     core->pointer_bits_max = (uint32_t)config->pointer_bits_max;
     core->mark_bytes = (uint32_t)config->mark_bytes;

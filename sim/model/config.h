@@ -45,7 +45,7 @@ struct sim_config {
     bool page_cache, central_locked;
     unsigned reclaim; /* enum goheap_reclaim */
     unsigned scavenge_index; /* enum goheap_scavenge_index */
-    uint64_t arena_base, address_space, mspan_bytes, mcache_bytes;
+    uint64_t arena_base, address_space, mspan_bytes, mcache_bytes, arena_table_bytes, span_block_bytes;
     uint64_t header_bytes, pointer_bits_max, mark_bytes, mark_from;
     bool released_is_zero;
     /* the collector's */
