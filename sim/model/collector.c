@@ -14,7 +14,7 @@ static struct pacer_memory memory_of(const struct sim *sim)
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
     return (struct pacer_memory){
-        .mapped_ready = g.heap_inuse + g.heap_free + g.stack_inuse,
+        .mapped_ready = g.mapped_ready,
         .heap_free = g.heap_free,
         .heap_alloc = g.total_alloc - g.total_free,
     };
