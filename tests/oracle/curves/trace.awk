@@ -7,7 +7,8 @@
 #     grow      to 100 MB, a while of work with them, most of them dropped, a while of work, 10 s of nothing, again
 #     forced    to 200 MB, to be run with GOGC=off: it collects itself, every so often, and twice before it idles
 #     fragment  as grow, with small objects only, of which a random fifth stays: many pages keep one
-#     limit     to be run with GOGC=off and GOMEMLIMIT=200MiB: 120 MB retained, garbage up to the limit
+#     limit     to be run with GOGC=off and GOMEMLIMIT=200MiB: what small objects leave behind is in many pieces, large
+#               ones do not fit between them, and the heap has to grow without using more memory
 #
 # Events come in bursts, one a tick: a program that executes it sleeps in between.
 
@@ -17,11 +18,13 @@ function random(n)
     return int(seed / 4294967296 * n)
 }
 
-# A third of what is allocated is in objects below 2 KiB, the rest in larger ones up to 256 KiB.
+# Of "mixed" sizes a third of the bytes is in objects below 16 KiB, the rest in larger ones up to 256 KiB.
 function some_size(    kind)
 {
-    if (variant == "fragment")
+    if (sizes_are == "small")
         return 512 + random(3584)
+    if (sizes_are == "large")
+        return 262144 + random(786432)
     kind = random(100)
     return kind < 80 ? 64 + random(1984) : kind < 97 ? 2048 + random(14336) : 32768 + random(229376)
 }
@@ -114,6 +117,7 @@ BEGIN {
         collect()
         idle(2000)
     } else if (variant == "fragment") {
+        sizes_are = "small"
         work(1000, 60 * MB, 10 * MB)
         work(2500, 60 * MB, 120 * MB)
         work(3000, 12 * MB, 50 * MB)
@@ -121,11 +125,16 @@ BEGIN {
         work(2000, 45 * MB, 25 * MB)
         idle(2000)
     } else {
-        work(1000, 120 * MB, 40 * MB)
-        work(4000, 120 * MB, 200 * MB)
-        work(50, 30 * MB, 0)
-        work(4000, 30 * MB, 100 * MB)
-        idle(5000)
+        sizes_are = "small"
+        work(1500, 140 * MB, 10 * MB)
+        work(500, 30 * MB, 0)
+        collect()
+        sizes_are = "large"
+        work(2000, 110 * MB, 50 * MB)
+        work(3000, 110 * MB, 150 * MB)
+        work(500, 30 * MB, 0)
+        collect()
+        idle(8000)
     }
     printf "%.0f,end,,,\n", now
 }
