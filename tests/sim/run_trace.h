@@ -20,7 +20,7 @@ static void configure(struct run *r, const char *const *settings)
 {
     struct error error = {.text = ""};
     config_init(&r->config);
-    if (!config_load(&r->config, CONFIG_DEFAULT, &error))
+    if (!config_load(&r->config, "go1.19", &error))
         fail_msg("%s", error.text);
     for (; *settings; settings++)
         if (!config_set(&r->config, *settings, &error))

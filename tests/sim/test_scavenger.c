@@ -180,7 +180,8 @@ static void test_memory_limit(void **state)
     for (int i = 0; i < 8; i++)
         to += sprintf(to, "alloc,%d,1048576\n", HOLES + i);
     struct run r;
-    run_trace(&r, text, (const char *const[]){"gogc=off", "gomemlimit=22MiB", NULL});
+    run_trace(&r, text, (const char *const[]){"arena_table_bytes=2165776", "scavenge_index=freed", "gogc=off",
+                                              "gomemlimit=22MiB", NULL});
     struct goheap_gauges g;
     goheap_gauges(r.sim->heap, &g);
     assert_int_equal(g.heap_inuse, 13 << 20);
