@@ -48,7 +48,7 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     uint64_t addr = gh_take_slot(s);
     zero(p, addr, s->elem_size);
     /* Whichever block has more room left stays current. */
-    if (n < p->tiny_offset || !p->tiny) {
+    if (n < p->tiny_offset || (!p->tiny && heap->config.tiny_shared)) {
         gh_tiny_let_go(p);
         add_share(p, &gh_shares(s)[gh_span_index(s, addr)]);
         p->tiny = addr;

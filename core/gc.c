@@ -73,6 +73,7 @@ void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
     heap->sweep_gen += 2;
     heap->sweeping = 0;
     heap->sweep_class = 0;
+    gh_sweep_queue_turn(heap);
     heap->sweep_pages_per_byte = 0;
     heap->pages_swept = 0;
     heap->reclaim_index = 0;

@@ -119,7 +119,7 @@ static struct explanation explain_size(const struct explain *e, uint64_t size)
         x.kind = TINY;
         x.class = gh_class_of_small(&e->classes, e->core.tiny_size);
         explain_class(e, &x);
-        x.objects_per_slot = x.slot / size; /* a size is a multiple of its own alignment: no gaps */
+        x.objects_per_slot = e->core.tiny_shared ? x.slot / size : 1; /* a size is a multiple of its own alignment: no gaps */
         x.alignment = largest_power_in(size, 8);
     } else {
         x.class = gh_class_of(&e->classes, size, !e->scan);
