@@ -667,8 +667,8 @@ static void test_figures(void **state)
     goheap_memstats(w->heap, &m);
     assert_int_equal(m.frees, 4);
     assert_int_equal(m.heap_alloc, 6 * 1024 + 2 * 64);
-    assert_int_equal(m.by_size[goheap_class_of(w->heap, 1024)].frees, 2);
-    assert_int_equal(m.by_size[goheap_class_of(w->heap, 64)].mallocs, 3);
+    assert_int_equal(m.by_size[goheap_class_of(w->heap, 1024, 0)].frees, 2);
+    assert_int_equal(m.by_size[goheap_class_of(w->heap, 64, 0)].mallocs, 3);
 }
 
 /* --- what goheap_verify notices ------------------------------------------------------------------------ */
@@ -741,7 +741,7 @@ static void test_verify(void **state)
     NOTICES(heap->pages_in_use, 4, "spans hold 5 pages, the heap counts 4");
     NOTICES(heap->free, heap->free + PAGE, "pages are free, the heap counts");
     NOTICES(heap->stack_bytes, PAGE, "pages are in use or free");
-    NOTICES(w->p->stats.small_frees[goheap_class_of(heap, 1024)], 7, "slots are allocated, the totals say");
+    NOTICES(w->p->stats.small_frees[goheap_class_of(heap, 1024, 0)], 7, "slots are allocated, the totals say");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
