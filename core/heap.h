@@ -224,6 +224,19 @@ static inline uint64_t gh_object_at(const struct goheap *heap, const struct gh_s
     return s->base + index * s->elem_size + gh_header_of(&heap->sc, s->elem_size, gh_noscan(s));
 }
 
+/* Whether the objects of a span are both with pointers and without, and which they are is to be known of each. */
+static inline bool gh_is_mixed(const struct goheap *heap, const struct gh_span *s)
+{
+    return !heap->config.noscan_apart && !gh_immediate(heap) && gh_size_class(s) != 0;
+}
+
+/* A mixed span has a bit a slot, behind all its others: set while an object without pointers is in it. */
+static inline uint64_t *gh_noscan_bits(const struct gh_span *s)
+{
+    size_t share_words = s->state == GH_SPAN_TINY ? (s->objects + 7u) / 8 : 0;
+    return s->alloc + (size_t)GH_BITMAPS * gh_words(s) + share_words;
+}
+
 /* The span at addr, if it is small; else, and outside of spans, NULL or any other. */
 static inline struct gh_span *gh_span_hint(const struct gh_page_map *map, uint64_t addr)
 {

@@ -54,10 +54,8 @@ void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s)
     if (class == 0)
         return;
     set_direct(p, class, noscan);
-    if (!heap->config.noscan_apart) { /* the one span is found by either number */
+    if (!heap->config.noscan_apart) /* the one span is found by either number, but only one is at hand: see alloc_class */
         p->alloc[span_class ^ 1] = p->alloc[span_class];
-        set_direct(p, class, 1 - noscan);
-    }
 }
 
 /* All the slots left count as live from now on, for the pacer, and the span's tail too (gcController.update in

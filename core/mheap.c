@@ -139,24 +139,25 @@ static void set_spans(struct goheap *heap, struct gh_span *s)
 }
 
 /* Words for bits, and for the shares behind them, that do not fit into the descriptor. */
-static size_t extra_words(const struct gh_span *s, bool tiny)
+static size_t extra_words(const struct goheap *heap, const struct gh_span *s, bool tiny)
 {
-    if (gh_words(s) <= 1 && !tiny)
+    bool mixed = gh_is_mixed(heap, s);
+    if (gh_words(s) <= 1 && !tiny && !mixed)
         return 0;
-    return gh_words(s) * (size_t)GH_BITMAPS + (tiny ? (s->objects + 7u) / 8 : 0);
+    return gh_words(s) * (size_t)(GH_BITMAPS + mixed) + (tiny ? (s->objects + 7u) / 8 : 0);
 }
 
 /* Points the span at its bits; of shares there are none yet. */
 static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool tiny)
 {
-    size_t words = extra_words(s, tiny);
+    size_t words = extra_words(heap, s, tiny);
     s->alloc = words ? gh_pool_take(&heap->bits, &p->bits, words) : s->inline_bits;
     return s->alloc != NULL;
 }
 
 static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
-    size_t words = extra_words(s, s->state == GH_SPAN_TINY);
+    size_t words = extra_words(heap, s, s->state == GH_SPAN_TINY);
     if (words)
         gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->alloc, words);
 }

@@ -43,6 +43,8 @@ static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_sp
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned before = s->alloc_count;
     unsigned left = gh_span_take_marked(s, heap->config.concurrent);
+    for (unsigned w = 0; gh_is_mixed(heap, s) && w < gh_words(s); w++)
+        gh_noscan_bits(s)[w] &= s->alloc[w];
     s->alloc_count = (uint16_t)left;
     uint64_t freed = before - left;
     if (freed == 0)

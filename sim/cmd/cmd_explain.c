@@ -214,8 +214,8 @@ static void write_text(FILE *f, const struct explain *e, const struct explanatio
         fputs("no memory: all objects of no size are at one address (Go's zerobase)\n", f);
         break;
     case TINY:
-        fprintf(f, "tiny, packed with others: %" PRIu64 " of them in a block of %" PRIu64 " B (class %u)",
-                x->objects_per_slot, x->slot, x->class);
+        fprintf(f, "tiny, %spacked with others: %" PRIu64 " of them in a block of %" PRIu64 " B (class %u)",
+                e->core.tiny_shared ? "" : "not ", x->objects_per_slot, x->slot, x->class);
         write_waste(f, x);
         write_span(f, x, "block");
         write_scan(f, e, x->size);

@@ -116,6 +116,43 @@ static void test_go15_addresses(void **state)
     goheap_delete(heap);
 }
 
+/* What may hold pointers is known of each object of a shared span, and forgotten when it is swept. */
+static void test_go15_scannable(void **state)
+{
+    (void)state;
+    struct goheap_config c = go15();
+    struct goheap *heap = new_heap(&c);
+    struct goheap_p *p = goheap_p_new(heap, NULL);
+    struct goheap_marked marked;
+    struct goheap_object object;
+    uint64_t a[200];
+    for (int i = 0; i < 200; i++)
+        a[i] = take(p, 80, i % 4 == 0 ? 0 : GOHEAP_NOSCAN);
+    uint64_t tiny = take(p, 3, GOHEAP_NOSCAN), sixteen = take(p, 16, 0);
+    goheap_gc_begin(heap, p);
+    assert_true(goheap_gc_mark(heap, a[0], &object) && !object.noscan);
+    assert_true(goheap_gc_mark(heap, a[130] + 79, &object) && object.noscan);
+    assert_true(goheap_gc_mark(heap, tiny, &object) && object.noscan);
+    assert_true(goheap_gc_mark(heap, sixteen, &object) && !object.noscan);
+    goheap_gc_mark_live(heap, &marked);
+    assert_int_equal(marked.bytes, 200 * 80 + 2 * 16);
+    assert_int_equal(marked.scan_bytes, 50 * 80 + 16);
+    goheap_gc_end(heap, &marked);
+    assert_int_equal(marked.scan_bytes, 50 * 80 + 16);
+    goheap_p_begin_sweep(p);
+    for (int i = 0; i < 200; i++)
+        drop(p, a[i]);
+    collect(heap, p);
+    for (int i = 0; i < 200; i++)
+        take(p, 80, 0);
+    goheap_gc_begin(heap, p);
+    goheap_gc_mark_live(heap, &marked);
+    assert_int_equal(marked.scan_bytes, 200 * 80 + 16);
+    goheap_gc_end(heap, &marked);
+    verify(heap);
+    goheap_delete(heap);
+}
+
 /* 64 KiB at a time, 1 MiB at least, and where the heap ends. */
 static void test_go15_growth(void **state)
 {
@@ -535,6 +572,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_go15_addresses),
+        cmocka_unit_test(test_go15_scannable),
         cmocka_unit_test(test_go15_growth),
         cmocka_unit_test(test_go15_lists),
         cmocka_unit_test(test_reclaim),
