@@ -32,6 +32,8 @@ bool goheap_sweep_done(const struct goheap *heap)
 bool gh_sweep_claim(struct goheap *heap, struct gh_span *s)
 {
     uint32_t unswept = heap->sweep_gen - 2;
+    if (__atomic_load_n(&s->sweep_gen, __ATOMIC_RELAXED) != unswept)
+        return false; /* and nothing was written, as it may be a P's */
     return __atomic_compare_exchange_n(&s->sweep_gen, &unswept, heap->sweep_gen - 1, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_RELAXED);
 }
