@@ -226,25 +226,23 @@ static struct gh_span *claim_busy(struct goheap *heap, struct gh_list *list)
     return NULL;
 }
 
-/* mHeap_ReclaimList: how many pages of spans on the list were freed, npages or more if there were so many. */
+/* mHeap_ReclaimList: how many pages of spans on the list were freed, npages or more if there were so many. Under the
+ * heap lock, but for the sweeping. */
 static uint64_t reclaim_list(struct goheap *heap, struct goheap_p *p, struct gh_list *list, uint64_t npages)
 {
     uint64_t freed = 0;
     struct gh_span *s;
-    if (gh_list_is_empty(list))
-        return 0;
-    do {
-        gh_lock(heap, p, &heap->lock);
-        s = claim_busy(heap, list);
+    while (freed < npages && (s = claim_busy(heap, list))) {
+        uint64_t pages = s->pages;
         gh_unlock(heap, p, &heap->lock);
-        uint64_t pages = s ? s->pages : 0;
-        if (s && gh_sweep_span(heap, p, s, false))
+        if (gh_sweep_span(heap, p, s, false))
             freed += pages;
-    } while (s && freed < npages);
+        gh_lock(heap, p, &heap->lock);
+    }
     return freed;
 }
 
-/* Large objects of the size that is needed, or above: one is enough. */
+/* Under the heap lock. Large objects of the size that is needed, or above: one is enough. */
 static bool reclaim_longer(struct goheap *heap, struct goheap_p *p, uint64_t npages)
 {
     uint64_t first = npages < GH_LISTED_PAGES ? npages : GH_LISTED_PAGES;
@@ -258,12 +256,14 @@ void gh_lists_reclaim(struct goheap *heap, struct goheap_p *p, uint64_t npages)
 {
     if (!gh_sweep_begin(heap))
         return;
+    gh_lock(heap, p, &heap->lock);
     bool done = reclaim_longer(heap, p, npages);
     uint64_t freed = 0;
     for (uint64_t i = 0; !done && i < npages && i < GH_LISTED_PAGES; i++) {
         freed += reclaim_list(heap, p, &heap->busy[i], npages - freed);
         done = freed >= npages;
     }
+    gh_unlock(heap, p, &heap->lock);
     gh_sweep_end(heap);
     while (!done) {
         uint64_t n = goheap_sweep_one(heap, p);
