@@ -169,7 +169,7 @@ help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
-	@echo 'make oracle          ask the real Go 1.19 (GO119=...) again what the conformance tests hold goheap against'
+	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
@@ -181,21 +181,23 @@ help:
 check:
 	./scripts/check
 
-# What the real Go says of the conformance traces; the results are committed, so that no test needs a Go. Now and
-# then its runtime frees an object of its own meanwhile: what two runs in a row say counts.
-GO119 ?= /usr/lib/go-1.19/bin/go
-oracle: $B/tests/sim/test_conformance
-	@mkdir -p $B/oracle
-	$(Q)cd $B/oracle && GO111MODULE=off $(GO119) build -o oracle $(CURDIR)/tests/oracle/oracle.go
-	$(Q)cd $B/oracle && for t in mixed small tiny large classes phases; do \
-	  $(CURDIR)/$< --trace $$t >$$t.csv; rm -f again; \
-	  until cmp -s now again; do ./oracle $$t.csv >again && ./oracle $$t.csv >now || exit 1; done; \
-	  mv now $(CURDIR)/tests/oracle/go1.19/$$t.txt; \
-	done
+# What holds goheap against the real Go; scripts/conformance runs it.
+$B/tests/oracle/traces: tests/oracle/traces.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(base_cflags) $(CFLAGS) $(ldflags) -o $@ $<
+
+$B/tests/oracle/plain: $B/tests/oracle/plain.o $B/libsim.a $B/libgoheap.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
+$B/tests/oracle/compare: $B/tests/oracle/compare.o
+	$(Q)$(CC) $(ldflags) -o $@ $^ -ljansson -lm
+
+conformance:
+	@scripts/conformance $(CONFORMANCE_FLAGS) $(TRACES)
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check oracle bench bench-malloc stress install uninstall help clean FORCE
+.PHONY: all tests unit check conformance bench bench-malloc stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -2,6 +2,8 @@
 //
 //	oracle [-json FILE] [-addresses FILE] TRACE.csv
 //
+// The trace has the columns op, id, size and noscan, and nothing but alloc, free, dead, gc and stats in them.
+//
 // One P, no collections but the trace's, and nothing of its own on the Go heap while the trace runs but the table of
 // live pointers: what it keeps lies in memory mapped beside it. Before the trace begins, every span that the runtime
 // and this program have left half empty is filled up, so that each size class starts with a new span, as in an empty
@@ -37,6 +39,7 @@ type trace struct {
 	events []event
 	slots  uint32 // lifetimes open at once, at most
 	allocs int
+	before int // of them before the first collection
 	stats  int
 }
 
@@ -124,6 +127,9 @@ func (r *reader) add(row []string, c columns) {
 	case "free", "dead":
 		r.end(number(row, c.id))
 	case "gc":
+		if r.before < 0 {
+			r.before = r.allocs
+		}
 		r.events = append(r.events, event{op: 'g'})
 	case "stats":
 		r.stats++
@@ -140,10 +146,13 @@ func read(path string) trace {
 	header, err := rows.Read()
 	check(err)
 	c := findColumns(header)
-	r := reader{slotOf: map[uint64]uint32{}}
+	r := reader{trace: trace{before: -1}, slotOf: map[uint64]uint32{}}
 	for {
 		row, err := rows.Read()
 		if err == io.EOF {
+			if r.before < 0 {
+				r.before = r.allocs
+			}
 			return r.trace
 		}
 		check(err)
@@ -191,6 +200,22 @@ func request(slot uint64) uint64 {
 	return slot
 }
 
+// Objects that are kept. Those with room for a pointer form a chain, so that the marker finds them one by one, and needs
+// no more work buffers, which are spans, for their sake.
+type kept struct {
+	table []unsafe.Pointer
+	chain unsafe.Pointer
+}
+
+func (k *kept) add(p unsafe.Pointer, noscan bool) {
+	if noscan {
+		k.table = append(k.table, p)
+		return
+	}
+	*(*unsafe.Pointer)(p) = k.chain
+	k.chain = p
+}
+
 // A run of allocations at ascending neighbouring slots, as a new span gives them.
 type run struct {
 	first, next, objects uint64
@@ -199,11 +224,11 @@ type run struct {
 // fill allocates and keeps objects until two new spans in a row, alike, say that no span with holes was left, and then
 // until the third is full. A run that begins with a page is a new span's if no other slot fits behind it, but for
 // what Go 1.22 and later keep there.
-func fill(slot, pages uint64, noscan bool, keep []unsafe.Pointer) []unsafe.Pointer {
+func fill(slot, pages uint64, noscan bool, keep *kept) {
 	var now, last run
 	one := func() {
 		p := allocate(request(slot), noscan)
-		keep = append(keep, p)
+		keep.add(p, noscan)
 		at := uint64(uintptr(p))
 		if slot > 512 {
 			at &^= 15 // a header is no part of it
@@ -226,40 +251,47 @@ func fill(slot, pages uint64, noscan bool, keep []unsafe.Pointer) []unsafe.Point
 	for now.objects < last.objects {
 		one()
 	}
-	return keep
 }
 
 // fillAll leaves no class with a hole, whatever the program has done before.
-func fillAll(m *runtime.MemStats) []unsafe.Pointer {
-	keep := make([]unsafe.Pointer, 0, 1<<17)
-	runtime.GC()
+func fillAll(m *runtime.MemStats) *kept {
+	keep := &kept{table: make([]unsafe.Pointer, 0, 1<<17)}
 	runtime.ReadMemStats(m) // all spans go back to where they are shared
 	for i, class := range classes {
 		if i > 0 { // 8 bytes without pointers are a part of a tiny block
-			keep = fill(class[0], class[1], true, keep)
+			fill(class[0], class[1], true, keep)
 		}
-		keep = fill(class[0], class[1], false, keep)
+		fill(class[0], class[1], false, keep)
 	}
-	keep = emptySpanCache(m, keep)
+	emptySpanCache(m, keep)
 	bytes, pointers = nil, nil
 	return keep
 }
 
 // emptySpanCache uses up the span descriptors that the P has in reserve, each with an object that takes a span of its
 // own: MemStats counts them as in use from when they are reserved, 64 at a time (mheap.go, allocMSpanLocked).
-func emptySpanCache(m *runtime.MemStats, keep []unsafe.Pointer) []unsafe.Pointer {
+func emptySpanCache(m *runtime.MemStats, keep *kept) {
 	const large, reserve = 40 << 10, 64
 	runtime.ReadMemStats(m)
 	for before := m.MSpanInuse; m.MSpanInuse == before; runtime.ReadMemStats(m) {
-		keep = append(keep, allocate(large, true))
+		keep.add(allocate(large, true), true)
 	}
 	for i := 1; i < reserve; i++ {
-		keep = append(keep, allocate(large, true))
+		keep.add(allocate(large, true), true)
 	}
-	return keep
 }
 
 // --- executing -----------------------------------------------------------------------------------------------
+
+// collect forces a collection, and lets the background sweeper give the marker's work buffers back before anything else
+// happens: they are spans, too (mgcsweep.go, bgsweep; mgcwork.go, freeSomeWbufs).
+func collect() {
+	const turns = 20
+	runtime.GC()
+	for i := 0; i < turns; i++ {
+		runtime.Gosched()
+	}
+}
 
 func execute(events []event, live []unsafe.Pointer, addresses []uintptr, snapshots []runtime.MemStats) {
 	stats, allocs := 0, 0
@@ -274,7 +306,7 @@ func execute(events []event, live []unsafe.Pointer, addresses []uintptr, snapsho
 			live[e.slot] = nil
 		case 'g':
 			bytes, pointers = nil, nil
-			runtime.GC()
+			collect()
 		case 's':
 			runtime.ReadMemStats(&snapshots[stats])
 			stats++
@@ -292,12 +324,13 @@ type memstats struct {
 
 type answer struct {
 	Go        string     `json:"go"`
+	BeforeGC  int        `json:"before_gc"` // allocations before the first collection
 	Base      memstats   `json:"base"`
 	Snapshots []memstats `json:"snapshots"`
 }
 
-func writeJSON(path string, base *runtime.MemStats, snapshots []runtime.MemStats) {
-	a := answer{Go: runtime.Version(), Base: memstats{MemStats: *base}}
+func writeJSON(path string, before int, base *runtime.MemStats, snapshots []runtime.MemStats) {
+	a := answer{Go: runtime.Version(), BeforeGC: before, Base: memstats{MemStats: *base}}
 	for i := range snapshots {
 		a.Snapshots = append(a.Snapshots, memstats{MemStats: snapshots[i]})
 	}
@@ -321,6 +354,15 @@ func writeAddresses(path string, events []event, addresses []uintptr) {
 	check(file.Close())
 }
 
+// settle collects what reading has left behind. Each collection halves stacks that have become too large.
+func settle() {
+	const collections = 8
+	for i := 0; i < collections; i++ {
+		collect()
+	}
+	time.Sleep(50 * time.Millisecond)
+}
+
 func main() {
 	jsonPath := flag.String("json", "/dev/stdout", "where the MemStats go")
 	addressPath := flag.String("addresses", "", "where `id size address` of each allocation goes")
@@ -335,9 +377,8 @@ func main() {
 	addresses := unsafe.Slice((*uintptr)(mapped(uintptr(t.allocs+1)*8)), t.allocs+1)
 	live := make([]unsafe.Pointer, t.slots)
 	base := &snapshots[t.stats]
-	runtime.GC()
+	settle()
 	runtime.ReadMemStats(base)
-	time.Sleep(50 * time.Millisecond)
 	keep := fillAll(base)
 	runtime.ReadMemStats(base)
 	runtime.ReadMemStats(base)
@@ -345,7 +386,7 @@ func main() {
 	runtime.KeepAlive(live)
 	runtime.KeepAlive(keep)
 	debug.SetGCPercent(100)
-	writeJSON(*jsonPath, base, snapshots[:t.stats])
+	writeJSON(*jsonPath, t.before, base, snapshots[:t.stats])
 	if *addressPath != "" {
 		writeAddresses(*addressPath, events, addresses)
 	}

@@ -1,0 +1,196 @@
+/* Traces to hold goheap against the real Go with: seeded, so that they are the same everywhere.
+ *
+ *     traces NAME [EVENTS]   prints one as CSV
+ *     traces                 prints the names
+ *
+ * Each is a kind of sizes, a kind of pointers, and a way to die; four times on the way MemStats are asked for, a collection
+ * is forced, and MemStats are asked for again.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_EVENTS = 20000, MOST_EVENTS = 10000000, CHECKPOINTS = 4 };
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return *seed >> 33;
+}
+
+/* At least from, less than to. */
+static uint64_t between(uint64_t *seed, uint64_t from, uint64_t to)
+{
+    return from + next_random(seed) % (to - from);
+}
+
+/* --- sizes --------------------------------------------------------------------------------------------- */
+
+static uint64_t any_size(uint64_t *seed)
+{
+    uint64_t r = next_random(seed) % 100;
+    return r < 30   ? between(seed, 1, 16)
+           : r < 80 ? between(seed, 8, 512)
+           : r < 97 ? between(seed, 512, 32769)
+                    : between(seed, 32769, 200000);
+}
+
+static uint64_t usual_size(uint64_t *seed)
+{
+    static const uint64_t usual[] = {16, 24, 32, 48, 64, 100, 500, 1000, 2000};
+    return usual[next_random(seed) % (sizeof usual / sizeof usual[0])];
+}
+
+static uint64_t tiny_size(uint64_t *seed)
+{
+    return between(seed, 1, 16);
+}
+
+static uint64_t large_size(uint64_t *seed)
+{
+    return between(seed, 32769, 400000);
+}
+
+static uint64_t small_size(uint64_t *seed)
+{
+    return between(seed, 16, 2049);
+}
+
+/* Go's size classes (sizeclasses.go), and around each: the byte below and above, and a header's eight. */
+static uint64_t class_size(uint64_t *seed)
+{
+    static const uint16_t classes[] = {
+        8,    16,   24,   32,   48,   64,   80,   96,   112,  128,  144,   160,   176,   192,   208,   224,   240,
+        256,  288,  320,  352,  384,  416,  448,  480,  512,  576,  640,   704,   768,   896,   1024,  1152,  1280,
+        1408, 1536, 1792, 2048, 2304, 2688, 3072, 3200, 3456, 4096, 4864,  5376,  6144,  6528,  6784,  6912,  8192,
+        9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768};
+    static const int64_t around[] = {-9, -8, -7, -1, 0, 0, 0, 1, 8};
+    int64_t size = classes[next_random(seed) % (sizeof classes / sizeof classes[0])];
+    size += around[next_random(seed) % (sizeof around / sizeof around[0])];
+    return size < 1 ? 1 : (uint64_t)size;
+}
+
+/* Of spans that take pages singly, by the P's page cache, and by the dozen. */
+static uint64_t page_size(uint64_t *seed)
+{
+    return between(seed, 1, 40) * 8192 - next_random(seed) % 2;
+}
+
+/* --- lifetimes ----------------------------------------------------------------------------------------- */
+
+/* How many of a hundred events are frees, event i of n being at hand. */
+static unsigned steady(unsigned i, unsigned n)
+{
+    (void)i;
+    (void)n;
+    return 45;
+}
+
+/* Grows, then shrinks, and leaves holes: four times. */
+static unsigned phased(unsigned i, unsigned n)
+{
+    return i / (n / 8) % 2 ? 80 : 15;
+}
+
+/* Which of the live objects dies next, of count of them in the order of their birth. */
+static uint32_t any(uint64_t *seed, uint32_t count)
+{
+    return (uint32_t)(next_random(seed) % count);
+}
+
+static uint32_t oldest(uint64_t *seed, uint32_t count)
+{
+    (void)seed;
+    (void)count;
+    return 0;
+}
+
+/* The young die; one in fifty of them grows old. */
+static uint32_t young(uint64_t *seed, uint32_t count)
+{
+    uint64_t age = next_random(seed) % 50 ? next_random(seed) % 200 : count / 2;
+    return age < count ? count - 1 - (uint32_t)age : 0;
+}
+
+/* --- traces -------------------------------------------------------------------------------------------- */
+
+static const struct kind {
+    const char *name;
+    uint64_t (*size)(uint64_t *seed);
+    unsigned pointers; /* of a hundred objects so many may hold some */
+    unsigned (*frees)(unsigned i, unsigned n);
+    uint32_t (*victim)(uint64_t *seed, uint32_t count);
+} kinds[] = {
+    {"mixed", any_size, 50, steady, any},       {"usual", usual_size, 50, steady, any},
+    {"tiny", tiny_size, 0, steady, any},        {"large", large_size, 50, steady, any},
+    {"classes", class_size, 50, steady, any},   {"phases", usual_size, 50, phased, any},
+    {"pointers", small_size, 100, steady, any}, {"noscan", small_size, 0, phased, any},
+    {"residue", any_size, 70, phased, young},   {"queue", usual_size, 30, steady, oldest},
+    {"pages", page_size, 20, phased, any},
+};
+
+/* Live objects in the order of their birth; a queue's front is cheap to take. */
+struct live {
+    uint32_t *ids;
+    uint32_t first, count;
+};
+
+static uint32_t take(struct live *live, uint32_t k)
+{
+    uint32_t *at = live->ids + live->first + k, id = *at;
+    if (k == 0)
+        live->first++;
+    else
+        memmove(at, at + 1, (live->count - k - 1) * sizeof *at);
+    live->count--;
+    return id;
+}
+
+static void print_alloc(const struct kind *kind, uint64_t *seed, uint32_t id)
+{
+    bool noscan = next_random(seed) % 100 >= kind->pointers;
+    uint64_t size = kind->size(seed);
+    if (!noscan)
+        size = (size + 7) & ~UINT64_C(7); /* objects with pointers are made of words */
+    printf("alloc,%" PRIu32 ",%" PRIu64 ",%d\n", id, size, noscan);
+}
+
+static bool print_trace(const struct kind *kind, unsigned events)
+{
+    struct live live = {malloc(events * sizeof *live.ids), 0, 0};
+    uint64_t seed = (uint64_t)(kind - kinds) + 1;
+    uint32_t id = 0;
+    if (!live.ids)
+        return false;
+    printf("op,id,size,noscan\n");
+    for (unsigned i = 0; i < events; i++) {
+        if (live.count && next_random(&seed) % 100 < kind->frees(i, events)) {
+            printf("free,%" PRIu32 ",,\n", take(&live, kind->victim(&seed, live.count)));
+        } else {
+            print_alloc(kind, &seed, id);
+            live.ids[live.first + live.count++] = id++;
+        }
+        if ((i + 1) % (events / CHECKPOINTS) == 0)
+            printf("stats,,,\ngc,,,\nstats,,,\n");
+    }
+    free(live.ids);
+    return fflush(stdout) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long events = argc > 2 ? strtoul(argv[2], NULL, 10) : DEFAULT_EVENTS;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (argc < 2)
+            puts(kinds[i].name);
+        else if (strcmp(argv[1], kinds[i].name) == 0 && events >= 2 * CHECKPOINTS && events <= MOST_EVENTS)
+            return print_trace(&kinds[i], (unsigned)events) ? 0 : 1;
+    }
+    if (argc < 2)
+        return 0;
+    fprintf(stderr, "usage: traces [NAME [EVENTS]]; without a name, the names are printed\n");
+    return 2;
+}
