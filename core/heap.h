@@ -102,9 +102,10 @@ struct goheap_p {
 };
 
 /* What is next to be swept: in GOHEAP_SWEEP_ALL_SPANS a range of descriptors; in GOHEAP_SWEEP_STACK two stacks of
- * spans, of which one holds the swept ones, alternating as the span sets do. Relaxed atomics. */
+ * spans, of which one holds the swept ones, alternating as the span sets do. Atomics. */
 struct gh_sweep_queue {
-    uint64_t at, end;          /* descriptors in the order in which they were made */
+    uint64_t at;               /* how many have been taken since the cycle's end; 0: nothing is swept yet */
+    uint64_t end;              /* descriptors, in the order in which they were made */
     struct gh_span **spans[2]; /* room for as many as the region has pages */
     uint64_t count[2];
 };

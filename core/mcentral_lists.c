@@ -80,6 +80,7 @@ static struct gh_span *pop_unswept(struct goheap *heap)
     struct gh_sweep_queue *q = &heap->queue;
     unsigned unswept = 1 - heap->sweep_gen / 2 % 2;
     uint64_t count = gh_get(&q->count[unswept]);
+    __atomic_fetch_add(&q->at, 1, __ATOMIC_SEQ_CST); /* before its sweep_gen is looked at: see give_unswept */
     do {
         if (count == 0)
             return NULL;
@@ -97,7 +98,7 @@ struct gh_span *gh_sweep_queue_next(struct goheap *heap)
         uint64_t at = gh_get(&q->at);
         if (at >= q->end)
             return NULL;
-        if (__atomic_compare_exchange_n(&q->at, &at, at + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&q->at, &at, at + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
             return gh_descriptor_at(&heap->descriptors, at);
     }
 }
@@ -119,7 +120,7 @@ static struct gh_span *take_nonempty(struct goheap *heap, struct gh_central *c, 
 }
 
 /* Under the class's lock: the first of the full spans that is to be swept, claimed, or NULL. It may have no room. What
- * is cached since before the cycle's end is its P's to sweep. */
+ * is cached since before the cycle's end is still a P's. */
 static struct gh_span *claim_empty(struct goheap *heap, struct gh_central *c)
 {
     for (struct gh_span *s = c->full[0].head; s; s = s->next) {
@@ -163,24 +164,38 @@ void gh_lists_add(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     gh_unlock(heap, p, &c->lock);
 }
 
-void gh_lists_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+/* The span is nobody's from now on, of that sweep generation; a full one is on the right list already. */
+static void uncache(struct goheap *heap, struct goheap_p *p, struct gh_span *s, uint32_t gen)
 {
     struct gh_central *c = &heap->central[s->span_class];
-    gh_span_uncache(s, heap->config.concurrent);
-    if (s->sweep_gen == heap->sweep_gen + 1) {
-        __atomic_store_n(&s->sweep_gen, heap->sweep_gen - 1, __ATOMIC_RELEASE);
-        gh_sweep_span(heap, p, s, false);
-        return;
-    }
     if (!has_room(s)) {
-        __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
+        __atomic_store_n(&s->sweep_gen, gen, __ATOMIC_SEQ_CST);
         return;
     }
     gh_lock(heap, p, &c->lock);
     gh_list_remove(s);
     gh_list_push(&c->partial[0], s);
-    __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->sweep_gen, gen, __ATOMIC_SEQ_CST);
     gh_unlock(heap, p, &c->lock);
+}
+
+/* The span was cached when the cycle ended: Go gives it back just before, while the world is stopped, so that it is one
+ * to be swept like any other. Here sweepers may have passed it by as a P's. They say that they take one before they look
+ * at its generation, and here it is set before they are asked: one of the two sees the other. */
+static void give_unswept(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    uncache(heap, p, s, heap->sweep_gen - 2);
+    if (__atomic_load_n(&heap->queue.at, __ATOMIC_SEQ_CST) != 0 && gh_sweep_claim(heap, s))
+        gh_sweep_span(heap, p, s, false);
+}
+
+void gh_lists_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    gh_span_uncache(s, heap->config.concurrent);
+    if (s->sweep_gen == heap->sweep_gen + 1)
+        give_unswept(heap, p, s);
+    else
+        uncache(heap, p, s, heap->sweep_gen);
 }
 
 static bool free_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s)

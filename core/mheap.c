@@ -301,6 +301,10 @@ static struct gh_span *alloc_listed(struct goheap *heap, struct goheap_p *p, uin
     gh_unlock(heap, p, &heap->lock);
     if (taken.unbacked)
         gh_step(heap, p, GOHEAP_STEP_FAULT, page_bytes(heap, taken.unbacked));
+    if (s && s->need_zero && gh_size_class(s) != 0) { /* a large object is zeroed if it asks for it */
+        heap->platform->zero(heap->platform->self, p, s->base, gh_span_bytes(heap, s));
+        s->need_zero = 0;
+    }
     return s;
 }
 

@@ -185,7 +185,10 @@ static void test_go15_lists(void **state)
     drop(p, a[2]);
     drop(p, a[7]);
     drop(p, a[8]);
-    mark(heap, p); /* the P's span 6 was full: it goes back, swept, behind the others */
+    struct goheap_gauges g;
+    mark(heap, p);
+    goheap_gauges(heap, &g);
+    assert_int_equal(g.pages_swept, 0); /* nor is the P's span 6, which is behind the others as it has been */
     verify(heap);
     assert_int_equal(take(p, 4096, 0), a[2]); /* 0 is swept in vain, 1 is not */
     assert_int_equal(take(p, 4096, 0), a[7]);
@@ -201,6 +204,43 @@ static void test_go15_lists(void **state)
     assert_int_equal(take(p, 4096, 0), a[8]);
     verify(heap);
     goheap_delete(heap);
+}
+
+/* What a P held when the cycle ended is in front of what has room, and swept when it is taken, or by a sweeper; at once
+ * if the sweeper has passed it by. */
+static void test_flush(void **state)
+{
+    (void)state;
+    struct goheap_config configs[] = {go15(), go111()};
+    for (unsigned i = 0; i < 4; i++) {
+        struct goheap *heap = new_heap(&configs[i % 2]);
+        struct goheap_p *p = goheap_p_new(heap, NULL);
+        struct goheap_marked marked;
+        struct goheap_gauges g;
+        uint64_t a[5];
+        for (int k = 0; k < 5; k++)
+            a[k] = take(p, 2048, 0); /* four a span */
+        drop(p, a[1]);
+        drop(p, a[4]);
+        take(p, 2048, 0);
+        goheap_gc_begin(heap, p);
+        goheap_gc_mark_live(heap, &marked);
+        goheap_gc_end(heap, &marked);
+        bool late = i / 2;
+        if (late)
+            assert_int_equal(goheap_sweep_one(heap, NULL), 0); /* the full one, past the P's if that comes first */
+        goheap_p_begin_sweep(p);
+        goheap_gauges(heap, &g);
+        assert_int_equal(g.pages_swept, late ? 2 : 0);
+        verify(heap);
+        assert_int_equal(take(p, 2048, 0), a[4]);
+        while (goheap_sweep_one(heap, p) != UINT64_MAX)
+            ;
+        goheap_gauges(heap, &g);
+        assert_int_equal(g.pages_swept, 2);
+        verify(heap);
+        goheap_delete(heap);
+    }
 }
 
 /* mHeap_Reclaim: before the heap grows, a dead object that is long enough, though shorter ones have died. */
@@ -575,6 +615,7 @@ int main(void)
         cmocka_unit_test(test_go15_scannable),
         cmocka_unit_test(test_go15_growth),
         cmocka_unit_test(test_go15_lists),
+        cmocka_unit_test(test_flush),
         cmocka_unit_test(test_reclaim),
         cmocka_unit_test(test_go111_initial_heap),
         cmocka_unit_test(test_sweep_order),
