@@ -123,7 +123,7 @@ void gh_mcache_release_all(struct goheap_p *p)
             continue;
         count_allocs(p, s);
         /* A span cached since before the cycle's end was left out of heap_live when that was reset. */
-        if (s->sweep_gen != heap->sweep_gen + 1)
+        if (__atomic_load_n(&s->sweep_gen, __ATOMIC_RELAXED) != heap->sweep_gen + 1)
             gh_add(&heap->heap_live, -room_bytes(s));
         gh_mcache_set(p, i, NULL);
         gh_central_give(heap, p, s);

@@ -192,7 +192,7 @@ static void give_unswept(struct goheap *heap, struct goheap_p *p, struct gh_span
 void gh_lists_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
     gh_span_uncache(s, heap->config.concurrent);
-    if (s->sweep_gen == heap->sweep_gen + 1)
+    if (gen_of(s) == heap->sweep_gen + 1) /* a sweeper may be about to find that it cannot claim it */
         give_unswept(heap, p, s);
     else
         uncache(heap, p, s, heap->sweep_gen);
