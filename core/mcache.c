@@ -54,7 +54,8 @@ void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s)
     if (class == 0)
         return;
     set_direct(p, class, noscan);
-    if (!heap->config.noscan_apart) /* the one span is found by either number, but only one is at hand: see alloc_class */
+    /* One span for either number; but it is at hand only for objects with pointers: alloc_class notes the others. */
+    if (!heap->config.noscan_apart)
         p->alloc[span_class ^ 1] = p->alloc[span_class];
 }
 

@@ -6,8 +6,9 @@
  *
  * A span stays on its list while it is swept, and one that a P takes goes to the back of `empty`, so that a P that has
  * used its span up gives it back by doing nothing. Follows runtime/mcentral.go of Go 1.5 (mCentral_CacheSpan,
- * mCentral_UncacheSpan, mCentral_FreeSpan), which is that of 1.11 under other names, mgcsweep.go of both (sweepone), and
+ * mCentral_UncacheSpan, mCentral_FreeSpan), which is that of 1.11 under other names, mgcsweep.go (sweepone) of both, and
  * mheap.go (mHeap_Reclaim). Reclaim by collection only: under immediate reclaim mcentral.c has the lists.
+ * What differs between the two is the order in which sweepers that need nothing in particular go (gh_sweep_queue).
  * Invariant: a swept span that no P holds is on `nonempty` if it has room, and on `empty` if not; its sweep_gen says
  * that it is swept no sooner than it is there.
  */
@@ -179,9 +180,9 @@ static void uncache(struct goheap *heap, struct goheap_p *p, struct gh_span *s, 
     gh_unlock(heap, p, &c->lock);
 }
 
-/* The span was cached when the cycle ended: Go gives it back just before, while the world is stopped, so that it is one
- * to be swept like any other. Here sweepers may have passed it by as a P's. They say that they take one before they look
- * at its generation, and here it is set before they are asked: one of the two sees the other. */
+/* The span was cached when the cycle ended: Go gives it back just before, with the world stopped, so that it is one to
+ * be swept like any other. Here sweepers may have passed it by as a P's. They say that they take one before they look
+ * at its generation, and here that is set before it is looked whether they have: one of the two sees the other. */
 static void give_unswept(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
     uncache(heap, p, s, heap->sweep_gen - 2);

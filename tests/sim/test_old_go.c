@@ -26,9 +26,9 @@ enum { PAGE = 8192, MB = 1 << 20 };
  *   11 1048576  ns  128 pages: 115 of the first MiB are left, a run of the 64 MiB that the heap began     13..140
  *                   and another MiB joins them                with
  *
- * Then 2, 3, 7, 10, 11 die; a collection frees them, and pages 2 and 8..140; the latter join what is free behind them.
- * 12 (48 B) gets page 2, the shortest run that will do; 13 (600,000 B = 74 pages) gets 8..81. 4 dies; 14 (2 B) gets slot
- * 0 of the 16 B span; another collection frees what 4 was in.
+ * Then 2, 3, 7, 10, 11 die; a collection frees them, and pages 2 and 8..140; the latter join what is free behind
+ * them. 12 (48 B) gets page 2, the shortest run that will do; 13 (600,000 B = 74 pages) gets 8..81. 4 dies; 14 (2 B)
+ * gets slot 0 of the 16 B span; another collection frees what 4 was in.
  */
 static const char paper_trace[] =
     "op,id,size,noscan\n"
@@ -158,7 +158,8 @@ static char *busy_trace(void)
     to += sprintf(to, "p,op,id,size,noscan\n");
     for (int i = 0; i < N; i++) {
         seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-        to += sprintf(to, "%d,alloc,%d,%d,%d\n", i % 5, i, (int)(8 + (seed >> 33) % (i % 50 ? 5000 : 300000)), i % 3 != 0);
+        int size = (int)(8 + (seed >> 33) % (i % 50 ? 5000 : 300000));
+        to += sprintf(to, "%d,alloc,%d,%d,%d\n", i % 5, i, size, i % 3 != 0);
         if (i >= 700)
             to += sprintf(to, "%d,free,%d,,\n", (i + 1) % 5, i - 700);
     }
