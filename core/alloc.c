@@ -142,15 +142,22 @@ uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
     return __builtin_expect(flags & GOHEAP_ZEROED, 0) ? zeroed(p, s, addr) : addr;
 }
 
+/* The smallest class whose objects are aligned so, 0 if there is none: behind a header none is. */
+static unsigned aligned_class(const struct goheap *heap, uint64_t size, uint64_t align, unsigned flags)
+{
+    if (size > heap->sc.max_small || align > UINT64_C(1) << heap->config.page_shift)
+        return 0;
+    for (unsigned c = gh_class_of_small(&heap->sc, size); c < heap->sc.count; c++)
+        if (heap->sc.classes[c].size % align == 0)
+            return gh_header_of(&heap->sc, heap->sc.classes[c].size, flags & GOHEAP_NOSCAN) ? 0 : c;
+    return 0;
+}
+
 uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align, unsigned flags)
 {
     struct goheap *heap = p->heap;
     if (size == 0)
         return gh_zero_base(heap);
-    uint64_t page = UINT64_C(1) << heap->config.page_shift;
-    if (size <= heap->sc.max_small && align <= page && !gh_header_of(&heap->sc, size, flags & GOHEAP_NOSCAN))
-        for (unsigned c = gh_class_of_small(&heap->sc, size); c < heap->sc.count; c++)
-            if (heap->sc.classes[c].size % align == 0)
-                return alloc_class(p, c, flags);
-    return alloc_large(p, size, align, flags);
+    unsigned c = aligned_class(heap, size, align, flags);
+    return c ? alloc_class(p, c, flags) : alloc_large(p, size, align, flags);
 }

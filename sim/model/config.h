@@ -77,6 +77,6 @@ bool config_set(struct sim_config *config, const char *assignment, struct error 
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error);
 
 /* The newest generation that is confirmed; what runs without -c. */
-#define CONFIG_DEFAULT "go1.19"
+#define CONFIG_DEFAULT "go1.26"
 
 #endif

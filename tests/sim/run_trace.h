@@ -54,7 +54,7 @@ static void run_trace_on(struct run *r, const char *config, const char *text, co
 
 static inline void run_trace(struct run *r, const char *text, const char *const *settings)
 {
-    run_trace_on(r, CONFIG_DEFAULT, text, settings);
+    run_trace_on(r, "go1.19", text, settings);
 }
 
 static void end_run(struct run *r)
