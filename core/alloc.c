@@ -29,6 +29,15 @@ static void add_share(struct goheap_p *p, uint8_t *share)
         ++*share;
 }
 
+/* The object that was put at addr has no pointers, in a span where others have. */
+static void note_noscan(const struct goheap *heap, struct gh_span *s, uint64_t addr)
+{
+    if (!gh_is_mixed(heap, s))
+        return;
+    uint64_t index = gh_span_index(s, addr), *word = &gh_noscan_bits(s)[index / 64];
+    __atomic_store_n(word, *word | UINT64_C(1) << index % 64, __ATOMIC_RELAXED);
+}
+
 /* Objects of a few bytes without pointers share a block: malloc.go, the tiny allocator. */
 static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
 {
@@ -47,8 +56,9 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
         return 0;
     uint64_t addr = gh_take_slot(s);
     zero(p, addr, s->elem_size);
+    note_noscan(heap, s, addr);
     /* Whichever block has more room left stays current. */
-    if (n < p->tiny_offset || !p->tiny) {
+    if (n < p->tiny_offset || (!p->tiny && heap->config.tiny_shared)) {
         gh_tiny_let_go(p);
         add_share(p, &gh_shares(s)[gh_span_index(s, addr)]);
         p->tiny = addr;
@@ -73,6 +83,8 @@ static uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned fl
     if (!s->alloc_cache && !(s = find_slots(p, span_class)))
         return 0;
     uint64_t addr = gh_take_slot(s);
+    if (flags & GOHEAP_NOSCAN)
+        note_noscan(p->heap, s, addr);
     return flags & GOHEAP_ZEROED ? zeroed(p, s, addr) : addr;
 }
 

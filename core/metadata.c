@@ -7,7 +7,7 @@
  * All of it is worked out from the heap's extent and from what its spans went through, by the rules and with the sizes
  * of Go's runtime on 64-bit Linux. Follows runtime/malloc.go (sysAlloc, persistentalloc), mpagealloc.go (grow),
  * mpagealloc_64bit.go (sysGrow), mheap.go (newMarkBits, nextMarkBitArenaEpoch, recordspan) and mspanset.go (push, pop,
- * reset) of Go 1.19 and 1.26. Only under reclaim by collection.
+ * reset) of Go 1.19 and 1.26. Only under reclaim by collection, and not with the page lists of Go up to 1.13.
  */
 #include "heap.h"
 
@@ -159,7 +159,7 @@ struct gh_metadata_sys gh_metadata_sys(const struct goheap *heap)
 {
     struct gh_metadata_sys sys = {0, 0};
     const uint64_t grown = gh_get(&heap->grown) - heap->base;
-    if (gh_immediate(heap) || grown == 0)
+    if (gh_immediate(heap) || heap->config.page_heap != GOHEAP_PAGES_RADIX || grown == 0)
         return sys;
     const uint64_t arenas = (grown + GH_ARENA_BYTES - 1) >> GH_ARENA_SHIFT;
     const uint64_t small = small_tables(heap, arenas);

@@ -43,6 +43,8 @@ struct sim_config {
     json_t *size_classes; /* a name in configs/classes, or [[bytes, pages], ...] */
     uint64_t page_size, tiny_size;
     bool page_cache, central_locked;
+    bool tiny_shared, noscan_apart, descriptor_tails;
+    unsigned page_heap, central_lists, sweep_order; /* enum goheap_page_heap, _central_lists, _sweep_order */
     unsigned reclaim; /* enum goheap_reclaim */
     unsigned scavenge_index; /* enum goheap_scavenge_index */
     uint64_t arena_base, address_space, mspan_bytes, mcache_bytes, arena_table_bytes, span_block_bytes;

@@ -221,7 +221,7 @@ bad() {
     bad 'plan.json: note: expected a string' "{$t, \"note\": 5}"
     bad 'plan.json: configs: expected at least one value' "{$t, \"configs\": []}"
     bad 'plan.json: configs: expected names, got {}' "{$t, \"configs\": [{}]}"
-    bad 'no configuration "go1.91"; the nearest is "go1.19"' "{$t, \"configs\": [\"go1.91\"]}"
+    bad 'no configuration "go1.190"; the nearest is "go1.19"' "{$t, \"configs\": [\"go1.190\"]}"
     bad 'entries 1 and 2 are both called "go1.19"' "{$t, \"configs\": [\"go1.19\", \"go1.19\"]}"
     bad 'plan.json: ps: expected a whole number from 0 to 4096, got "x"' "{$t, \"ps\": [1, \"x\"]}"
     bad 'plan.json: ps: expected a whole number from 0 to 4096, got 5000' "{$t, \"ps\": 5000}"
