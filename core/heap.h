@@ -303,6 +303,8 @@ void gh_metadata_bits(struct goheap *heap, uint64_t slots, unsigned bitmaps);
 /* A span goes to the end of one of the class's lists, or comes from its beginning. Under the class's lock. */
 void gh_metadata_push(struct goheap *heap, struct gh_central *c, const struct gh_list *list);
 void gh_metadata_pop(struct goheap *heap, struct gh_central *c, const struct gh_list *list);
+/* That a set holds entries in. */
+uint64_t gh_set_blocks(const struct gh_set *set);
 /* All is swept, a cycle begins (finishsweep_m). */
 void gh_metadata_swept(struct goheap *heap);
 struct gh_metadata_sys gh_metadata_sys(const struct goheap *heap);

@@ -92,6 +92,11 @@ void gh_metadata_pop(struct goheap *heap, struct gh_central *c, const struct gh_
         gh_add(&heap->metadata.set_blocks, UINT64_MAX);
 }
 
+uint64_t gh_set_blocks(const struct gh_set *set)
+{
+    return (set->tail + SET_ENTRIES - 1) / SET_ENTRIES - set->head / SET_ENTRIES;
+}
+
 /* spanSet.reset, of all that a sweep has emptied. */
 static void reset_sets(struct goheap *heap)
 {
@@ -99,8 +104,7 @@ static void reset_sets(struct goheap *heap)
     for (unsigned i = 0; i < heap->span_classes; i++)
         for (unsigned k = unswept; k < 4; k += 2) {
             struct gh_set *set = &heap->central[i].sets[k];
-            uint64_t blocks = (set->tail + SET_ENTRIES - 1) / SET_ENTRIES - set->head / SET_ENTRIES;
-            gh_add(&heap->metadata.set_blocks, -blocks);
+            gh_add(&heap->metadata.set_blocks, -gh_set_blocks(set));
             set->head = set->tail = 0;
         }
 }

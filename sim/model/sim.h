@@ -157,6 +157,7 @@ struct scavenger {
     struct scavenger_pacing pacing;
     uint64_t retain_goal, limit_goal; /* bytes; UINT64_MAX: met */
     uint64_t released, worked_ns;     /* so far */
+    uint64_t released_by_all;         /* and by Ps that took pages */
 };
 
 /* A MemStats object as a `stats` event, or the end, asks for. */
