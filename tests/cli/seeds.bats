@@ -167,3 +167,12 @@ memstats() {
     [ "$(locks go1.11)" = "mcentral 48 noscan:24 mcentral 48 scan:24 " ]
     [[ "$(locks go1.19)" != *mcentral* ]]
 }
+
+@test "Go 1.26: bits for the collector take room in a span, a header takes 8 bytes of what it is before" {
+    [ "$(told go1.26 slots_per_span 16) $(told go1.26 slots_per_span --scan 16)" = "504 496" ]
+    wastes go1.26 17 24 "7 B (29.2 %)"
+    wastes go1.26 33 48 "15 B (31.3 %)"
+    wastes go1.26 1000 1024 "a header of 8 B, 16 B (1.6 %)"
+    objects 1 8 2 1 >tiny.csv
+    [ "$(memstats HeapAlloc tiny.csv -c go1.26) $(field HeapSys run.json)" = "16 $((4 << 20))" ]
+}
