@@ -25,12 +25,12 @@ extern "C" {
 
 #define GOHEAP_API __attribute__((visibility("default")))
 
-/* The version of this header. The major number is that of the ABI (libgoheap.so.0) and part of every symbol's
- * version (GOHEAP_0): it changes when a function or a struct below does in a way that compiled callers notice. */
-#define GOHEAP_VERSION_MAJOR 0
-#define GOHEAP_VERSION_MINOR 2
+/* The version of this header. The major number is that of the ABI (libgoheap.so.1) and part of every symbol's
+ * version (GOHEAP_1): it changes when a function or a struct below does in a way that compiled callers notice. */
+#define GOHEAP_VERSION_MAJOR 1
+#define GOHEAP_VERSION_MINOR 0
 #define GOHEAP_VERSION_PATCH 0
-/* The version of the library that runs, "0.2.0": static. */
+/* The version of the library that runs, "1.0.0": static. */
 GOHEAP_API const char *goheap_version(void);
 
 struct goheap;
