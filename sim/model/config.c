@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 static const char *const reclaim_names[] = {"gc", "immediate", NULL};
+static const char *const cons_mark_names[] = {"controller", "highest", NULL};
+static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
 static const char *const stream_names[] = {"p", "g", NULL};
 
@@ -49,7 +51,21 @@ const struct setting config_table[] = {
     {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},
     {.key = "heap_minimum", .type = SETTING_BYTES, AT(heap_minimum), .help = "smallest heap goal, at GOGC 100"},
     {.key = "mark_share", .type = SETTING_DOUBLE, AT(mark_share), .max = 1,
-     .help = "of the Ps' time that marking takes"},
+     .help = "of the Ps' time that marking in the background should take"},
+    {.key = "cons_mark", .type = SETTING_ENUM, AT(cons_mark), .names = cons_mark_names,
+     .help = "how the pacer smoothes what cycles say: a PI controller, the highest of the last four"},
+    {.key = "counts_from", .type = SETTING_ENUM, AT(counts_from), .names = counts_from_names,
+     .help = "where the pacer counts a cycle's allocation from: the trigger, the heap as it was"},
+    {.key = "limit_headroom", .type = SETTING_DOUBLE, AT(limit_headroom), .max = 1,
+     .help = "of the memory limit's heap goal that is kept free, at least 1 MiB"},
+    {.key = "cpu_limiter", .type = SETTING_BOOL, AT(cpu_limiter),
+     .help = "no assists while the collector has more than half of the Ps"},
+    {.key = "timeslice_ns", .type = SETTING_U64, AT(timeslice_ns), .max = 1000000000,
+     .help = "a goroutine runs for so long before it is preempted"},
+    {.key = "stack_bytes", .type = SETTING_BYTES, AT(stack_bytes), .help = "bytes of stacks to scan"},
+    {.key = "globals_bytes", .type = SETTING_BYTES, AT(globals_bytes), .help = "bytes of global variables to scan"},
+    {.key = "runtime_bytes", .type = SETTING_BYTES, AT(runtime_bytes),
+     .help = "bytes that the runtime maps outside the heap: they count for the memory limit"},
     {.key = "background_sweep", .type = SETTING_BOOL, AT(background_sweep), .help = "a sweeper runs beside the Ps"},
     {.key = "ps", .type = SETTING_U64, AT(ps), .max = 4096, .help = "simulated Ps; 0: as many as the trace has"},
     {.key = "quantum_ns", .type = SETTING_U64, AT(quantum_ns), .max = 1000000000,
@@ -103,6 +119,8 @@ void config_init(struct sim_config *config)
         .gomemlimit = UINT64_MAX,
         .heap_minimum = 4 << 20,
         .mark_share = 0.25,
+        .cpu_limiter = true,
+        .timeslice_ns = 15000000,
         .background_sweep = true,
         .window = 1 << 20,
     };

@@ -6,8 +6,10 @@
 #define CONFIG_H
 
 #include "base/error.h"
+#include "base/settings.h"
 #include "goheap.h"
 #include "base/settings.h"
+#include "model/pacer.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
 
@@ -51,7 +53,14 @@ struct sim_config {
     int64_t gogc;         /* percent; -1: off */
     uint64_t gomemlimit;  /* bytes; UINT64_MAX: off */
     uint64_t heap_minimum; /* bytes at GOGC 100 below which no collection starts */
-    double mark_share;    /* of the Ps' time that marking takes */
+    double mark_share;    /* of the Ps' time that marking in the background should take */
+    unsigned cons_mark;   /* enum pacer_cons_mark */
+    unsigned counts_from; /* enum pacer_counts_from */
+    double limit_headroom; /* share of the memory limit's goal that is kept free */
+    bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */
+    uint64_t timeslice_ns; /* of a goroutine before it is preempted */
+    uint64_t stack_bytes, globals_bytes; /* what else is scanned */
+    uint64_t runtime_bytes; /* what else is mapped, for the memory limit */
     bool background_sweep;
     /* the machine's and the trace's */
     uint64_t ps;          /* 0: as many as the trace has */

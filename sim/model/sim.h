@@ -10,6 +10,7 @@
 
 #include "engine/fifo_lock.h"
 #include "model/config.h"
+#include "model/limiter.h"
 #include "model/pacer.h"
 #include "size_class.h"
 #include "trace/trace.h"
@@ -39,6 +40,10 @@ struct sim_p {
     uint64_t last_time; /* recorded time of its last event */
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
+    bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
+    double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
+    uint64_t preempt_at; /* end of its goroutine's time slice */
+    uint64_t fractional_ns; /* marking in this cycle as a fractional worker */
     uint64_t idle_since;
     struct process *wants_back; /* its own process, when that waits for the sweeper */
     /* its share of the trace, in file order: a ring */
@@ -61,6 +66,7 @@ struct object {
     uint64_t addr; /* 0: not allocated yet; OBJECT_AWAITED: and a P waits for it */
     uint64_t size : 47;   /* requested */
     uint64_t account : 9; /* the size class that serves it, 0 if it is large; or one of the two below */
+    uint64_t noscan : 1;
     uint64_t dead : 1;    /* its death has been told to the heap */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
@@ -105,6 +111,7 @@ struct accounts {
     struct class_account of[ACCOUNTS];
     uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
+    uint64_t live_scan, scan_allocated; /* words that may hold pointers, in bytes: alive, ever */
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
@@ -115,14 +122,35 @@ struct accounts {
 };
 
 struct cycle_record {
+    uint64_t number;            /* from 1 */
     uint64_t start_ns, mark_ns; /* from the first stop to the second; of marking alone */
-    uint64_t pause_ns;          /* both stops */
+    uint64_t first_stop_ns, pause_ns; /* the first stop; both */
     uint64_t end_ns;            /* when the second stop was over */
-    uint64_t heap_start, heap_end, heap_marked, goal; /* bytes */
+    uint64_t assist_ns, background_ns, idle_ns; /* time of Ps: of those that allocate, of workers, that nobody needed */
+    uint64_t trigger, heap_start, heap_end, heap_marked, goal; /* bytes; the goal as it was when marking ended */
+    uint64_t next_goal;
+    double cpu_fraction;        /* of the collector, since the start */
     bool forced;
 };
 
 enum { CYCLES_KEPT = 4096, PAUSES = 256 };
+
+/* The mark phase under way; work is bytes to scan. */
+struct marking {
+    bool on, finished;      /* begun and not ended; all is marked, but the world has not been stopped yet */
+    double byte_ns;         /* how long a byte takes */
+    uint64_t heap_scan;     /* all there was to do on the heap */
+    uint64_t scan_since;    /* of it allocated since the last cycle, at most */
+    uint64_t left, holders; /* work that nobody has taken; how many have taken some and are at it */
+    double done;
+    double credit;          /* done in the background, not used by assists yet (bgScanCredit) */
+    uint64_t start_ns;
+    uint32_t dedicated;     /* workers that take a P for themselves */
+    double fractional;      /* share of each P that another worker may take */
+    double idle_work;       /* by Ps with nothing else to do */
+    double assist_ns, dedicated_ns, fractional_ns, idle_ns;
+    struct process *parked; /* in debt, with nothing left to do about it */
+};
 
 struct collector {
     struct process process, sweeper;
@@ -132,8 +160,11 @@ struct collector {
     bool asleep, sweeper_asleep;
     unsigned started;    /* how many of the two processes exist */
     struct process *waiters; /* parked until the cycle is over */
+    const struct sim_p *starter; /* whose allocation or call started the cycle */
     uint64_t cycles, forced_cycles;
-    uint64_t pause_total_ns, mark_total_ns, mark_cpu_ns, stop_cpu_ns;
+    uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
+    uint64_t mark_cpu_ns, assist_ns; /* that the program could have used; by assists */
+    uint64_t scan_counted; /* of accounts.scan_allocated, what cycles have seen */
     uint64_t last_end_ns;
     uint64_t pause_ns[PAUSES], pause_end[PAUSES];
     uint64_t spans_swept_background;
@@ -154,6 +185,12 @@ struct memstats_snapshot {
 /* Called now and then while a run goes on; false asks it to stop. */
 struct sim_progress {
     bool (*tell)(void *context, uint64_t events, const struct trace_source *source);
+    void *context;
+};
+
+/* Called at the end of each cycle, with the world stopped. */
+struct cycle_listener {
+    void (*tell)(void *context, const struct sim *sim, const struct cycle_record *record);
     void *context;
 };
 
@@ -194,7 +231,11 @@ struct sim {
     struct process *gate;    /* processes that wait for the world to start */
     double *aside;           /* if not NULL, charges are added up here, and nobody waits for locks */
 
+    uint32_t ps_idle, ps_blocked; /* Ps with nothing to do; with a goroutine that waits for the collector */
+    struct marking marking;
+    struct limiter limiter;
     struct collector collector;
+    struct cycle_listener listener;
     struct accounts accounts;
     struct memstats_snapshot *snapshots;
     size_t snapshot_count, snapshot_room;
@@ -257,7 +298,7 @@ void queue_wake(struct process **queue, uint64_t now);
 bool collector_start(struct sim *sim);
 void collector_stop(struct sim *sim);
 void collector_destroy(struct sim *sim);
-/* Begins a cycle if the heap has reached the trigger. */
+/* Begins a cycle if the heap has reached the trigger; sets the assist ratio if one is under way. */
 void collector_check(struct sim *sim, struct sim_p *sp);
 /* runtime.GC(): a complete cycle, everything swept on return. */
 void collector_force(struct sim_p *sp);
@@ -265,6 +306,25 @@ void collector_force(struct sim_p *sp);
 void collector_idle(struct sim_p *sp);
 void collector_busy(struct sim_p *sp);
 uint64_t collector_goal(struct sim *sim);
+/* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
+void collector_tax(struct sim *sim, double tax);
+/* The collector's own process sleeps until somebody rouses it. */
+void collector_doze(struct sim *sim);
+void collector_rouse(struct sim *sim, uint64_t now);
+
+/* marking.c */
+void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now);
+/* Marks in the background until all is done, or the run. */
+void marking_run(struct sim *sim, struct process *me);
+void marking_end(struct sim *sim, uint64_t now);
+/* A goroutine is about to allocate while marking lasts; not inside the core. */
+void marking_pay(struct sim_p *sp, uint64_t bytes);
+/* Parks a P's goroutine; the P may mark meanwhile. */
+void marking_wait(struct sim_p *sp, struct process **queue);
+static inline uint32_t sim_idle_ps(const struct sim *sim)
+{
+    return sim->ps_idle + sim->ps_blocked;
+}
 
 /* account.c */
 void account_init(struct sim *sim);
