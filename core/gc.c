@@ -52,8 +52,10 @@ static void count_marked(const struct goheap *heap, struct goheap_marked *marked
     uint64_t bytes = objects * gh_slot_bytes(heap, s);
     marked->objects += objects;
     marked->bytes += bytes;
-    if (!gh_noscan(s))
-        marked->scan_bytes += bytes;
+    if (gh_noscan(s))
+        return;
+    marked->scan_bytes += bytes;
+    marked->scan_objects[gh_size_class(s)] += objects;
 }
 
 void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)

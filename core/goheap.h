@@ -183,6 +183,7 @@ struct goheap_marked {
     uint64_t objects;
     uint64_t bytes;      /* slot bytes of all marked objects */
     uint64_t scan_bytes; /* the part of them in spans whose objects may hold pointers */
+    uint64_t scan_objects[GOHEAP_MAX_CLASSES]; /* those objects, by size class; 0: large ones */
 };
 /* Marks every object whose live bit is set: the world is stopped. For embedders whose objects die by
  * goheap_free. O(spans). */

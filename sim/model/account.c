@@ -23,12 +23,6 @@ static uint64_t page_bytes(const struct sim *sim, const struct object *o)
     return (o->size + page - 1) & ~(page - 1);
 }
 
-/* What marking scans of an object: its words. */
-static uint64_t scan_bytes(const struct object *o)
-{
-    return o->noscan ? 0 : (o->size + 7) & ~UINT64_C(7);
-}
-
 void account_alloc(struct sim *sim, const struct object *o)
 {
     struct accounts *a = &sim->accounts;
@@ -36,8 +30,6 @@ void account_alloc(struct sim *sim, const struct object *o)
     c->allocs++;
     c->requested += o->size;
     a->live_requested += o->size;
-    a->live_scan += scan_bytes(o);
-    a->scan_allocated += scan_bytes(o);
     if (a->live_requested > a->peak_live_requested)
         a->peak_live_requested = a->live_requested;
     if (__builtin_expect(o->account == 0, 0))
@@ -51,7 +43,6 @@ void account_death(struct sim *sim, const struct object *o)
     c->deaths++;
     c->requested_by_dead += o->size;
     a->live_requested -= o->size;
-    a->live_scan -= scan_bytes(o);
     if (__builtin_expect(o->account == 0, 0))
         a->large_live_bytes -= page_bytes(sim, o);
 }

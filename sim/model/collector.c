@@ -31,6 +31,7 @@ void collector_tax(struct sim *sim, double tax)
         return;
     sim->tax = tax;
     sim->alloc_ns = (uint64_t)(sim->config.costs.alloc * tax + 0.5);
+    sim->alloc_scan_1024 = (uint64_t)(sim->config.costs.alloc_scan_byte * 1024 * tax + 0.5);
     sim->free_ns = sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? (uint64_t)(sim->config.costs.free * tax + 0.5) : 0;
 }
 

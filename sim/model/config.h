@@ -16,6 +16,7 @@ enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
 /* What each step takes, in ns; `_byte` ones per byte. One table a file in configs/cost. */
 struct costs {
     double alloc;          /* an allocation served by the P's own span */
+    double alloc_scan_byte; /* and a byte of it, if it may hold pointers: saying where */
     double free;           /* a free that clears a live bit, under immediate reclaim */
     double zero_byte;      /* zeroing a slot that was used before */
     double refill;         /* an mcache lets a span go and gets another */
@@ -34,7 +35,13 @@ struct costs {
     double lock;           /* taking a lock that is free */
     double handoff;        /* from a release to the next in the queue running on */
     double mark_object;    /* marking one object */
+    double mark_miss;      /* and more, in a heap much larger than mark_cache: finding its span */
+    double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */
+    double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
+    double scan_miss_byte; /* a byte to scan that is not in the cache, where spans are not scanned as a whole, */
+    double scan_miss;      /* up to so much an object: what follows has been fetched ahead */
+    double scan_cache;     /* bytes */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
 };

@@ -239,15 +239,45 @@ static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t 
     }
 }
 
-void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
+/* How likely it is that what marking looks at is not in the cache. */
+static double miss(double cache, double heap)
+{
+    return heap > cache ? 1 - cache / heap : 0;
+}
+
+static double scan_cost(const struct sim *sim, unsigned class, double bytes, double missing)
 {
     const struct costs *c = &sim->config.costs;
+    bool whole = sim->core.mark_bytes && class && bytes >= sim->core.mark_from && bytes <= sim->core.pointer_bits_max;
+    if (whole)
+        return bytes * c->mark_span_byte;
+    double read = bytes * c->scan_miss_byte;
+    return bytes * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
+}
+
+static double mark_cost(const struct sim *sim, const struct goheap_marked *marked)
+{
+    const struct costs *c = &sim->config.costs;
+    struct goheap_gauges g;
+    goheap_gauges(sim->heap, &g);
+    double heap = (double)g.heap_inuse, large = (double)marked->scan_bytes;
+    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * miss(c->mark_cache, heap));
+    for (unsigned i = 1; i < sim->core.table.count; i++) {
+        double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
+        large -= objects * size;
+        ns += objects * scan_cost(sim, i, size, miss(c->scan_cache, heap));
+    }
+    return ns + scan_cost(sim, 0, large, 0);
+}
+
+void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
+{
     struct marking *m = &sim->marking;
     uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
-    *m = (struct marking){.on = true, .start_ns = now, .heap_scan = sim->accounts.live_scan};
+    *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
     m->scan_since = sim->accounts.scan_allocated - sim->collector.scan_counted;
     m->left = m->heap_scan + roots;
-    double ns = (double)marked->objects * c->mark_object + (double)m->left * c->mark_byte;
+    double ns = mark_cost(sim, marked) + (double)roots * sim->config.costs.mark_byte;
     m->left += m->left == 0; /* who marks nothing takes a moment to see that */
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
     plan_workers(m, sim->config.mark_share, sim->p_count);

@@ -66,7 +66,6 @@ struct object {
     uint64_t addr; /* 0: not allocated yet; OBJECT_AWAITED: and a P waits for it */
     uint64_t size : 47;   /* requested */
     uint64_t account : 9; /* the size class that serves it, 0 if it is large; or one of the two below */
-    uint64_t noscan : 1;
     uint64_t dead : 1;    /* its death has been told to the heap */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
@@ -111,7 +110,7 @@ struct accounts {
     struct class_account of[ACCOUNTS];
     uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
-    uint64_t live_scan, scan_allocated; /* words that may hold pointers, in bytes: alive, ever */
+    uint64_t scan_allocated; /* bytes of objects that may hold pointers */
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
@@ -209,6 +208,7 @@ struct sim {
 
     /* what charging reads on every event; ns, the collector's share of the Ps included while it marks */
     uint64_t alloc_ns, free_ns;
+    uint64_t alloc_scan_1024; /* for 1,024 bytes of an object that may hold pointers */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 
     /* the trace */

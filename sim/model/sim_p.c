@@ -106,8 +106,12 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     struct object *o = &sim->objects[event->slot];
     bool awaited = o->addr == OBJECT_AWAITED;
     unsigned account = account_of(sim, addr, event);
-    *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff, .noscan = event->noscan};
+    *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
     account_alloc(sim, o);
+    if (!event->noscan) {
+        sim->accounts.scan_allocated += event->size;
+        me->now += event->size * sim->alloc_scan_1024 >> 10;
+    }
     histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);

@@ -170,7 +170,7 @@ static void test_memstats_on_paper(void **state)
 {
     (void)state;
     struct run r;
-    run_trace(&r, paper_trace, (const char *const[]){"background_sweep=false", NULL});
+    run_trace(&r, paper_trace, (const char *const[]){"background_sweep=false", "stack_bytes=0", "globals_bytes=0", NULL});
     assert_int_equal(r.sim->snapshot_count, 4);
     /* a snapshot stops the world first */
     check_snapshot(&r.sim->snapshots[0], &before, 1200000 + STOP);
