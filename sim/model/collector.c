@@ -27,12 +27,12 @@ uint64_t collector_goal(struct sim *sim)
 
 void collector_tax(struct sim *sim, double tax)
 {
-    if (tax == sim->tax)
-        return;
+    const struct costs *c = &sim->config.costs;
+    double store = sim->marking.on ? c->barrier : 0; /* of the pointer to the object, or of nil */
     sim->tax = tax;
-    sim->alloc_ns = (uint64_t)(sim->config.costs.alloc * tax + 0.5);
-    sim->alloc_scan_1024 = (uint64_t)(sim->config.costs.alloc_scan_byte * 1024 * tax + 0.5);
-    sim->free_ns = sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? (uint64_t)(sim->config.costs.free * tax + 0.5) : 0;
+    sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
+    sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
+    sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : store) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
@@ -132,10 +132,9 @@ static void verify(struct sim *sim)
 
 static struct pacer_progress progress_of(const struct sim *sim)
 {
-    const struct collector *c = &sim->collector;
     return (struct pacer_progress){
         .heap_live = goheap_heap_live(sim->heap),
-        .heap_scan = c->pacer.last_heap_scan + sim->marking.scan_since,
+        .heap_scan = sim->marking.heap_scan_most,
         .work = sim->marking.done,
     };
 }

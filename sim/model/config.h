@@ -19,6 +19,10 @@ struct costs {
     double alloc_scan_byte; /* and a byte of it, if it may hold pointers: saying where */
     double free;           /* a free that clears a live bit, under immediate reclaim */
     double zero_byte;      /* zeroing a slot that was used before */
+    double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
+    double zero_miss;      /* up to so much an object */
+    double zero_cache;     /* bytes */
+    double barrier;        /* a pointer stored while marking is on: one an allocation, one a death */
     double refill;         /* an mcache lets a span go and gets another */
     double central;        /* list work of a refill or sweep under the central lock */
     double cache_line;     /* taking a cache line another P wrote (span sets) */

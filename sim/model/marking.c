@@ -63,7 +63,9 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
     const struct marking *m = &sim->marking;
     uint32_t free = sim_idle_ps(sim), busy = sim->p_count - free;
     uint32_t taken = m->dedicated > free ? m->dedicated - free : 0; /* from the program */
-    collector_tax(sim, taken && taken < busy ? (double)busy / (busy - taken) : 1);
+    double tax = taken && taken < busy ? (double)busy / (busy - taken) : 1;
+    if (tax != sim->tax)
+        collector_tax(sim, tax);
     *idle = free > m->dedicated ? free - m->dedicated : 0;
     if (*idle > sim->p_count - m->dedicated)
         *idle = sim->p_count - m->dedicated;
@@ -101,7 +103,6 @@ void marking_run(struct sim *sim, struct process *me)
         else
             collector_doze(sim); /* until a P has nothing to do, or all is done */
     }
-    collector_tax(sim, 1);
 }
 
 /* What a P marks itself, in a program's or a worker's name; returns the ns that it took. */
@@ -239,10 +240,13 @@ static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t 
     }
 }
 
-/* How likely it is that what marking looks at is not in the cache. */
-static double miss(double cache, double heap)
+/* heapScan: what the last cycle found and what was allocated since; at least what there is, as objects are scanned to
+ * the end of their slots here. */
+static uint64_t most_work(const struct sim *sim, const struct goheap_marked *marked)
 {
-    return heap > cache ? 1 - cache / heap : 0;
+    const struct collector *c = &sim->collector;
+    uint64_t most = c->pacer.last_heap_scan + sim->accounts.scan_allocated - c->scan_counted;
+    return most > marked->scan_bytes ? most : marked->scan_bytes;
 }
 
 static double scan_cost(const struct sim *sim, unsigned class, double bytes, double missing)
@@ -261,11 +265,11 @@ static double mark_cost(const struct sim *sim, const struct goheap_marked *marke
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
     double heap = (double)g.heap_inuse, large = (double)marked->scan_bytes;
-    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * miss(c->mark_cache, heap));
+    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap));
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
         large -= objects * size;
-        ns += objects * scan_cost(sim, i, size, miss(c->scan_cache, heap));
+        ns += objects * scan_cost(sim, i, size, cache_miss(c->scan_cache, heap));
     }
     return ns + scan_cost(sim, 0, large, 0);
 }
@@ -275,17 +279,19 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     struct marking *m = &sim->marking;
     uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
     *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
-    m->scan_since = sim->accounts.scan_allocated - sim->collector.scan_counted;
+    m->heap_scan_most = most_work(sim, marked);
     m->left = m->heap_scan + roots;
     double ns = mark_cost(sim, marked) + (double)roots * sim->config.costs.mark_byte;
     m->left += m->left == 0; /* who marks nothing takes a moment to see that */
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
     plan_workers(m, sim->config.mark_share, sim->p_count);
     begin_slices(sim, sim->collector.starter, now);
+    collector_tax(sim, 1);
 }
 
 void marking_end(struct sim *sim, uint64_t now)
 {
     sim->marking.on = false;
+    collector_tax(sim, 1);
     queue_wake(&sim->marking.parked, now);
 }

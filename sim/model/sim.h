@@ -139,7 +139,7 @@ struct marking {
     bool on, finished;      /* begun and not ended; all is marked, but the world has not been stopped yet */
     double byte_ns;         /* how long a byte takes */
     uint64_t heap_scan;     /* all there was to do on the heap */
-    uint64_t scan_since;    /* of it allocated since the last cycle, at most */
+    uint64_t heap_scan_most; /* the most it could have been, for all the pacer knows */
     uint64_t left, holders; /* work that nobody has taken; how many have taken some and are at it */
     double done;
     double credit;          /* done in the background, not used by assists yet (bgScanCredit) */
@@ -209,6 +209,7 @@ struct sim {
     /* what charging reads on every event; ns, the collector's share of the Ps included while it marks */
     uint64_t alloc_ns, free_ns;
     uint64_t alloc_scan_1024; /* for 1,024 bytes of an object that may hold pointers */
+    double cold; /* how likely it is that memory is not in the cache when it is zeroed */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 
     /* the trace */
@@ -321,6 +322,11 @@ void marking_end(struct sim *sim, uint64_t now);
 void marking_pay(struct sim_p *sp, uint64_t bytes);
 /* Parks a P's goroutine; the P may mark meanwhile. */
 void marking_wait(struct sim_p *sp, struct process **queue);
+/* How likely it is that one looks for something in a heap of that size that is not in the cache. */
+static inline double cache_miss(double cache, double heap)
+{
+    return heap > cache ? 1 - cache / heap : 0;
+}
 static inline uint32_t sim_idle_ps(const struct sim *sim)
 {
     return sim->ps_idle + sim->ps_blocked;
