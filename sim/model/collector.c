@@ -32,7 +32,7 @@ void collector_tax(struct sim *sim, double tax)
     sim->tax = tax;
     sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : store) * tax + 0.5);
+    sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : c->death + store) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
@@ -374,17 +374,8 @@ bool collector_start(struct sim *sim)
 {
     struct collector *c = &sim->collector;
     const struct sim_config *config = &sim->config;
-    pacer_init(&c->pacer, &(struct pacer_policy){
-                              .gogc = config->gogc,
-                              .memory_limit = config->gomemlimit,
-                              .heap_minimum = config->heap_minimum,
-                              .mark_share = config->mark_share,
-                              .cons_mark = config->cons_mark,
-                              .counts_from = config->counts_from,
-                              .limit_headroom = config->limit_headroom,
-                              .stack_scan = config->stack_bytes,
-                              .globals_scan = config->globals_bytes,
-                          });
+    struct pacer_policy policy = config_pacer(config);
+    pacer_init(&c->pacer, &policy);
     limiter_init(&sim->limiter, config->cpu_limiter, config->mark_share);
     collector_tax(sim, 1);
     /* Above every P's number: at equal times the Ps go first. */

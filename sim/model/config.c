@@ -78,6 +78,7 @@ const struct setting config_table[] = {
     COST(alloc, "ns: an allocation from the P's own span"),
     COST(alloc_scan_byte, "ns a byte: an allocation that may hold pointers"),
     COST(free, "ns: a free under immediate reclaim"),
+    COST(death, "ns: dropping the last reference to an object, under collection"),
     COST(zero_byte, "ns a byte: zeroing a used slot"),
     COST(zero_miss_byte, "ns a byte: and fetching it, in a heap much larger than zero_cache"),
     COST(zero_miss, "ns: up to so much an object"),
@@ -197,6 +198,21 @@ bool config_load(struct sim_config *config, const char *name, struct error *erro
 bool config_set(struct sim_config *config, const char *assignment, struct error *error)
 {
     return settings_set(config_table, config_table_size, config, assignment, error);
+}
+
+struct pacer_policy config_pacer(const struct sim_config *config)
+{
+    return (struct pacer_policy){
+        .gogc = config->gogc,
+        .memory_limit = config->gomemlimit,
+        .heap_minimum = config->heap_minimum,
+        .mark_share = config->mark_share,
+        .cons_mark = config->cons_mark,
+        .counts_from = config->counts_from,
+        .limit_headroom = config->limit_headroom,
+        .stack_scan = config->stack_bytes,
+        .globals_scan = config->globals_bytes,
+    };
 }
 
 /* --- the core's part ----------------------------------------------------------------------------------- */

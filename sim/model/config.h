@@ -18,6 +18,7 @@ struct costs {
     double alloc;          /* an allocation served by the P's own span */
     double alloc_scan_byte; /* and a byte of it, if it may hold pointers: saying where */
     double free;           /* a free that clears a live bit, under immediate reclaim */
+    double death;          /* dropping the last reference to an object, under collection */
     double zero_byte;      /* zeroing a slot that was used before */
     double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
     double zero_miss;      /* up to so much an object */
@@ -91,6 +92,8 @@ void config_clear(struct sim_config *config);
 /* Layers a named config or a path; the file may say "base": another such name. */
 bool config_load(struct sim_config *config, const char *name, struct error *error);
 bool config_set(struct sim_config *config, const char *assignment, struct error *error);
+/* The pacer's part. */
+struct pacer_policy config_pacer(const struct sim_config *config);
 /* The core's part, checked. */
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error);
 

@@ -72,13 +72,19 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
     return m->dedicated + *idle;
 }
 
-/* An idle P begins as a fractional worker, if there are such, and as it is far above its share goes on as an idle one
- * when it first looks. */
-static void count_idle(struct marking *m, double ns, uint32_t idle)
+/* A P with nothing else to do is a fractional worker first, where there are such. It looks after a while: above its
+ * share it goes on as an idle one, but whenever the scheduler is asked again, which is often, and it is below, as a
+ * fractional one. */
+static void count_idle(struct marking *m, double ns, uint32_t idle, uint64_t now)
 {
-    bool fractional = m->fractional > 0 && m->idle_work < (double)DRAIN_CHECK * idle;
-    *(fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
+    double share = m->fractional * (double)(now - m->start_ns) * idle;
+    if (m->idle_work >= DRAIN_CHECK * (double)idle) {
+        m->idle_work = 0;
+        m->idle_is_fractional = m->idle_fractional_ns <= share;
+    }
     m->idle_work += ns * idle / m->byte_ns;
+    m->idle_fractional_ns += m->idle_is_fractional ? ns * idle : 0;
+    *(m->idle_is_fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
 }
 
 static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
@@ -90,7 +96,8 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     complete(sim, me, work);
     m->credit += (double)work;
     m->dedicated_ns += ns * (workers - idle);
-    count_idle(m, ns, idle);
+    if (idle)
+        count_idle(m, ns, idle, me->now);
 }
 
 void marking_run(struct sim *sim, struct process *me)
@@ -285,6 +292,7 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     m->left += m->left == 0; /* who marks nothing takes a moment to see that */
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
     plan_workers(m, sim->config.mark_share, sim->p_count);
+    m->idle_is_fractional = m->fractional > 0;
     begin_slices(sim, sim->collector.starter, now);
     collector_tax(sim, 1);
 }

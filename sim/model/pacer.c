@@ -198,5 +198,6 @@ void pacer_commit(struct pacer *pacer, bool sweep_done, uint64_t heap_live)
     pacer->percent_goal = goal_of_percent(pacer);
     double share = pacer->policy.mark_share;
     double runway = share > 0 ? pacer->cons_mark * (1 - share) / share * expected_work(pacer) : 0;
-    pacer->runway = runway > 0 ? (uint64_t)runway : 0;
+    /* What does not fit becomes a very large number on amd64, negative ones too: the trigger is as early as can be. */
+    pacer->runway = runway > -1 && runway < 0x1p63 ? (uint64_t)runway : UINT64_MAX;
 }

@@ -146,7 +146,9 @@ struct marking {
     uint64_t start_ns;
     uint32_t dedicated;     /* workers that take a P for themselves */
     double fractional;      /* share of each P that another worker may take */
-    double idle_work;       /* by Ps with nothing else to do */
+    double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
+    double idle_fractional_ns;
+    bool idle_is_fractional;
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
     struct process *parked; /* in debt, with nothing left to do about it */
 };
