@@ -12,8 +12,11 @@ static struct pacer_memory memory_of(const struct sim *sim)
 {
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
+    const uint64_t arena = 64 << 20;
+    uint64_t arenas = (g.heap_inuse + g.heap_free + g.heap_released + g.stack_inuse) / arena;
+    uint64_t apart = sim->config.runtime_bytes + arenas * sim->config.arena_bytes;
     return (struct pacer_memory){
-        .mapped_ready = g.heap_inuse + g.heap_free + g.stack_inuse + sim->config.runtime_bytes,
+        .mapped_ready = g.heap_inuse + g.heap_free + g.stack_inuse + apart,
         .heap_free = g.heap_free,
         .heap_alloc = g.total_alloc - g.total_free,
     };

@@ -40,7 +40,7 @@ struct costs {
     double lock;           /* taking a lock that is free */
     double handoff;        /* from a release to the next in the queue running on */
     double mark_object;    /* marking one object */
-    double mark_miss;      /* and more, in a heap much larger than mark_cache: finding its span */
+    double mark_miss;      /* and more, with much more alive than mark_cache: finding its span */
     double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */
     double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
@@ -72,7 +72,7 @@ struct sim_config {
     bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */
     uint64_t timeslice_ns; /* of a goroutine before it is preempted */
     uint64_t stack_bytes, globals_bytes; /* what else is scanned */
-    uint64_t runtime_bytes; /* what else is mapped, for the memory limit */
+    uint64_t runtime_bytes, arena_bytes; /* what else is mapped, for the memory limit: always, and for each arena more */
     bool background_sweep;
     /* the machine's and the trace's */
     uint64_t ps;          /* 0: as many as the trace has */

@@ -269,14 +269,12 @@ static double scan_cost(const struct sim *sim, unsigned class, double bytes, dou
 static double mark_cost(const struct sim *sim, const struct goheap_marked *marked)
 {
     const struct costs *c = &sim->config.costs;
-    struct goheap_gauges g;
-    goheap_gauges(sim->heap, &g);
-    double heap = (double)g.heap_inuse, large = (double)marked->scan_bytes;
-    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap));
+    double live = (double)marked->bytes, large = (double)marked->scan_bytes;
+    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * cache_miss(c->mark_cache, live));
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
         large -= objects * size;
-        ns += objects * scan_cost(sim, i, size, cache_miss(c->scan_cache, heap));
+        ns += objects * scan_cost(sim, i, size, cache_miss(c->scan_cache, live));
     }
     return ns + scan_cost(sim, 0, large, 0);
 }
