@@ -111,7 +111,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
     goheap_gc_end(sim->heap, &survived);
     record->heap_marked = survived.bytes;
     judge_cycle(sim, record);
-    c->scan_counted = sim->accounts.scan_allocated;
+    c->scan_counted = c->scan_seen = sim->accounts.scan_allocated;
     pacer_commit(&c->pacer, goheap_sweep_done(sim->heap), survived.bytes);
     struct pacer_memory memory = memory_of(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
@@ -325,6 +325,8 @@ void collector_check(struct sim *sim, struct sim_p *sp)
         struct pacer_memory memory = memory_of(sim);
         struct pacer_progress progress = progress_of(sim);
         pacer_revise(&c->pacer, &memory, &progress);
+    } else {
+        c->scan_seen = sim->accounts.scan_allocated;
     }
     if (c->running || sim->core.reclaim != GOHEAP_RECLAIM_GC)
         return;

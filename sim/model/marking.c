@@ -231,29 +231,18 @@ void marking_wait(struct sim_p *sp, struct process **queue)
 
 /* --- the phase ----------------------------------------------------------------------------------------- */
 
-/* Time slices go on whether or not there is a collection; but stopping the world ended those of all Ps save the one
- * that did it. */
+/* Stopping the world ended the time slices of all Ps, save the one that did it. What is left of its own is anything:
+ * multiples of the golden ratio spread evenly. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
-    const uint64_t slice = sim->config.timeslice_ns;
+    double turn = 0.6180339887498949 * (double)sim->collector.cycles;
+    uint64_t left = (uint64_t)((double)sim->config.timeslice_ns * (turn - (double)(uint64_t)turn));
     for (uint32_t i = 0; i < sim->p_count; i++) {
         struct sim_p *sp = sim->ps[i];
         sp->assist_bytes = 0;
         sp->fractional_ns = 0;
-        if (sp != starter)
-            sp->preempt_at = now;
-        else if (slice && sp->preempt_at < now)
-            sp->preempt_at = now - (now - sp->preempt_at) % slice + slice;
+        sp->preempt_at = sp == starter ? now + left : now;
     }
-}
-
-/* heapScan: what the last cycle found and what was allocated since; at least what there is, as objects are scanned to
- * the end of their slots here. */
-static uint64_t most_work(const struct sim *sim, const struct goheap_marked *marked)
-{
-    const struct collector *c = &sim->collector;
-    uint64_t most = c->pacer.last_heap_scan + sim->accounts.scan_allocated - c->scan_counted;
-    return most > marked->scan_bytes ? most : marked->scan_bytes;
 }
 
 static double scan_cost(const struct sim *sim, unsigned class, double bytes, double missing)
@@ -284,7 +273,8 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     struct marking *m = &sim->marking;
     uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
     *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
-    m->heap_scan_most = most_work(sim, marked);
+    const struct collector *c = &sim->collector;
+    m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
     m->left = m->heap_scan + roots;
     double ns = mark_cost(sim, marked) + (double)roots * sim->config.costs.mark_byte;
     m->left += m->left == 0; /* who marks nothing takes a moment to see that */

@@ -110,7 +110,7 @@ struct accounts {
     struct class_account of[ACCOUNTS];
     uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
-    uint64_t scan_allocated; /* bytes of objects that may hold pointers */
+    uint64_t scan_allocated; /* slots of objects that may hold pointers, bytes */
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
@@ -165,7 +165,7 @@ struct collector {
     uint64_t cycles, forced_cycles;
     uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
     uint64_t mark_cpu_ns, assist_ns; /* that the program could have used; by assists */
-    uint64_t scan_counted; /* of accounts.scan_allocated, what cycles have seen */
+    uint64_t scan_counted, scan_seen; /* of accounts.scan_allocated: up to the last cycle's end, up to the last refill */
     uint64_t last_end_ns;
     uint64_t pause_ns[PAUSES], pause_end[PAUSES];
     uint64_t spans_swept_background;

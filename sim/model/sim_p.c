@@ -109,7 +109,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
     account_alloc(sim, o);
     if (!event->noscan) {
-        sim->accounts.scan_allocated += event->size;
+        sim->accounts.scan_allocated += account && account < ACCOUNT_TINY ? sim->core.table.classes[account].size
+                                                                          : event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     }
     histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
