@@ -29,6 +29,15 @@ static void add_share(struct goheap_p *p, uint8_t *share)
         ++*share;
 }
 
+/* The object that was put at addr has no pointers, in a span where others have. */
+static void note_noscan(const struct goheap *heap, struct gh_span *s, uint64_t addr)
+{
+    if (!gh_is_mixed(heap, s))
+        return;
+    uint64_t index = gh_span_index(s, addr), *word = &gh_noscan_bits(s)[index / 64];
+    __atomic_store_n(word, *word | UINT64_C(1) << index % 64, __ATOMIC_RELAXED);
+}
+
 /* Objects of a few bytes without pointers share a block: malloc.go, the tiny allocator. */
 static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
 {
@@ -47,8 +56,9 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
         return 0;
     uint64_t addr = gh_take_slot(s);
     zero(p, addr, s->elem_size);
+    note_noscan(heap, s, addr);
     /* Whichever block has more room left stays current. */
-    if (n < p->tiny_offset || !p->tiny) {
+    if (n < p->tiny_offset || (!p->tiny && heap->config.tiny_shared)) {
         gh_tiny_let_go(p);
         add_share(p, &gh_shares(s)[gh_span_index(s, addr)]);
         p->tiny = addr;
@@ -73,6 +83,8 @@ static uint64_t alloc_class(struct goheap_p *p, unsigned size_class, unsigned fl
     if (!s->alloc_cache && !(s = find_slots(p, span_class)))
         return 0;
     uint64_t addr = gh_take_slot(s);
+    if (flags & GOHEAP_NOSCAN)
+        note_noscan(p->heap, s, addr);
     return flags & GOHEAP_ZEROED ? zeroed(p, s, addr) : addr;
 }
 
@@ -130,15 +142,22 @@ uint64_t goheap_alloc(struct goheap_p *p, uint64_t size, unsigned flags)
     return __builtin_expect(flags & GOHEAP_ZEROED, 0) ? zeroed(p, s, addr) : addr;
 }
 
+/* The smallest class whose objects are aligned so, 0 if there is none: behind a header none is. */
+static unsigned aligned_class(const struct goheap *heap, uint64_t size, uint64_t align, unsigned flags)
+{
+    if (size > heap->sc.max_small || align > UINT64_C(1) << heap->config.page_shift)
+        return 0;
+    for (unsigned c = gh_class_of_small(&heap->sc, size); c < heap->sc.count; c++)
+        if (heap->sc.classes[c].size % align == 0)
+            return gh_header_of(&heap->sc, heap->sc.classes[c].size, flags & GOHEAP_NOSCAN) ? 0 : c;
+    return 0;
+}
+
 uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align, unsigned flags)
 {
     struct goheap *heap = p->heap;
     if (size == 0)
         return gh_zero_base(heap);
-    uint64_t page = UINT64_C(1) << heap->config.page_shift;
-    if (size <= heap->sc.max_small && align <= page && !gh_header_of(&heap->sc, size, flags & GOHEAP_NOSCAN))
-        for (unsigned c = gh_class_of_small(&heap->sc, size); c < heap->sc.count; c++)
-            if (heap->sc.classes[c].size % align == 0)
-                return alloc_class(p, c, flags);
-    return alloc_large(p, size, align, flags);
+    unsigned c = aligned_class(heap, size, align, flags);
+    return c ? alloc_class(p, c, flags) : alloc_large(p, size, align, flags);
 }

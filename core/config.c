@@ -21,6 +21,8 @@ void goheap_config_go119(struct goheap_config *config)
         .table.count = sizeof go119_classes / sizeof go119_classes[0],
         .page_shift = 13,
         .tiny_size = 16,
+        .tiny_shared = true,
+        .noscan_apart = true,
         .page_cache = true,
         .reclaim = GOHEAP_RECLAIM_GC,
         .arena_base = UINT64_C(0xc000000000),

@@ -30,6 +30,11 @@ static bool handed_out(const struct gh_span *s, uint64_t word, uint64_t bit)
     return word < at || (s->alloc[word] & bit); /* the sweep before the marking wrote it last */
 }
 
+static bool is_noscan(const struct goheap *heap, const struct gh_span *s, uint64_t word, uint64_t bit)
+{
+    return gh_is_mixed(heap, s) ? __atomic_load_n(&gh_noscan_bits(s)[word], __ATOMIC_RELAXED) & bit : gh_noscan(s);
+}
+
 bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *object)
 {
     const struct gh_span *s = gh_span_at(heap, addr);
@@ -42,20 +47,28 @@ bool goheap_gc_mark(struct goheap *heap, uint64_t addr, struct goheap_object *ob
     if (!(gh_live_load(&gh_live(s)[word]) & bit) || !handed_out(s, word, bit) || addr < gh_object_at(heap, s, index))
         return false;
     uint64_t at = gh_object_at(heap, s, index), end = s->base + (index + 1) * gh_slot_bytes(heap, s);
-    *object = (struct goheap_object){at, end - at, gh_noscan(s)};
+    *object = (struct goheap_object){at, end - at, is_noscan(heap, s, word, bit)};
     return !(__atomic_fetch_or(&gh_mark(s)[word], bit, __ATOMIC_RELAXED) & bit);
+}
+
+/* Of so many marked objects those that may hold pointers. */
+static uint64_t scannable(const struct goheap *heap, const struct gh_span *s, uint64_t objects)
+{
+    if (!gh_is_mixed(heap, s))
+        return gh_noscan(s) ? 0 : objects;
+    for (unsigned w = 0; w < gh_words(s); w++)
+        objects -= gh_popcount(gh_mark(s)[w] & gh_noscan_bits(s)[w]);
+    return objects;
 }
 
 static void count_marked(const struct goheap *heap, struct goheap_marked *marked, const struct gh_span *s,
                          uint64_t objects)
 {
-    uint64_t bytes = objects * gh_slot_bytes(heap, s);
     marked->objects += objects;
-    marked->bytes += bytes;
-    if (gh_noscan(s))
-        return;
-    marked->scan_bytes += bytes;
-    marked->scan_objects[gh_size_class(s)] += objects;
+    uint64_t scan = scannable(heap, s, objects);
+    marked->bytes += objects * gh_slot_bytes(heap, s);
+    marked->scan_bytes += scan * gh_slot_bytes(heap, s);
+    marked->scan_objects[gh_size_class(s)] += scan;
 }
 
 void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)
@@ -75,6 +88,7 @@ void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
     heap->sweep_gen += 2;
     heap->sweeping = 0;
     heap->sweep_class = 0;
+    gh_sweep_queue_turn(heap);
     heap->sweep_pages_per_byte = 0;
     heap->pages_swept = 0;
     heap->reclaim_index = 0;

@@ -57,12 +57,37 @@ enum goheap_reclaim {
     GOHEAP_RECLAIM_IMMEDIATE /* C: the next refill, or a span's last death, sees it */
 };
 
+/* Where free pages are kept, which of them are taken, and how much is asked of the OS at a time. */
+enum goheap_page_heap {
+    GOHEAP_PAGES_RADIX, /* Go from 1.14 on: a bitmap below a radix tree, lowest address first; 4 MiB */
+    GOHEAP_PAGES_LISTS, /* Go 1.5: a list for each length below 1 MiB, best fit from there on; 1 MiB */
+    GOHEAP_PAGES_TREAP  /* Go 1.11: the same lists, a treap from there on; 64 MiB */
+};
+
+/* How the spans of a class that no P holds are kept, and who reclaims pages for an allocation. */
+enum goheap_central_lists {
+    GOHEAP_CENTRAL_SETS, /* Go from 1.15 on: partial and full, swept and not; unmarked spans are found by address */
+    GOHEAP_CENTRAL_LISTS /* Go to 1.14: nonempty and empty, swept or not; large objects' spans by length */
+};
+
+/* In which order the spans that a cycle left unswept are swept, unless somebody needs one before. */
+enum goheap_sweep_order {
+    GOHEAP_SWEEP_BY_CLASS,  /* Go from 1.15 on: class by class */
+    GOHEAP_SWEEP_ALL_SPANS, /* Go 1.5: as their descriptors were made */
+    GOHEAP_SWEEP_STACK      /* Go 1.11: what was last swept or allocated first */
+};
+
 struct goheap_config {
     struct goheap_class_table table;
     unsigned page_shift;         /* log2 of the page size; 13 */
     uint32_t tiny_size;          /* bytes of a tiny block, a class of the table; 0: no tiny allocator */
-    bool page_cache;             /* each P keeps up to 64 pages */
+    bool tiny_shared;            /* a tiny block is kept for others to share, which Go 1.5 forgot to */
+    bool noscan_apart;           /* objects without pointers have spans of their own (from Go 1.9 on) */
+    bool page_cache;             /* each P keeps up to 64 pages; with GOHEAP_PAGES_RADIX only */
     bool central_locked;         /* span lists behind a lock a class (Go <= 1.15), else span sets */
+    enum goheap_page_heap page_heap;
+    enum goheap_central_lists central_lists; /* GOHEAP_CENTRAL_LISTS: not with GOHEAP_PAGES_RADIX, */
+    enum goheap_sweep_order sweep_order;     /* and not with GOHEAP_SWEEP_BY_CLASS, nor the others without it */
     bool concurrent;             /* several threads use the heap at once */
     enum goheap_reclaim reclaim;
     uint64_t arena_base;         /* where the region is wished for; 0xc000000000 */
@@ -70,6 +95,7 @@ struct goheap_config {
     uint32_t mspan_bytes;        /* size of Go's span descriptor, of its mcache, and of the block they are */
     uint32_t mcache_bytes;       /* cut from: what MemStats reports of them */
     uint32_t descriptor_chunk;
+    bool descriptor_tails;       /* what is left over of such a block counts, too (fixalloc of Go 1.5 and 1.11) */
     /* Where Go keeps what the collector has to know of an object, as far as it takes room from objects. All 0, up to
      * Go 1.21: elsewhere. */
     uint32_t header_bytes;       /* before an object with pointers of more than pointer_bits_max bytes; and all that is

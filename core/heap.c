@@ -7,6 +7,26 @@
 
 enum { FIRST_SWEEP_GEN = 4 }; /* above GH_GEN_NONE by more than the generations that are told apart */
 
+/* What only goes together. */
+static bool check_policies(const struct goheap_config *c, char *why, size_t n)
+{
+    bool radix = c->page_heap == GOHEAP_PAGES_RADIX, sets = c->central_lists == GOHEAP_CENTRAL_SETS;
+    if (!radix && c->page_cache)
+        snprintf(why, n, "page caches, expected with a radix tree of pages only");
+    else if (!radix && c->address_space >> c->page_shift > UINT32_MAX)
+        snprintf(why, n, "an address space of %llu pages, expected no more than 2^32 without a radix tree of them",
+                 (unsigned long long)(c->address_space >> c->page_shift));
+    else if (radix && !sets)
+        snprintf(why, n, "nonempty and empty central lists, expected with lists of pages only");
+    else if (sets != (c->sweep_order == GOHEAP_SWEEP_BY_CLASS))
+        snprintf(why, n, "sweeping class by class, expected with span sets, and only with them");
+    else if (!c->noscan_apart && (c->header_bytes || c->pointer_bits_max))
+        snprintf(why, n, "headers or pointer bits, expected where objects without pointers have spans of their own");
+    else
+        return true;
+    return false;
+}
+
 bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
 {
     if (c->page_shift < 12 || c->page_shift > 16) {
@@ -28,7 +48,7 @@ bool goheap_config_check(const struct goheap_config *c, char *why, size_t n)
         snprintf(why, n, "descriptor sizes, expected at least 1 byte each and no more than a block of them");
         return false;
     }
-    if (!gh_size_classes_check(c, why, n))
+    if (!check_policies(c, why, n) || !gh_size_classes_check(c, why, n))
         return false;
     if (c->tiny_size == 0)
         return true;
@@ -69,7 +89,7 @@ static void init_fields(struct goheap *heap)
     heap->least[0] = 1;
     heap->least[GOHEAP_NOSCAN] = heap->config.tiny_size ? heap->config.tiny_size : 1;
     if (heap->config.tiny_size)
-        heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + 1;
+        heap->tiny_class = gh_class_of_small(&heap->sc, heap->config.tiny_size) * 2 + heap->config.noscan_apart;
     heap->descriptors.platform = heap->platform;
     heap->sweep_gen = FIRST_SWEEP_GEN;
     heap->sweeping = GH_SWEEP_DRAINED;
@@ -85,6 +105,22 @@ static void release_region(struct goheap *heap)
     pf->unreserve(pf->self, heap->base, heap->limit - heap->base);
 }
 
+static bool init_pages(struct goheap *heap, uint64_t bytes)
+{
+    if (heap->config.page_heap == GOHEAP_PAGES_RADIX)
+        return gh_page_alloc_init(&heap->pages, heap->platform, heap->base, bytes, heap->config.page_shift);
+    return gh_page_lists_init(&heap->page_lists, heap->config.page_heap, &heap->descriptors, heap->base, bytes,
+                              heap->config.page_shift);
+}
+
+static void destroy_pages(struct goheap *heap)
+{
+    if (heap->config.page_heap == GOHEAP_PAGES_RADIX)
+        gh_page_alloc_destroy(&heap->pages);
+    else
+        gh_page_lists_destroy(&heap->page_lists);
+}
+
 /* The region and the tables whose size goes with its own. */
 static bool take_region(struct goheap *heap, uint64_t bytes)
 {
@@ -97,9 +133,11 @@ static bool take_region(struct goheap *heap, uint64_t bytes)
     heap->map = (struct gh_page_map){heap->base, bytes >> heap->page_shift, heap->page_shift, NULL};
     heap->arenas = pf->metadata_alloc(pf->self, arena_table_bytes(heap));
     heap->map.spans = pf->metadata_alloc(pf->self, heap->map.pages * sizeof(struct gh_span *));
-    if (heap->arenas && heap->map.spans &&
-        gh_page_alloc_init(&heap->pages, pf, heap->base, bytes, heap->config.page_shift))
-        return true;
+    if (heap->arenas && heap->map.spans && gh_sweep_queue_init(heap)) {
+        if (init_pages(heap, bytes))
+            return true;
+        gh_sweep_queue_destroy(heap);
+    }
     release_region(heap);
     return false;
 }
@@ -150,7 +188,8 @@ void goheap_delete(struct goheap *heap)
     pf->lock_destroy(pf->self, &heap->lock);
     gh_pool_destroy(&heap->bits);
     gh_descriptors_destroy(&heap->descriptors);
-    gh_page_alloc_destroy(&heap->pages);
+    destroy_pages(heap);
+    gh_sweep_queue_destroy(heap);
     release_region(heap);
     pf->metadata_free(pf->self, heap->central, central_bytes(heap));
     pf->metadata_free(pf->self, heap, sizeof *heap);

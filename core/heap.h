@@ -10,6 +10,7 @@
 #define GH_HEAP_H
 
 #include "page_alloc.h"
+#include "page_lists.h"
 #include "pool.h"
 #include "span.h"
 
@@ -40,7 +41,8 @@ struct gh_page_map {
 
 struct gh_central {
     struct goheap_lock lock;
-    /* Two of each; which one holds the swept spans alternates from cycle to cycle (mcentral.go). */
+    /* Two of each; which one holds the swept spans alternates from cycle to cycle (mcentral.go). With
+     * GOHEAP_CENTRAL_LISTS the first of each are nonempty and empty, whatever is swept (mcentral_lists.c). */
     struct gh_list partial[2], full[2];
 };
 
@@ -99,6 +101,15 @@ struct goheap_p {
     size_t bytes;          /* of this allocation */
 };
 
+/* What is next to be swept: in GOHEAP_SWEEP_ALL_SPANS a range of descriptors; in GOHEAP_SWEEP_STACK two stacks of
+ * spans, of which one holds the swept ones, alternating as the span sets do. Atomics. */
+struct gh_sweep_queue {
+    uint64_t at;               /* how many have been taken since the cycle's end; 0: nothing is swept yet */
+    uint64_t end;              /* descriptors, in the order in which they were made */
+    struct gh_span **spans[2]; /* room for as many as the region has pages */
+    uint64_t count[2];
+};
+
 struct goheap {
     uint64_t base, limit;    /* the region */
     struct gh_page_map map;  /* of it */
@@ -114,7 +125,9 @@ struct goheap {
     struct gh_span empty;    /* what an mcache holds where it holds nothing: a span without slots */
 
     struct goheap_lock lock;
-    struct gh_page_alloc pages;
+    struct gh_page_alloc pages;   /* GOHEAP_PAGES_RADIX; else page_lists */
+    struct gh_page_lists page_lists;
+    struct gh_list busy[GH_LISTED_PAGES + 1]; /* GOHEAP_CENTRAL_LISTS: large objects' spans by pages; last: more */
     uint64_t grown;               /* region address up to which pages are mapped */
     struct gh_descriptors descriptors;
     struct goheap_p *ps;          /* every P that ever was: their memory stays, so that anybody may walk them */
@@ -131,6 +144,7 @@ struct goheap {
     uint64_t pages_in_use, pages_swept, pages_swept_basis, sweep_live_basis;
     double sweep_pages_per_byte;  /* 0: no proportional sweeping */
     uint64_t reclaim_index, reclaim_credit, reclaim_end; /* pages */
+    struct gh_sweep_queue queue;  /* unless it goes class by class */
 
     void (*misuse_told)(void *user, enum goheap_result misuse, uint64_t addr);
     void *misuse_user;
@@ -211,6 +225,19 @@ static inline uint64_t gh_object_at(const struct goheap *heap, const struct gh_s
     return s->base + index * s->elem_size + gh_header_of(&heap->sc, s->elem_size, gh_noscan(s));
 }
 
+/* Whether the objects of a span are both with pointers and without, and which they are is to be known of each. */
+static inline bool gh_is_mixed(const struct goheap *heap, const struct gh_span *s)
+{
+    return !heap->config.noscan_apart && !gh_immediate(heap) && gh_size_class(s) != 0;
+}
+
+/* A mixed span has a bit a slot, behind all its others: set while an object without pointers is in it. */
+static inline uint64_t *gh_noscan_bits(const struct gh_span *s)
+{
+    size_t share_words = s->state == GH_SPAN_TINY ? (s->objects + 7u) / 8 : 0;
+    return s->alloc + (size_t)GH_BITMAPS * gh_words(s) + share_words;
+}
+
 /* The span at addr, if it is small; else, and outside of spans, NULL or any other. */
 static inline struct gh_span *gh_span_hint(const struct gh_page_map *map, uint64_t addr)
 {
@@ -237,7 +264,7 @@ static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t add
 struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class);
 /* A span for stacks: no class, no collection, no zeroing. */
 struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages);
-/* Takes back a span of either kind that is on no list and has no allocated slot. */
+/* Takes back a span of either kind that is on no list, `busy` apart, and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 
 /* heap.c: gives the heap what idle Ps hold, and deletes them. */
@@ -257,6 +284,34 @@ void gh_central_place(struct goheap *heap, struct goheap_p *p, struct gh_span *s
 void gh_central_note_death(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 /* Immediate reclaim: a span with room from the lists, on none of them any more; NULL if there is none. */
 struct gh_span *gh_central_adopt(struct goheap *heap, struct goheap_p *p, unsigned span_class);
+
+/* mcentral_lists.c: the same with GOHEAP_CENTRAL_LISTS, and how spans are found there to be swept */
+
+static inline bool gh_has_central_lists(const struct goheap *heap)
+{
+    return heap->config.central_lists == GOHEAP_CENTRAL_LISTS;
+}
+
+/* Room for the stacks of spans, if there are to be any; false if it cannot be had. */
+bool gh_sweep_queue_init(struct goheap *heap);
+void gh_sweep_queue_destroy(struct goheap *heap);
+/* A cycle has ended. The world is stopped. */
+void gh_sweep_queue_turn(struct goheap *heap);
+/* The span is in use and swept. */
+void gh_sweep_queue_add(struct goheap *heap, struct gh_span *s);
+/* A span that may be unswept; NULL if there is none left. */
+struct gh_span *gh_sweep_queue_next(struct goheap *heap);
+
+/* A span with room, which stays on its list, swept on the way if need be; NULL if there is none. */
+struct gh_span *gh_lists_take(struct goheap *heap, struct goheap_p *p, unsigned span_class);
+/* Lists a span that is to be cached and was on no list. */
+void gh_lists_add(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+/* Takes back a span from an mcache. */
+void gh_lists_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+/* Puts a claimed span with so many slots left allocated after its sweep where it belongs; true if that was mheap. */
+bool gh_lists_swept(struct goheap *heap, struct goheap_p *p, struct gh_span *s, unsigned left);
+/* Sweeps until npages pages were freed, or nothing is left. */
+void gh_lists_reclaim(struct goheap *heap, struct goheap_p *p, uint64_t npages);
 
 /* mcache.c */
 

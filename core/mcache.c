@@ -34,6 +34,18 @@ static unsigned first_eighth(const struct goheap *heap, unsigned class)
     return after < GH_DIRECT ? after : GH_DIRECT;
 }
 
+/* What the P allocates from in the class is at hand for its sizes. */
+static void set_direct(struct goheap_p *p, unsigned class, unsigned noscan)
+{
+    struct goheap *heap = p->heap;
+    unsigned from = first_eighth(heap, class), to = class + 1 < heap->sc.count ? first_eighth(heap, class + 1) : GH_DIRECT;
+    if (gh_header_of(&heap->sc, heap->sc.classes[class].size, noscan))
+        return; /* its objects do not begin where their slots do */
+    for (unsigned i = from; i < to; i++)
+        if ((i - 1) * GH_SMALL_DIV + 1 >= heap->least[noscan])
+            p->direct[noscan][i] = p->alloc[class * 2 + noscan];
+}
+
 void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s)
 {
     struct goheap *heap = p->heap;
@@ -41,12 +53,10 @@ void gh_mcache_set(struct goheap_p *p, unsigned span_class, struct gh_span *s)
     p->alloc[span_class] = s ? s : &heap->empty;
     if (class == 0)
         return;
-    unsigned from = first_eighth(heap, class), to = class + 1 < heap->sc.count ? first_eighth(heap, class + 1) : GH_DIRECT;
-    if (gh_header_of(&heap->sc, heap->sc.classes[class].size, noscan))
-        return; /* its objects do not begin where their slots do */
-    for (unsigned i = from; i < to; i++)
-        if ((i - 1) * GH_SMALL_DIV + 1 >= heap->least[noscan])
-            p->direct[noscan][i] = p->alloc[span_class];
+    set_direct(p, class, noscan);
+    /* One span for either number; but it is at hand only for objects with pointers: alloc_class notes the others. */
+    if (!heap->config.noscan_apart)
+        p->alloc[span_class ^ 1] = p->alloc[span_class];
 }
 
 /* All the slots left count as live from now on, for the pacer, and the span's tail too (gcController.update in
@@ -67,6 +77,8 @@ bool gh_mcache_refill(struct goheap_p *p, unsigned span_class)
     gh_step(heap, p, GOHEAP_STEP_REFILL, 1);
     if (span_class == heap->tiny_class)
         count_tiny(p);
+    if (!heap->config.noscan_apart)
+        span_class &= ~1u;
     if (gh_immediate(heap))
         return gh_owner_refill(p, span_class);
     if (s != &heap->empty) {
@@ -112,7 +124,7 @@ void gh_mcache_release_all(struct goheap_p *p)
             continue;
         count_allocs(p, s);
         /* A span cached since before the cycle's end was left out of heap_live when that was reset. */
-        if (s->sweep_gen != heap->sweep_gen + 1)
+        if (__atomic_load_n(&s->sweep_gen, __ATOMIC_RELAXED) != heap->sweep_gen + 1)
             gh_add(&heap->heap_live, -room_bytes(s));
         gh_mcache_set(p, i, NULL);
         gh_central_give(heap, p, s);

@@ -8,6 +8,8 @@
  *
  * Under immediate reclaim a P keeps the spans that it has used up (owner.c): only those of Ps that are gone are here.
  *
+ * These are the lists of Go from 1.15 on; with GOHEAP_CENTRAL_LISTS, reclaim by collection has those of mcentral_lists.c,
+ * and immediate reclaim the swept ones of these.
  * Which of the two partial and full lists is the swept one alternates with the sweep generation, so that a
  * cycle's end turns all lists over by changing one number. Under reclaim by collection they are queues, as Go's span
  * sets are (mspanset.go: pop takes what was pushed first). Follows runtime/mcentral.go of Go 1.19; the
@@ -17,7 +19,7 @@
 
 static unsigned swept_index(const struct goheap *heap)
 {
-    return heap->sweep_gen / 2 % 2;
+    return gh_has_central_lists(heap) ? 0 : heap->sweep_gen / 2 % 2;
 }
 
 static bool has_room(const struct gh_span *s)
@@ -75,9 +77,13 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
 {
     uint64_t npages = heap->sc.classes[span_class >> 1].pages;
     gh_sweep_pay(heap, p, npages << heap->config.page_shift, 0);
-    struct gh_span *s = take_listed(heap, p, span_class);
-    if (!s)
+    bool lists = gh_has_central_lists(heap);
+    struct gh_span *s = lists ? gh_lists_take(heap, p, span_class) : take_listed(heap, p, span_class);
+    if (!s) {
         s = gh_mheap_alloc(heap, p, npages, span_class);
+        if (s && lists)
+            gh_lists_add(heap, p, s);
+    }
     if (s)
         gh_span_cache(s, heap->config.concurrent);
     return s;
@@ -85,6 +91,8 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
 
 void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
+    if (gh_has_central_lists(heap))
+        return; /* a large object's span, which mheap has listed */
     struct gh_central *c = &heap->central[s->span_class];
     unsigned swept = swept_index(heap);
     gh_lock(heap, p, &c->lock);
@@ -94,6 +102,10 @@ void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 
 void gh_central_give(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
+    if (gh_has_central_lists(heap)) {
+        gh_lists_give(heap, p, s);
+        return;
+    }
     gh_span_uncache(s, heap->config.concurrent);
     bool stale = s->sweep_gen == heap->sweep_gen + 1;
     __atomic_store_n(&s->sweep_gen, stale ? heap->sweep_gen - 1 : heap->sweep_gen, __ATOMIC_RELEASE);

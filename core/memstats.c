@@ -48,7 +48,8 @@ static void add_classes(const struct goheap *heap, const struct gh_stats *sum, s
 static uint64_t fixalloc_sys(const struct goheap *heap, uint64_t n, uint32_t size)
 {
     uint64_t per_block = heap->config.descriptor_chunk / size;
-    return (n + per_block - 1) / per_block * (per_block * size);
+    uint64_t block = heap->config.descriptor_tails ? heap->config.descriptor_chunk : per_block * size;
+    return (n + per_block - 1) / per_block * block;
 }
 
 static void read_memstats(struct goheap *heap, struct goheap_memstats *m)
@@ -154,8 +155,10 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
 
 void goheap_free_pages(const struct goheap *heap, struct goheap_free_pages *f)
 {
-    f->pages = gh_page_alloc_free_pages(&heap->pages);
-    f->longest_run = gh_page_alloc_longest_run(&heap->pages);
+    bool radix = heap->config.page_heap == GOHEAP_PAGES_RADIX;
+    f->pages = radix ? gh_page_alloc_free_pages(&heap->pages) : heap->page_lists.free_pages;
+    f->longest_run =
+        radix ? gh_page_alloc_longest_run(&heap->pages) : gh_page_lists_longest_run(&heap->page_lists);
     f->cached = 0;
     for (const struct goheap_p *p = heap->ps; p; p = p->next)
         f->cached += gh_popcount(p->pages.free);

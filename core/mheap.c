@@ -1,9 +1,11 @@
 /* mheap: pages into spans and back, and growth.
  *
  *     page cache of the P --(empty)--> page allocator --(no run)--> grow by whole chunks
+ *                                      page lists     --(no run)--> grow by a megabyte, or by arenas
  *
  * Follows runtime/mheap.go of Go 1.19: alloc, allocSpan, grow, freeSpanLocked, allocNeedsZero, and the
- * P's supply of descriptors (allocMSpanLocked, freeMSpanLocked).
+ * P's supply of descriptors (allocMSpanLocked, freeMSpanLocked); with page lists, that of Go 1.5 (mHeap_Alloc_m,
+ * mHeap_Grow) and 1.11 (alloc_m, grow), where all of it happens under the heap lock and a P has no supply.
  */
 #include "heap.h"
 
@@ -14,23 +16,54 @@ static uint64_t page_bytes(const struct goheap *heap, uint64_t npages)
     return npages << heap->config.page_shift;
 }
 
-/* Under the heap lock: maps whole chunks, enough for npages. */
+static bool has_page_lists(const struct goheap *heap)
+{
+    return heap->config.page_heap != GOHEAP_PAGES_RADIX;
+}
+
+/* Bytes to ask the OS for when npages are wanted: whole chunks; in Go 1.5 a multiple of 64 KiB, of 1 MiB or more if
+ * that can be had; in 1.11 whole arenas. 0 if there is no room. */
+static uint64_t growth(const struct goheap *heap, uint64_t npages)
+{
+    enum { LISTS_UNIT = 64 << 10, LISTS_LEAST = 1 << 20 };
+    uint64_t room = heap->limit - heap->grown, unit = page_bytes(heap, GH_CHUNK_PAGES), least = 0;
+    if (npages > room >> heap->config.page_shift)
+        return 0;
+    if (heap->config.page_heap == GOHEAP_PAGES_TREAP) {
+        unit = GH_ARENA_BYTES;
+    } else if (heap->config.page_heap == GOHEAP_PAGES_LISTS) {
+        unit = LISTS_UNIT;
+        least = room < LISTS_LEAST ? 0 : LISTS_LEAST;
+    }
+    uint64_t ask = (page_bytes(heap, npages) + unit - 1) / unit * unit;
+    if (ask < least)
+        ask = least;
+    return ask <= room ? ask : 0;
+}
+
+/* Under the heap lock: what was mapped where the heap ended is free. */
+static bool add_pages(struct goheap *heap, uint64_t bytes)
+{
+    if (has_page_lists(heap)) {
+        if (!gh_page_lists_grow(&heap->page_lists, bytes >> heap->config.page_shift))
+            return false;
+        gh_add(&heap->free, bytes); /* idle, though never used: these Gos call released what they have given back */
+    } else {
+        gh_page_alloc_grow(&heap->pages, heap->grown, bytes);
+        gh_add(&heap->released, bytes);
+    }
+    heap->grown += bytes;
+    return true;
+}
+
+/* Under the heap lock: maps enough for npages. */
 static bool grow(struct goheap *heap, struct goheap_p *p, uint64_t npages)
 {
-    uint64_t chunk = page_bytes(heap, GH_CHUNK_PAGES);
-    uint64_t room = heap->limit - heap->grown;
-    if (npages > room >> heap->config.page_shift)
-        return false;
-    uint64_t ask = (page_bytes(heap, npages) + chunk - 1) / chunk * chunk;
-    if (ask > room)
+    uint64_t ask = growth(heap, npages);
+    if (ask == 0)
         return false;
     gh_step(heap, p, GOHEAP_STEP_GROW, ask);
-    if (!heap->platform->map(heap->platform->self, heap->grown, ask))
-        return false;
-    gh_page_alloc_grow(&heap->pages, heap->grown, ask);
-    heap->grown += ask;
-    gh_add(&heap->released, ask);
-    return true;
+    return heap->platform->map(heap->platform->self, heap->grown, ask) && add_pages(heap, ask);
 }
 
 static struct gh_span *pop_descriptor(struct goheap_p *p)
@@ -106,24 +139,25 @@ static void set_spans(struct goheap *heap, struct gh_span *s)
 }
 
 /* Words for bits, and for the shares behind them, that do not fit into the descriptor. */
-static size_t extra_words(const struct gh_span *s, bool tiny)
+static size_t extra_words(const struct goheap *heap, const struct gh_span *s, bool tiny)
 {
-    if (gh_words(s) <= 1 && !tiny)
+    bool mixed = gh_is_mixed(heap, s);
+    if (gh_words(s) <= 1 && !tiny && !mixed)
         return 0;
-    return gh_words(s) * (size_t)GH_BITMAPS + (tiny ? (s->objects + 7u) / 8 : 0);
+    return gh_words(s) * (size_t)(GH_BITMAPS + mixed) + (tiny ? (s->objects + 7u) / 8 : 0);
 }
 
 /* Points the span at its bits; of shares there are none yet. */
 static bool attach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s, bool tiny)
 {
-    size_t words = extra_words(s, tiny);
+    size_t words = extra_words(heap, s, tiny);
     s->alloc = words ? gh_pool_take(&heap->bits, &p->bits, words) : s->inline_bits;
     return s->alloc != NULL;
 }
 
 static void detach_bits(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
 {
-    size_t words = extra_words(s, s->state == GH_SPAN_TINY);
+    size_t words = extra_words(heap, s, s->state == GH_SPAN_TINY);
     if (words)
         gh_pool_give(&heap->bits, p ? &p->bits : NULL, s->alloc, words);
 }
@@ -209,8 +243,76 @@ static void count_pages(struct goheap *heap, struct goheap_p *p, uint64_t bytes,
     gh_add(&heap->free, -(bytes - scavenged));
 }
 
-static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class)
+/* Under the heap lock: the list of spans in use by large objects of so many pages. */
+static struct gh_list *busy_list(struct goheap *heap, uint64_t npages)
 {
+    return &heap->busy[npages < GH_LISTED_PAGES ? npages : GH_LISTED_PAGES];
+}
+
+/* Under the heap lock, which is let go of for idle Ps to be flushed: a run of the page lists. */
+static struct gh_span *take_run(struct goheap *heap, struct goheap_p *p, uint64_t npages,
+                                struct gh_taken_pages *taken)
+{
+    gh_step(heap, p, GOHEAP_STEP_PAGE_FIND, npages);
+    struct gh_span *s = gh_page_lists_take(&heap->page_lists, npages, taken);
+    if (!s && heap->idle) {
+        gh_unlock(heap, p, &heap->lock);
+        gh_idle_flush(heap);
+        gh_lock(heap, p, &heap->lock);
+        s = gh_page_lists_take(&heap->page_lists, npages, taken);
+    }
+    if (!s && grow(heap, p, npages))
+        s = gh_page_lists_take(&heap->page_lists, npages, taken);
+    return s;
+}
+
+/* Under the heap lock: a run becomes a span; NULL, and it is a run again, if there is no memory for its bits. */
+static struct gh_span *use_run(struct goheap *heap, struct goheap_p *p, struct gh_span *s, unsigned span_class)
+{
+    uint8_t need_zero = s->need_zero;
+    uint64_t npages = s->pages;
+    if (!make_span(heap, p, s, s->base, npages, 0, span_class)) {
+        gh_page_lists_give(&heap->page_lists, s);
+        gh_add(&heap->free, page_bytes(heap, npages));
+        return NULL;
+    }
+    s->need_zero |= need_zero;
+    gh_step(heap, p, GOHEAP_STEP_SPAN_ALLOC, npages);
+    return s;
+}
+
+/* alloc_span with page lists. The whole of the run that the pages came from no longer counts as released. */
+static struct gh_span *alloc_listed(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class,
+                                    bool manual)
+{
+    struct gh_taken_pages taken = {0, 0};
+    gh_lock(heap, p, &heap->lock);
+    struct gh_span *s = npages <= UINT32_MAX ? take_run(heap, p, npages, &taken) : NULL;
+    if (s) {
+        gh_add(&heap->released, -page_bytes(heap, taken.released));
+        gh_add(&heap->free, page_bytes(heap, taken.released) - page_bytes(heap, npages));
+        s = use_run(heap, p, s, span_class);
+    }
+    if (s && !manual && !gh_immediate(heap)) {
+        if (gh_has_central_lists(heap) && gh_size_class(s) == 0)
+            gh_list_append(busy_list(heap, npages), s);
+        gh_sweep_queue_add(heap, s);
+    }
+    gh_unlock(heap, p, &heap->lock);
+    if (taken.unbacked)
+        gh_step(heap, p, GOHEAP_STEP_FAULT, page_bytes(heap, taken.unbacked));
+    if (s && s->need_zero && gh_size_class(s) != 0) { /* a large object is zeroed if it asks for it */
+        heap->platform->zero(heap->platform->self, p, s->base, gh_span_bytes(heap, s));
+        s->need_zero = 0;
+    }
+    return s;
+}
+
+static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint64_t npages, unsigned span_class,
+                                  bool manual)
+{
+    if (has_page_lists(heap))
+        return alloc_listed(heap, p, npages, span_class, manual);
     uint64_t scavenged = 0;
     struct gh_span *s = NULL;
     uint64_t base = npages <= UINT32_MAX ? take_pages(heap, p, npages, &scavenged, &s) : 0;
@@ -231,7 +333,7 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
 {
     if (!goheap_sweep_done(heap))
         gh_sweep_reclaim(heap, p, npages);
-    struct gh_span *s = alloc_span(heap, p, npages, span_class);
+    struct gh_span *s = alloc_span(heap, p, npages, span_class, false);
     if (s) {
         gh_add(&heap->in_use, page_bytes(heap, npages));
         gh_add(&heap->pages_in_use, npages);
@@ -241,7 +343,7 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
 
 struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages)
 {
-    struct gh_span *s = alloc_span(heap, p, npages, 0);
+    struct gh_span *s = alloc_span(heap, p, npages, 0, true);
     if (s) {
         s->state = GH_SPAN_MANUAL;
         *gh_live(s) = 0;
@@ -249,6 +351,25 @@ struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, u
         gh_add(&heap->stack_bytes, page_bytes(heap, npages));
     }
     return s;
+}
+
+/* Under the heap lock: the pages are free, and the descriptor is at hand for others, or stays with them. */
+static void free_pages(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
+{
+    if (has_page_lists(heap)) {
+        if (s->list)
+            gh_list_remove(s);
+        gh_page_lists_give(&heap->page_lists, s);
+        return;
+    }
+    gh_page_alloc_give(&heap->pages, s->base, s->pages);
+    if (p && p->free_span_count < GH_SPAN_CACHE) {
+        s->next = p->free_spans;
+        p->free_spans = s;
+        p->free_span_count++;
+    } else {
+        gh_descriptor_give(&heap->descriptors, s);
+    }
 }
 
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
@@ -264,16 +385,9 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     } else {
         gh_add(&heap->stack_bytes, -bytes);
     }
-    gh_page_alloc_give(&heap->pages, s->base, s->pages);
     s->state = GH_SPAN_DEAD;
     __atomic_store_n(&s->watch, GH_WATCH_NONE, __ATOMIC_RELAXED);
     __atomic_store_n(&s->sweep_gen, GH_GEN_NONE, __ATOMIC_RELEASE);
-    if (p && p->free_span_count < GH_SPAN_CACHE) {
-        s->next = p->free_spans;
-        p->free_spans = s;
-        p->free_span_count++;
-    } else {
-        gh_descriptor_give(&heap->descriptors, s);
-    }
+    free_pages(heap, p, s);
     gh_unlock(heap, p, &heap->lock);
 }

@@ -145,6 +145,7 @@ static bool add_chunk(struct gh_descriptors *d)
         return false;
     c->next = d->chunks;
     c->bytes = bytes;
+    c->first = d->made;
     c->room = (unsigned)((bytes - sizeof *c) / sizeof c->spans[0]);
     __atomic_store_n(&d->chunks, c, __ATOMIC_RELEASE);
     return true;
@@ -172,6 +173,14 @@ void gh_descriptor_give(struct gh_descriptors *d, struct gh_span *s)
     s->next = d->free;
     d->free = s;
     d->in_use--;
+}
+
+struct gh_span *gh_descriptor_at(const struct gh_descriptors *d, uint64_t index)
+{
+    struct gh_descriptor_chunk *c = __atomic_load_n(&d->chunks, __ATOMIC_ACQUIRE);
+    while (c->first > index)
+        c = c->next;
+    return &c->spans[index - c->first];
 }
 
 void gh_descriptors_destroy(struct gh_descriptors *d)

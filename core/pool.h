@@ -53,6 +53,7 @@ struct gh_descriptors {
 struct gh_descriptor_chunk {
     struct gh_descriptor_chunk *next;
     size_t bytes;
+    uint64_t first; /* descriptors made before those of this chunk */
     unsigned used, room;
     _Alignas(128) struct gh_span spans[]; /* neighbouring lines come into the cache together */
 };
@@ -60,6 +61,8 @@ struct gh_descriptor_chunk {
 struct gh_span *gh_descriptor_take(struct gh_descriptors *d);
 void gh_descriptor_give(struct gh_descriptors *d, struct gh_span *s);
 void gh_descriptors_destroy(struct gh_descriptors *d);
+/* The descriptor that was made after `index` others, below `made`. Other threads may go on. O(chunks). */
+struct gh_span *gh_descriptor_at(const struct gh_descriptors *d, uint64_t index);
 
 /* Visits every span that holds objects. The world is stopped. */
 struct gh_span_iter {

@@ -3,6 +3,7 @@
  *     heap lock held: take a run  ->  let go: the OS unbacks it  ->  held: give it back, as scavenged
  *
  * Invariant: while the OS is at work on pages they are allocated, to nobody, so that no P uses them meanwhile.
+ * With page lists it is a run at a time, under the lock, as mHeap_Scavenge in runtime/mheap.go of Go 1.5 has it.
  * Follows pageAlloc.scavenge and scavengeOne in runtime/mgcscavenge.go of Go 1.19.
  */
 #include "heap.h"
@@ -23,11 +24,45 @@ static uint64_t release(struct goheap *heap, struct goheap_p *p, uint64_t addr, 
     return bytes;
 }
 
+/* What of a run the OS takes back, in its own pages: scavengelist of Go 1.11 does so; 1.5 gives up if those are larger
+ * than Go's. */
+static void unuse_run(struct goheap *heap, uint64_t addr, uint64_t bytes)
+{
+    const struct goheap_platform *pf = heap->platform;
+    uint64_t unit = pf->unuse_unit ? pf->unuse_unit(pf->self) : 1;
+    uint64_t from = (addr + unit - 1) & ~(unit - 1), to = (addr + bytes) & ~(unit - 1);
+    if (from < to)
+        pf->unuse(pf->self, from, to - from);
+}
+
+/* Whole runs, in no other order than that of the lists, until there is enough. */
+static uint64_t scavenge_lists(struct goheap *heap, struct goheap_p *p, uint64_t bytes)
+{
+    uint64_t released = 0, addr, npages;
+
+    gh_idle_flush(heap);
+    gh_lock(heap, p, &heap->lock);
+    while (released < bytes) {
+        uint64_t added = gh_page_lists_release(&heap->page_lists, &addr, &npages) << heap->config.page_shift;
+        if (added == 0)
+            break;
+        gh_step(heap, p, GOHEAP_STEP_SCAVENGE, added);
+        unuse_run(heap, addr, npages << heap->config.page_shift);
+        gh_add(&heap->free, -added);
+        gh_add(&heap->released, added);
+        released += added;
+    }
+    gh_unlock(heap, p, &heap->lock);
+    return released;
+}
+
 uint64_t goheap_scavenge(struct goheap *heap, struct goheap_p *p, uint64_t bytes)
 {
     const uint64_t page = UINT64_C(1) << heap->config.page_shift;
     uint64_t released = 0;
 
+    if (heap->config.page_heap != GOHEAP_PAGES_RADIX)
+        return scavenge_lists(heap, p, bytes);
     gh_idle_flush(heap);
     /* What becomes free from now on is left, else threads that allocate and free could keep this going for ever. */
     uint64_t free = gh_get(&heap->free);

@@ -32,6 +32,8 @@ bool goheap_sweep_done(const struct goheap *heap)
 bool gh_sweep_claim(struct goheap *heap, struct gh_span *s)
 {
     uint32_t unswept = heap->sweep_gen - 2;
+    if (__atomic_load_n(&s->sweep_gen, __ATOMIC_RELAXED) != unswept)
+        return false; /* and nothing was written, as it may be a P's */
     return __atomic_compare_exchange_n(&s->sweep_gen, &unswept, heap->sweep_gen - 1, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_RELAXED);
 }
@@ -43,6 +45,8 @@ static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_sp
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned before = s->alloc_count;
     unsigned left = gh_span_take_marked(s, heap->config.concurrent);
+    for (unsigned w = 0; gh_is_mixed(heap, s) && w < gh_words(s); w++)
+        gh_noscan_bits(s)[w] &= s->alloc[w];
     s->alloc_count = (uint16_t)left;
     uint64_t freed = before - left;
     if (freed == 0)
@@ -63,9 +67,13 @@ bool gh_sweep_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, b
 {
     gh_add(&heap->pages_swept, s->pages);
     unsigned left = sweep_bits(heap, p, s);
+    if (gh_has_central_lists(heap) && !keep)
+        return gh_lists_swept(heap, p, s, left);
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen, __ATOMIC_RELEASE);
-    if (keep)
+    if (keep) {
+        gh_sweep_queue_add(heap, s);
         return false;
+    }
     if (left == 0) {
         gh_mheap_free(heap, p, s);
         return true;
@@ -77,6 +85,8 @@ bool gh_sweep_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s, b
 /* nextSpanForSweep: class by class, full spans before partial ones. */
 static struct gh_span *next_unswept(struct goheap *heap, struct goheap_p *p)
 {
+    if (heap->config.sweep_order != GOHEAP_SWEEP_BY_CLASS)
+        return gh_sweep_queue_next(heap);
     unsigned unswept = 1 - heap->sweep_gen / 2 % 2;
     uint32_t at = __atomic_load_n(&heap->sweep_class, __ATOMIC_RELAXED);
     for (; at < heap->span_classes * 2; at++) {
@@ -193,6 +203,10 @@ static uint64_t take_credit(struct goheap *heap, uint64_t npages)
 
 void gh_sweep_reclaim(struct goheap *heap, struct goheap_p *p, uint64_t npages)
 {
+    if (gh_has_central_lists(heap)) {
+        gh_lists_reclaim(heap, p, npages);
+        return;
+    }
     if (gh_get(&heap->reclaim_index) >= heap->reclaim_end || !gh_sweep_begin(heap))
         return;
     while ((npages -= take_credit(heap, npages)) > 0) {

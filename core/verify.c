@@ -102,21 +102,39 @@ static bool check_spans(struct check *c)
     return true;
 }
 
+/* The second number of a class whose objects all share spans. */
+static bool is_alias(const struct goheap *heap, unsigned span_class)
+{
+    return !heap->config.noscan_apart && span_class >= 2 && span_class % 2;
+}
+
+/* Lists that their spans do not leave, whatever becomes of them. */
+static bool has_lists(const struct goheap *heap)
+{
+    return gh_has_central_lists(heap) && !gh_immediate(heap);
+}
+
+/* A span in an mcache is on no list, or, of those, among the full ones. */
+static bool is_where_cached(const struct goheap *heap, const struct gh_span *s)
+{
+    return s->list == (has_lists(heap) ? &heap->central[s->span_class].full[0] : NULL);
+}
+
 static bool check_mcache(struct check *c, const struct goheap_p *p)
 {
     const struct goheap *heap = c->heap;
     c->cached_pages += gh_popcount(p->pages.free);
     for (unsigned i = 0; i < heap->span_classes; i++) {
         const struct gh_span *s = p->alloc[i];
-        if (s == &heap->empty)
+        if (s == &heap->empty || is_alias(heap, i))
             continue;
-        if (s->span_class != i || s->list || !gh_holds_objects(s) || s->watch != GH_WATCH_NONE)
+        if (s->span_class != i || !is_where_cached(heap, s) || !gh_holds_objects(s) || s->watch != GH_WATCH_NONE)
             return fail(c, "span 0x%llx: in an mcache for class %u, but of class %u or listed", (ull)s->base, i,
                         s->span_class);
         if (gh_immediate(heap) ? s->owner != p : !is_cached(heap, s))
             return fail(c, "span 0x%llx: in an mcache with sweep generation %u of %u", (ull)s->base, s->sweep_gen,
                         heap->sweep_gen);
-        c->placed++;
+        c->placed += !s->list;
     }
     return true;
 }
@@ -172,9 +190,61 @@ static bool check_list(struct check *c, const struct gh_list *list, unsigned spa
     return true;
 }
 
+/* A span that P may hold, in `empty`, or none does; swept or not. */
+static bool check_listed(struct check *c, const struct gh_list *list, const struct gh_span *s, const struct gh_span *prev)
+{
+    const struct goheap *heap = c->heap;
+    bool unswept = s->sweep_gen == heap->sweep_gen - 2, large = gh_size_class(s) == 0;
+    const struct gh_list *home = is_cached(heap, s) || s->alloc_count == s->objects
+                                     ? &heap->central[s->span_class].full[0]
+                                     : &heap->central[s->span_class].partial[0];
+    if (large)
+        home = &heap->busy[s->pages < GH_LISTED_PAGES ? s->pages : GH_LISTED_PAGES];
+    if (s->list != list || s->prev != prev || !gh_holds_objects(s) || s->owner)
+        return fail(c, "span 0x%llx: the list it is on is broken", (ull)s->base);
+    if (!unswept && s->sweep_gen != heap->sweep_gen && (large || !is_cached(heap, s)))
+        return fail(c, "span 0x%llx: listed with sweep generation %u of %u", (ull)s->base, s->sweep_gen,
+                    heap->sweep_gen);
+    if (list != home)
+        return fail(c, "span 0x%llx: %u of %u slots allocated, %u pages: not where it should be listed", (ull)s->base,
+                    s->alloc_count, s->objects, s->pages);
+    c->placed++;
+    return true;
+}
+
+static bool check_one_of_lists(struct check *c, const struct gh_list *list)
+{
+    const struct gh_span *prev = NULL;
+    for (const struct gh_span *s = list->head; s; prev = s, s = s->next)
+        if (!check_listed(c, list, s, prev))
+            return false;
+    return list->tail == prev || fail(c, "a list ends elsewhere than it says");
+}
+
+static bool check_lists(struct check *c)
+{
+    for (unsigned i = 0; i < c->heap->span_classes; i++)
+        for (unsigned k = 0; k < 2; k++)
+            if (!check_one_of_lists(c, &c->heap->central[i].partial[k]) ||
+                !check_one_of_lists(c, &c->heap->central[i].full[k]))
+                return false;
+    for (unsigned i = 0; i <= GH_LISTED_PAGES; i++)
+        if (!check_one_of_lists(c, &c->heap->busy[i]))
+            return false;
+    return true;
+}
+
+/* Which of each two lists has the swept spans: the first, where immediate reclaim leaves the second empty. */
+static unsigned swept_index(const struct goheap *heap)
+{
+    return gh_has_central_lists(heap) ? 0 : heap->sweep_gen / 2 % 2;
+}
+
 static bool check_centrals(struct check *c)
 {
-    unsigned swept = c->heap->sweep_gen / 2 % 2;
+    if (has_lists(c->heap))
+        return check_lists(c);
+    unsigned swept = swept_index(c->heap);
     for (unsigned i = 0; i < c->heap->span_classes; i++) {
         const struct gh_central *central = &c->heap->central[i];
         for (unsigned k = 0; k < 2; k++)
@@ -190,6 +260,11 @@ static uint64_t counted_objects(const struct gh_stats *stats, unsigned class)
     return class ? stats->small_allocs[class] - stats->small_frees[class] : stats->large_allocs - stats->large_frees;
 }
 
+static bool has_page_lists(const struct goheap *heap)
+{
+    return heap->config.page_heap != GOHEAP_PAGES_RADIX;
+}
+
 static bool check_totals(struct check *c)
 {
     const struct goheap *heap = c->heap;
@@ -198,7 +273,8 @@ static bool check_totals(struct check *c)
         return fail(c, "%llu spans are in use, %llu are in an mcache or listed", (ull)c->in_use, (ull)c->placed);
     if (c->pages << shift != heap->in_use || c->pages != heap->pages_in_use)
         return fail(c, "spans hold %llu pages, the heap counts %llu", (ull)c->pages, (ull)heap->pages_in_use);
-    uint64_t free_pages = gh_page_alloc_free_pages(&heap->pages) + c->cached_pages;
+    uint64_t free_pages = c->cached_pages + (has_page_lists(heap) ? heap->page_lists.free_pages
+                                                                  : gh_page_alloc_free_pages(&heap->pages));
     if (free_pages << shift != heap->free + heap->released)
         return fail(c, "%llu pages are free, the heap counts %llu", (ull)free_pages,
                     (ull)((heap->free + heap->released) >> shift));
@@ -217,6 +293,15 @@ static bool check_totals(struct check *c)
     return true;
 }
 
+static bool check_page_lists(struct check *c)
+{
+    const struct goheap *heap = c->heap;
+    uint64_t released = heap->page_lists.released_pages << heap->config.page_shift;
+    if (released != heap->released)
+        return fail(c, "%llu bytes are released, the heap counts %llu", (ull)released, (ull)heap->released);
+    return gh_page_lists_verify(&heap->page_lists, c->why, c->why_size);
+}
+
 bool goheap_verify(struct goheap *heap, char *why, size_t why_size)
 {
     struct check c = {.heap = heap, .why = why, .why_size = why_size};
@@ -225,5 +310,7 @@ bool goheap_verify(struct goheap *heap, char *why, size_t why_size)
     for (const struct goheap_p *p = heap->ps; p; p = p->next)
         if (!check_mcache(&c, p) || !check_kept(&c, p) || !check_news(&c, p))
             return false;
-    return check_centrals(&c) && check_totals(&c) && gh_page_alloc_verify(&heap->pages, why, why_size);
+    if (!check_centrals(&c) || !check_totals(&c))
+        return false;
+    return has_page_lists(heap) ? check_page_lists(&c) : gh_page_alloc_verify(&heap->pages, why, why_size);
 }

@@ -119,7 +119,7 @@ static struct explanation explain_size(const struct explain *e, uint64_t size)
         x.kind = TINY;
         x.class = gh_class_of_small(&e->classes, e->core.tiny_size);
         explain_class(e, &x);
-        x.objects_per_slot = x.slot / size; /* a size is a multiple of its own alignment: no gaps */
+        x.objects_per_slot = e->core.tiny_shared ? x.slot / size : 1; /* a size is a multiple of its own alignment: no gaps */
         x.alignment = largest_power_in(size, 8);
     } else {
         x.class = gh_class_of(&e->classes, size, !e->scan);
@@ -214,8 +214,8 @@ static void write_text(FILE *f, const struct explain *e, const struct explanatio
         fputs("no memory: all objects of no size are at one address (Go's zerobase)\n", f);
         break;
     case TINY:
-        fprintf(f, "tiny, packed with others: %" PRIu64 " of them in a block of %" PRIu64 " B (class %u)",
-                x->objects_per_slot, x->slot, x->class);
+        fprintf(f, "tiny, %spacked with others: %" PRIu64 " of them in a block of %" PRIu64 " B (class %u)",
+                e->core.tiny_shared ? "" : "not ", x->objects_per_slot, x->slot, x->class);
         write_waste(f, x);
         write_span(f, x, "block");
         write_scan(f, e, x->size);

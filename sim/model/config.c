@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 static const char *const reclaim_names[] = {"gc", "immediate", NULL};
+static const char *const page_heap_names[] = {"radix", "lists", "treap", NULL};
+static const char *const central_lists_names[] = {"sets", "lists", NULL};
+static const char *const sweep_order_names[] = {"by_class", "all_spans", "stack", NULL};
 static const char *const cons_mark_names[] = {"controller", "highest", NULL};
 static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
@@ -25,9 +28,19 @@ const struct setting config_table[] = {
      .help = "bytes, a power of two"},
     {.key = "tiny_size", .type = SETTING_BYTES, AT(tiny_size), .max = 128,
      .help = "bytes of a block that tiny objects share; 0: none"},
+    {.key = "tiny_shared", .type = SETTING_BOOL, AT(tiny_shared),
+     .help = "a new block is kept for the next tiny objects (not in Go 1.5)"},
+    {.key = "noscan_apart", .type = SETTING_BOOL, AT(noscan_apart),
+     .help = "objects without pointers have spans of their own (from Go 1.9 on)"},
+    {.key = "page_heap", .type = SETTING_ENUM, AT(page_heap), .names = page_heap_names,
+     .help = "radix: lowest pages first; lists, treap: lists of runs, best fit from 1 MiB on (Go 1.5, 1.11)"},
     {.key = "page_cache", .type = SETTING_BOOL, AT(page_cache), .help = "each P keeps up to 64 pages"},
     {.key = "central_locked", .type = SETTING_BOOL, AT(central_locked),
      .help = "central lists behind a lock a span class, as up to Go 1.15"},
+    {.key = "central_lists", .type = SETTING_ENUM, AT(central_lists), .names = central_lists_names,
+     .help = "sets: swept and unswept ones apart; lists: nonempty and empty, as up to Go 1.14"},
+    {.key = "sweep_order", .type = SETTING_ENUM, AT(sweep_order), .names = sweep_order_names,
+     .help = "by_class goes with sets; all_spans (Go 1.5) and stack (Go 1.11) with lists"},
     {.key = "reclaim", .type = SETTING_ENUM, AT(reclaim), .names = reclaim_names,
      .help = "gc: deaths are seen after a collection; immediate: at the next refill"},
     {.key = "arena_base", .type = SETTING_BYTES, AT(arena_base), .help = "address of the heap"},
@@ -36,6 +49,8 @@ const struct setting config_table[] = {
      .help = "size of a span descriptor in MemStats"},
     {.key = "mcache_bytes", .type = SETTING_U64, AT(mcache_bytes), .min = 1, .max = 16384,
      .help = "size of an mcache in MemStats"},
+    {.key = "descriptor_tails", .type = SETTING_BOOL, AT(descriptor_tails),
+     .help = "MSpanSys and MCacheSys count whole blocks of 16 KiB, as in Go 1.5 and 1.11"},
     {.key = "header_bytes", .type = SETTING_U64, AT(header_bytes), .max = 64,
      .help = "before objects with pointers of more than pointer_bits_max bytes (Go 1.22: 8)"},
     {.key = "pointer_bits_max", .type = SETTING_BYTES, AT(pointer_bits_max), .max = 1024,
@@ -123,6 +138,8 @@ void config_init(struct sim_config *config)
         .name = "none",
         .page_size = UINT64_C(1) << core.page_shift,
         .tiny_size = core.tiny_size,
+        .tiny_shared = core.tiny_shared,
+        .noscan_apart = core.noscan_apart,
         .page_cache = core.page_cache,
         .reclaim = core.reclaim,
         .arena_base = core.arena_base,
@@ -269,6 +286,12 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
                          (unsigned long long)config->page_size);
     core->page_shift = (unsigned)__builtin_ctzll(config->page_size);
     core->tiny_size = (uint32_t)config->tiny_size;
+    core->tiny_shared = config->tiny_shared;
+    core->noscan_apart = config->noscan_apart;
+    core->page_heap = config->page_heap;
+    core->central_lists = config->central_lists;
+    core->sweep_order = config->sweep_order;
+    core->descriptor_tails = config->descriptor_tails;
     core->page_cache = config->page_cache;
     core->central_locked = config->central_locked;
     core->reclaim = config->reclaim;

@@ -57,6 +57,8 @@ struct sim_config {
     json_t *size_classes; /* a name in configs/classes, or [[bytes, pages], ...] */
     uint64_t page_size, tiny_size;
     bool page_cache, central_locked;
+    bool tiny_shared, noscan_apart, descriptor_tails;
+    unsigned page_heap, central_lists, sweep_order; /* enum goheap_page_heap, _central_lists, _sweep_order */
     unsigned reclaim; /* enum goheap_reclaim */
     uint64_t arena_base, address_space, mspan_bytes, mcache_bytes;
     uint64_t header_bytes, pointer_bits_max, mark_bytes, mark_from;
@@ -98,6 +100,6 @@ struct pacer_policy config_pacer(const struct sim_config *config);
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error);
 
 /* The newest generation that is confirmed; what runs without -c. */
-#define CONFIG_DEFAULT "go1.19"
+#define CONFIG_DEFAULT "go1.26"
 
 #endif

@@ -61,7 +61,7 @@ static unsigned account_of(const struct sim *sim, uint64_t addr, const struct tr
         return ACCOUNT_ZERO;
     if (event->align_log2) {
         uint64_t slot = goheap_usable_size(sim->heap, addr);
-        bool large = slot > GH_MAX_SMALL || gh_header_of(&sim->classes, event->size, event->noscan);
+        bool large = slot > GH_MAX_SMALL || gh_header_of(&sim->classes, slot, event->noscan);
         return large ? 0 : gh_class_of_small(&sim->classes, slot);
     }
     if (event->noscan && event->size < sim->core.tiny_size)

@@ -214,7 +214,8 @@ static void name_lock(const struct sim *sim, const struct named_lock *lock, char
         if (lock->index < 2)
             snprintf(name, n, "%s large %s", lock->kind == GOHEAP_LOCK_SETS ? "spanset" : "mcentral", scan);
         else
-            snprintf(name, n, "%s %u %s", lock->kind == GOHEAP_LOCK_SETS ? "spanset" : "mcentral", size, scan);
+            snprintf(name, n, "%s %u%s%s", lock->kind == GOHEAP_LOCK_SETS ? "spanset" : "mcentral", size,
+                     sim->core.noscan_apart ? " " : "", sim->core.noscan_apart ? scan : "");
         break;
     case GOHEAP_LOCK_KINDS:
         break;

@@ -40,7 +40,7 @@ setup() {
     cmp expected table
     # and a run with it is the run with the name
     silently replay -q --json named.json --addresses named.txt "$sqlite"
-    silently replay -q --json listed.json --addresses listed.txt -c go1.19 -c t.json "$sqlite"
+    silently replay -q --json listed.json --addresses listed.txt -c t.json "$sqlite"
     cmp named.txt listed.txt
     [ "$(field HeapSys named.json)" -eq "$(field HeapSys listed.json)" ]
 }

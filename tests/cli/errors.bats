@@ -260,7 +260,7 @@ bad() {
 
 @test "configurations: unknown names and keys name the nearest, bad JSON its place" {
     refused "1|2" 'no configuration "go1.91"' replay -c go1.91 good.csv
-    refused "1|2" 'the nearest is "go1.19"' replay -c go1.91 good.csv
+    refused "1|2" 'the nearest is "go1.19"' replay -c go1.190 good.csv
     refused "1|2" "none.json: No such file or directory" replay -c none.json good.csv
     echo '{"gogcc": 50}' >c.json
     refused "1|2" 'c.json: unknown key "gogcc"; the nearest known one is "gogc"' replay -c c.json good.csv

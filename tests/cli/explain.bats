@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# `goheap explain`: each case of Go's mallocgc, with figures worked out from Go 1.19's table by hand.
+# `goheap explain`: each case of Go's mallocgc, with figures worked out from Go 1.19's and 1.26's source by hand.
 
 load helpers
 
@@ -24,7 +24,8 @@ in_json() {
 
 @test "small: 33 is in 48, 17 in 24, 1000 in 1024" {
     explains "33 B -> class 5, slots of 48 B, 15 B (31.3 %) wasted" 33
-    explains "  span of 8 KiB: 170 slots and a tail of 32 B; aligned to 16" 33
+    explains "  span of 8 KiB: 168 slots and a tail of 128 B; aligned to 16" 33
+    explains "  span of 8 KiB: 170 slots and a tail of 32 B; aligned to 16" -c go1.19 33
     explains "  class 5 serves 33 to 48 B; below it are slots of 32 B, above it of 64 B" 33
     explains "17 B -> class 3, slots of 24 B, 7 B (29.2 %) wasted" 17
     explains "1000 B -> class 32, slots of 1024 B, 24 B (2.3 %) wasted" 1000
@@ -42,9 +43,10 @@ in_json() {
 @test "tiny: as many as a block of 16 bytes takes, aligned as their size allows" {
     explains "1 B -> tiny, packed with others: 16 of them in a block of 16 B (class 2), nothing wasted" 1
     explains "5 B -> tiny, packed with others: 3 of them in a block of 16 B (class 2), 1 B (6.3 %) wasted" 5
-    explains "  span of 8 KiB: 512 blocks, no tail; aligned to 1" 5
+    explains "  span of 8 KiB: 504 blocks and a tail of 128 B; aligned to 1" 5
+    explains "  span of 8 KiB: 512 blocks, no tail; aligned to 1" -c go1.19 5
     explains "12 B -> tiny, packed with others: 1 of them in a block of 16 B (class 2), 4 B (25.0 %) wasted" 12
-    explains "  span of 8 KiB: 512 blocks, no tail; aligned to 4" 12
+    explains "  span of 8 KiB: 512 blocks, no tail; aligned to 4" -c go1.19 12
     for case in 1:1:16 2:2:8 3:1:5 4:4:4 5:1:3 6:2:2 7:1:2 8:8:2 9:1:1 10:2:1 11:1:1 12:4:1 13:1:1 14:2:1 15:1:1; do
         IFS=: read -r size alignment objects <<<"$case"
         [ "$(in_json "$size" alignment) $(field objects_per_slot answer.json)" = "$alignment $objects" ]
@@ -63,14 +65,27 @@ in_json() {
     [ "$(field scan answer.json) $(field kind answer.json)" = 'true "small"' ]
 }
 
+@test "headers and pointer bits, from Go 1.22 on" {
+    explains "513 B -> class 27, slots of 576 B, a header of 8 B, 55 B (9.5 %) wasted" --scan 513
+    explains "  class 27 serves 513 to 568 B; below it are slots of 512 B, above it of 640 B" --scan 513
+    explains "  span of 8 KiB: 14 slots and a tail of 128 B; aligned to 8" --scan 513
+    explains "8 B -> class 1, slots of 8 B, nothing wasted" --scan 8
+    explains "  span of 8 KiB: 1008 slots and a tail of 128 B; aligned to 8" --scan 8
+    explains "  span of 8 KiB: 165 slots and a tail of 272 B; aligned to 16" --scan 48
+    explains "32760 B -> class 67, slots of 32768 B, a header of 8 B, nothing wasted" --scan 32760
+    explains "513 B -> class 27, slots of 576 B, 63 B (10.9 %) wasted" -c go1.19 --scan 513
+}
+
 @test "nothing at all" {
     explains "0 B -> no memory: all objects of no size are at one address (Go's zerobase)" 0
     [ "$(in_json 0 kind) $(field slot_bytes answer.json) $(field wasted_bytes answer.json)" = '"zero" 0 0' ]
 }
 
 @test "the largest class, and large objects" {
-    explains "32768 B -> class 67, slots of 32768 B, nothing wasted" 32768
-    explains "  span of 32 KiB: 1 slot, no tail; aligned to 8192" 32KiB
+    explains "32768 B -> class 67, slots of 32768 B, nothing wasted" -c go1.19 32768
+    explains "  span of 32 KiB: 1 slot, no tail; aligned to 8192" -c go1.19 32KiB
+    explains "32760 B -> class 67, slots of 32768 B, 8 B (under 0.1 %) wasted" 32760
+    explains "32768 B -> large, a span of its own: 4 pages of 8 KiB = 32 KiB, nothing wasted" 32768
     explains "32769 B -> large, a span of its own: 5 pages of 8 KiB = 40 KiB, 8191 B (20.0 %) wasted" 32769
     explains "40960 B -> large, a span of its own: 5 pages of 8 KiB = 40 KiB, nothing wasted" 40KiB
     explains "40961 B -> large, a span of its own: 6 pages of 8 KiB = 48 KiB, 8191 B (16.7 %) wasted" 40961
@@ -88,13 +103,13 @@ in_json() {
     [ "$(grep -c '"slot_bytes"' answer.json)" -eq 3 ]
     [ "$(awk '$1 == "\"size\":" { printf "%s", $2 }' answer.json)" = "100,0,33," ]
     [ "$(in_json 33 wasted_share)" = 0.3125 ]
-    [ "$(field span_bytes answer.json) $(field slots_per_span answer.json) $(field tail_bytes answer.json)" = "8192 170 32" ]
+    [ "$(field span_bytes answer.json) $(field slots_per_span answer.json) $(field tail_bytes answer.json)" = "8192 168 128" ]
 }
 
 @test "what explain says of an address is what replay does" {
     # Two objects of each size, one after the other in a fresh span: their distance is the slot.
     for size in 16 17 33 1000 1024 1025 9000 32768 32769 100000; do
-        printf 'op,id,size,noscan\nalloc,1,%d,0\nalloc,2,%d,0\n' $size $size >two.csv
+        printf 'op,id,size,noscan\nalloc,1,%d,1\nalloc,2,%d,1\n' $size $size >two.csv
         silently replay -q --addresses log.txt two.csv
         distance=$(($(awk 'NR == 2 { print $3 }' log.txt) - $(awk 'NR == 1 { print $3 }' log.txt)))
         slot=$(in_json $size slot_bytes)
@@ -117,7 +132,7 @@ in_json() {
     explains "100000 B -> large, a span of its own: 25 pages of 4 KiB = 100 KiB, 2400 B (2.3 %) wasted" \
         --set page_size=4096 --set 'size_classes=[[16, 1], [32768, 8]]' 100000
     explains "  span of 32 KiB: 1 slot, no tail; aligned to 4096" \
-        --set page_size=4096 --set 'size_classes=[[16, 1], [32768, 8]]' 32768
+        -c go1.19 --set page_size=4096 --set 'size_classes=[[16, 1], [32768, 8]]' 32768
 }
 
 @test "wrong sizes: exit 2, nothing on stdout though others are right" {

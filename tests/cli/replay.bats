@@ -33,7 +33,7 @@ rows() {
     cd empty
     silently replay "$sqlite" >../summary
     empty .
-    head -n 1 ../summary | grep -qF "$sqlite on go1.19, 1 P, pacing recorded"
+    head -n 1 ../summary | grep -qF "$sqlite on go1.26, 1 P, pacing recorded"
     for heading in "Heap at the end" "Where the spans' memory was at the peak" "Classes that wasted most then" \
         "Allocations by who served them" "Locks, most waited for first" "Collector: "; do
         grep -q "^$heading" ../summary
@@ -117,6 +117,16 @@ rows() {
     silently replay -q --addresses 2.txt zero.csv
     [ "$(awk '$2 == 0 { print $3 }' 1.txt | sort -u | wc -l)" -eq 1 ]
     cmp 1.txt 2.txt
+}
+
+@test "a generation's configuration says all that generations differ in, whatever it is layered on" {
+    for of in "$root"/configs/go1.*.json; do
+        silently replay -c "$(basename "$of" .json)" --print-config >alone.json
+        for below in "$root"/configs/go1.*.json; do
+            silently replay -c "$below" -c "$of" --print-config >layered.json
+            diff alone.json layered.json
+        done
+    done
 }
 
 @test "--print-config fed back gives the same configuration, and the same run" {

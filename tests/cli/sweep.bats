@@ -90,7 +90,7 @@ bad() {
         t.csv.zst
     cmp <(without_wall one.json) <(without_wall out/runs/0011.json)
     [ "$(grep -c '"wall"' one.json)" -eq 1 ]
-    goheap replay -P 1 --gogc off --set pacing=max --json two.json -q t.csv.zst \
+    goheap replay -c go1.19 -P 1 --gogc off --set pacing=max --json two.json -q t.csv.zst \
         --set 'size_classes=[[16, 1], [128, 1], [1024, 1], [8192, 1], [32768, 4]]'
     cmp <(without_wall two.json) <(without_wall out/runs/0006.json)
 }
@@ -157,9 +157,9 @@ bad() {
     cmp j1/results.csv j4/results.csv
     [ "$(wc -l <j1/results.csv)" -eq 7 ]
     # shellcheck disable=SC2016
-    grep -qE '^1,go1.19,broken.csv,go1.19,0,100,auto,{17}4294967296,"broken.csv:3: op: .* got ""bloc"".*"$' j1/results.csv
-    grep -qE '^3,go1.19,large.csv,.*,"?large.csv: id 2: 8589934592 bytes' j1/results.csv
-    grep -qE '^6,go1.19,small.csv,.*,1099511627776,$' j1/results.csv
+    grep -qE '^1,go1.26,broken.csv,go1.19,0,100,auto,{17}4294967296,"broken.csv:3: op: .* got ""bloc"".*"$' j1/results.csv
+    grep -qE '^3,go1.26,large.csv,.*,"?large.csv: id 2: 8589934592 bytes' j1/results.csv
+    grep -qE '^6,go1.26,small.csv,.*,1099511627776,$' j1/results.csv
 }
 
 @test "a directory holds one sweep: what an earlier one left is removed, and nothing else" {
@@ -221,7 +221,7 @@ bad() {
     bad 'plan.json: note: expected a string' "{$t, \"note\": 5}"
     bad 'plan.json: configs: expected at least one value' "{$t, \"configs\": []}"
     bad 'plan.json: configs: expected names, got {}' "{$t, \"configs\": [{}]}"
-    bad 'no configuration "go1.91"; the nearest is "go1.19"' "{$t, \"configs\": [\"go1.91\"]}"
+    bad 'no configuration "go1.190"; the nearest is "go1.19"' "{$t, \"configs\": [\"go1.190\"]}"
     bad 'entries 1 and 2 are both called "go1.19"' "{$t, \"configs\": [\"go1.19\", \"go1.19\"]}"
     bad 'plan.json: ps: expected a whole number from 0 to 4096, got "x"' "{$t, \"ps\": [1, \"x\"]}"
     bad 'plan.json: ps: expected a whole number from 0 to 4096, got 5000' "{$t, \"ps\": 5000}"
@@ -235,7 +235,7 @@ bad() {
     bad 'size_classes: expected names or lists' "{$t, \"size_classes\": [{}]}"
     bad 'size_classes: expected names or lists' "{$t, \"size_classes\": [null]}"
     bad 'size_classes [8,1]): size_classes: entry 1: expected [bytes, pages a span]' "{$t, \"size_classes\": [[8, 1]]}"
-    bad 'run 2 (config go1.19, size_classes [[16,1]])' "{$t, \"size_classes\": [\"go1.19\", [[16, 1]]]}"
+    bad 'run 2 (config go1.26, size_classes [[16,1]])' "{$t, \"size_classes\": [\"go1.19\", [[16, 1]]]}"
     bad 'the largest size class has 16 bytes, expected 32768' "{$t, \"size_classes\": [[[16, 1]]]}"
 }
 

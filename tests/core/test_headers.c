@@ -96,10 +96,13 @@ static void test_headers(void **state)
     assert_int_equal(goheap_free(w.p, at), GOHEAP_OK);
     assert_int_equal(goheap_free(w.p, at), GOHEAP_DOUBLE_FREE);
     assert_int_equal(goheap_alloc_aligned(w.p, 600, 64, 0) % PAGE, 0); /* alignment and a header: a span of its own */
+    uint64_t aligned = goheap_alloc_aligned(w.p, 500, 1024, 0);        /* and so where the class would have headers */
+    assert_int_equal(aligned % 1024, 0);
+    assert_int_equal(goheap_free(w.p, aligned), GOHEAP_OK);
     struct goheap_memstats m;
     goheap_memstats(w.heap, &m);
     assert_int_equal(m.by_size[27].mallocs, 1);
-    assert_int_equal(m.total_alloc, 576 + PAGE);
+    assert_int_equal(m.total_alloc, 576 + 2 * PAGE);
     end_world(w);
 }
 

@@ -354,13 +354,21 @@ func writeAddresses(path string, events []event, addresses []uintptr) {
 	check(file.Close())
 }
 
-// settle collects what reading has left behind. Each collection halves stacks that have become too large.
+// settle collects what reading has left behind. Each collection halves stacks that have become too large. First the P's
+// list of timers is made so long that the runtime's own never have to move to a longer one meanwhile.
 func settle() {
-	const collections = 8
+	const collections, timers = 8, 16
+	var stop [timers]*time.Timer
+	for i := range stop {
+		stop[i] = time.AfterFunc(time.Hour, func() {})
+	}
+	time.Sleep(50 * time.Millisecond)
+	for _, timer := range stop {
+		timer.Stop()
+	}
 	for i := 0; i < collections; i++ {
 		collect()
 	}
-	time.Sleep(50 * time.Millisecond)
 }
 
 func main() {

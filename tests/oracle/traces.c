@@ -51,7 +51,7 @@ static uint64_t tiny_size(uint64_t *seed)
 
 static uint64_t large_size(uint64_t *seed)
 {
-    return between(seed, 32769, 400000);
+    return between(seed, 32769, 200000);
 }
 
 static uint64_t small_size(uint64_t *seed)
@@ -76,7 +76,7 @@ static uint64_t class_size(uint64_t *seed)
 /* Of spans that take pages singly, by the P's page cache, and by the dozen. */
 static uint64_t page_size(uint64_t *seed)
 {
-    return between(seed, 1, 40) * 8192 - next_random(seed) % 2;
+    return between(seed, 1, 20) * 8192 - next_random(seed) % 2;
 }
 
 /* --- lifetimes ----------------------------------------------------------------------------------------- */
@@ -87,6 +87,14 @@ static unsigned steady(unsigned i, unsigned n)
     (void)i;
     (void)n;
     return 45;
+}
+
+/* So many live as to be worth a collection, but not gigabytes. */
+static unsigned balanced(unsigned i, unsigned n)
+{
+    (void)i;
+    (void)n;
+    return 49;
 }
 
 /* Grows, then shrinks, and leaves holes: four times. */
@@ -125,11 +133,11 @@ static const struct kind {
     uint32_t (*victim)(uint64_t *seed, uint32_t count);
 } kinds[] = {
     {"mixed", any_size, 50, steady, any},       {"usual", usual_size, 50, steady, any},
-    {"tiny", tiny_size, 0, steady, any},        {"large", large_size, 50, steady, any},
+    {"tiny", tiny_size, 0, steady, any},        {"large", large_size, 50, balanced, any},
     {"classes", class_size, 50, steady, any},   {"phases", usual_size, 50, phased, any},
     {"pointers", small_size, 100, steady, any}, {"noscan", small_size, 0, phased, any},
     {"residue", any_size, 70, phased, young},   {"queue", usual_size, 30, steady, oldest},
-    {"pages", page_size, 20, phased, any},
+    {"pages", page_size, 20, balanced, any},
 };
 
 /* Live objects in the order of their birth; a queue's front is cheap to take. */

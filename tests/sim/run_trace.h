@@ -16,20 +16,20 @@ struct run {
     size_t addresses_size;
 };
 
-static void configure(struct run *r, const char *const *settings)
+static void configure(struct run *r, const char *config, const char *const *settings)
 {
     struct error error = {.text = ""};
     config_init(&r->config);
-    if (!config_load(&r->config, CONFIG_DEFAULT, &error) || !config_load(&r->config, "cost/seeds", &error))
+    if (!config_load(&r->config, config, &error) || !config_load(&r->config, "cost/seeds", &error))
         fail_msg("%s", error.text);
     for (; *settings; settings++)
         if (!config_set(&r->config, *settings, &error))
             fail_msg("%s", error.text);
 }
 
-static void run_trace(struct run *r, const char *text, const char *const *settings)
+static void run_trace_on(struct run *r, const char *config, const char *text, const char *const *settings)
 {
-    configure(r, settings);
+    configure(r, config, settings);
     char path[] = "/tmp/goheap-test-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
@@ -50,6 +50,11 @@ static void run_trace(struct run *r, const char *text, const char *const *settin
     char why[256] = "";
     if (!goheap_verify(r->sim->heap, why, sizeof why))
         fail_msg("%s", why);
+}
+
+static inline void run_trace(struct run *r, const char *text, const char *const *settings)
+{
+    run_trace_on(r, "go1.19", text, settings);
 }
 
 static void end_run(struct run *r)

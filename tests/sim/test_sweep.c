@@ -205,7 +205,7 @@ static const char csv[] =
     "lock_wait_ns,lock_contended,lock_acquisitions,mheap_wait_ns,internal_waste_bytes,unused_slot_bytes,costs.lock,"
     "page_cache,error\n"
     "1,c,\"a,b\"\".csv\",inline-1-98bd87b0,3,off,max,5,,4194304,,,,,,1234567.25,7,110,22,33,10,321,,0.1,true,\n"
-    "2,go1.19,a.csv,go1.19,0,50,auto,,,,,,,,,,,,,,,,,2,true,\"broken, \"\"here\"\"\"\n";
+    "2,go1.26,a.csv,go1.19,0,50,auto,,,,,,,,,,,,,,,,,2,true,\"broken, \"\"here\"\"\"\n";
 
 static void test_rows(void **state)
 {
