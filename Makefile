@@ -170,6 +170,7 @@ help:
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
+	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
@@ -192,12 +193,16 @@ $B/tests/oracle/plain: $B/tests/oracle/plain.o $B/libsim.a $B/libgoheap.a
 $B/tests/oracle/compare: $B/tests/oracle/compare.o
 	$(Q)$(CC) $(ldflags) -o $@ $^ -ljansson -lm
 
+# The collector left to itself, beside the real one: cycles and heap goals.
+conformance-auto:
+	@scripts/conformance-auto $(CONFORMANCE_FLAGS) $(TRACES)
+
 conformance:
 	@scripts/conformance $(CONFORMANCE_FLAGS) $(TRACES)
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check conformance bench bench-malloc stress install uninstall help clean FORCE
+.PHONY: all tests unit check conformance conformance-auto bench bench-malloc stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

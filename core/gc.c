@@ -66,8 +66,10 @@ static void count_marked(const struct goheap *heap, struct goheap_marked *marked
                          uint64_t objects)
 {
     marked->objects += objects;
+    uint64_t scan = scannable(heap, s, objects);
     marked->bytes += objects * gh_slot_bytes(heap, s);
-    marked->scan_bytes += scannable(heap, s, objects) * gh_slot_bytes(heap, s);
+    marked->scan_bytes += scan * gh_slot_bytes(heap, s);
+    marked->scan_objects[gh_size_class(s)] += scan;
 }
 
 void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)

@@ -104,6 +104,7 @@ struct goheap_config {
     uint32_t descriptor_chunk;
     uint32_t arena_table_bytes;  /* the same of what Go keeps about 64 MiB (heapArena), */
     uint32_t span_block_bytes;   /* and of a block of 512 entries of a span set */
+    uint64_t runtime_bytes;      /* that the runtime around the heap has mapped: a memory limit counts them, too */
     bool descriptor_tails;       /* what is left over of such a block counts, too (fixalloc of Go 1.5 and 1.11) */
     /* Where Go keeps what the collector has to know of an object, as far as it takes room from objects. All 0, up to
      * Go 1.21: elsewhere. */
@@ -218,6 +219,7 @@ struct goheap_marked {
     uint64_t objects;
     uint64_t bytes;      /* slot bytes of all marked objects */
     uint64_t scan_bytes; /* the part of them in spans whose objects may hold pointers */
+    uint64_t scan_objects[GOHEAP_MAX_CLASSES]; /* those objects, by size class; 0: large ones */
 };
 /* Marks every object whose live bit is set: the world is stopped. For embedders whose objects die by
  * goheap_free. O(spans). */
@@ -293,11 +295,13 @@ struct goheap_gauges {
     uint64_t total_free;    /* slot bytes swept */
     uint64_t heap_inuse, heap_free, heap_released; /* bytes of pages */
     uint64_t stack_inuse;
-    uint64_t mapped_ready;  /* all that is mapped and not released: gcController.mappedReady */
     uint64_t pages_swept;   /* since the cycle's sweep began */
 };
 GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);
 GOHEAP_API uint64_t goheap_heap_live(const struct goheap *heap);
+/* All that is mapped and not released, in the heap, its tables, and runtime_bytes beside them: Go's
+ * gcController.mappedReady, which a memory limit is held against. O(Ps). */
+GOHEAP_API uint64_t goheap_mapped_ready(const struct goheap *heap);
 
 /* What the spans of one class hold, both span classes together. */
 struct goheap_class_stats {

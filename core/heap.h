@@ -293,9 +293,6 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
  * by so many bytes; sees to the goals (the middle of mheap.allocSpan). No lock is held but that of a stack pool. */
 void gh_scavenge_assist(struct goheap *heap, struct goheap_p *p, uint64_t growth, uint64_t scavenged);
 
-/* memstats.c: all that is mapped and not released (gcController.mappedReady). */
-uint64_t gh_mapped_ready(const struct goheap *heap);
-
 /* metadata.c */
 
 /* Bitmaps of a bit a slot are asked for (newMarkBits). */

@@ -134,11 +134,11 @@ uint64_t goheap_heap_live(const struct goheap *heap)
     return allocated - freed;
 }
 
-uint64_t gh_mapped_ready(const struct goheap *heap)
+uint64_t goheap_mapped_ready(const struct goheap *heap)
 {
     struct gh_metadata_sys sys = gh_metadata_sys(heap);
     return gh_get(&heap->in_use) + gh_get(&heap->free) + gh_get(&heap->stack_bytes) + mspan_sys(heap) +
-           mcache_sys(heap) + sys.gc + sys.other;
+           mcache_sys(heap) + sys.gc + sys.other + heap->config.runtime_bytes;
 }
 
 void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
@@ -149,7 +149,6 @@ void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
         .heap_free = gh_get(&heap->free),
         .heap_released = gh_get(&heap->released),
         .stack_inuse = gh_get(&heap->stack_bytes),
-        .mapped_ready = gh_mapped_ready(heap),
         .pages_swept = gh_get(&heap->pages_swept),
     };
     add_up_bytes(heap, &g->total_alloc, &g->total_free);

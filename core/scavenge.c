@@ -112,7 +112,7 @@ void gh_scavenge_assist(struct goheap *heap, struct goheap_p *p, uint64_t growth
     uint64_t bytes = 0;
 
     if (limit != UINT64_MAX)
-        bytes = excess(gh_mapped_ready(heap) + scavenged, limit);
+        bytes = excess(goheap_mapped_ready(heap) + scavenged, limit);
     const bool force = bytes > 0;
     if (goal != UINT64_MAX && growth > 0) {
         uint64_t over = excess(gh_get(&heap->in_use) + gh_get(&heap->free) + growth, goal);

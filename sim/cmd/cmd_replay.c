@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
+enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_GCTRACE, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
 
 static const struct option_spec options[] = {
     CONFIG_OPTIONS,
@@ -21,6 +21,7 @@ static const struct option_spec options[] = {
     {OPT_JSON, '\0', "json", "FILE", "write the results as one JSON document (- for stdout, instead of the summary)"},
     {OPT_OUT, 'o', "output", "DIR", "write run.json and CSV files there, made if missing"},
     {OPT_ADDRESSES, '\0', "addresses", "FILE", "write `id size address` for every allocation, in the trace's order"},
+    {OPT_GCTRACE, '\0', "gctrace", NULL, "a line on stderr for each collection, as Go's GODEBUG=gctrace=1 has it"},
     {OPT_PRINT_CONFIG, '\0', "print-config", NULL, "print the effective configuration as JSON, and stop"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
     {OPT_QUIET, 'q', "quiet", NULL, "no summary and no progress"},
@@ -44,7 +45,7 @@ static const struct command_spec command = {
 struct replay {
     struct config_options options;
     const char *json, *directory, *addresses;
-    bool print_config, quiet;
+    bool print_config, gctrace, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
 
@@ -60,6 +61,9 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         return true;
     case OPT_ADDRESSES:
         r->addresses = argument;
+        return true;
+    case OPT_GCTRACE:
+        r->gctrace = true;
         return true;
     case OPT_PRINT_CONFIG:
         r->print_config = true;
@@ -174,8 +178,10 @@ static bool run(const struct replay *r, struct sim *sim, struct trace_source *so
                 struct error *error)
 {
     struct progress progress = {.began = seconds_now()};
-    if (r->progress > 0 || (r->progress == 0 && isatty(STDERR_FILENO)))
+    if (r->progress > 0 || (r->progress == 0 && !r->gctrace && isatty(STDERR_FILENO)))
         sim->progress = (struct sim_progress){show_progress, &progress};
+    if (r->gctrace)
+        sim->listener = (struct cycle_listener){report_gctrace, stderr};
     bool ok = sim_run(sim, source, error);
     wall->seconds = seconds_now() - progress.began;
     wipe_progress(&progress);

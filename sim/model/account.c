@@ -91,6 +91,7 @@ void account_sample(struct sim *sim, uint64_t now)
 {
     struct accounts *a = &sim->accounts;
     struct sample s = take_sample(sim, now);
+    sim->cold = cache_miss(sim->config.costs.zero_cache, (double)s.in_use);
     if (s.mapped > a->peak_mapped)
         a->peak_mapped = s.mapped;
     if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / a->peak_step)

@@ -1,20 +1,22 @@
 /* The collector around the heap: when a cycle starts, how long it marks, what it stops.
  *
- *     sweep the rest, request -> STOP mark roots START -> marking, a share of every P -> STOP end START -> sweep
+ *     sweep the rest, request -> STOP snapshot START -> marking -> STOP end START -> sweep
  *
  * One process runs the cycles, another sweeps in the background, on the time of Ps that have nothing to do.
- * Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) and mgcpacer.go. Marking is fluid: while it
- * lasts, mark_share of the Ps' time goes to it, so that mutators are slowed by 1 / (1 - mark_share), and it lasts
- * as long as the work takes then.
+ * Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) and mgcpacer.go. Who marks, and for how long, is
+ * marking.c's.
  */
 #include "model/sim.h"
 
+/* For a memory limit, and for nothing else. */
 static struct pacer_memory memory_of(const struct sim *sim)
 {
+    if (sim->config.gomemlimit == UINT64_MAX)
+        return (struct pacer_memory){0};
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
     return (struct pacer_memory){
-        .mapped_ready = g.mapped_ready,
+        .mapped_ready = goheap_mapped_ready(sim->heap),
         .heap_free = g.heap_free,
         .heap_alloc = g.total_alloc - g.total_free,
     };
@@ -26,11 +28,14 @@ uint64_t collector_goal(struct sim *sim)
     return pacer_goal(&sim->collector.pacer, &memory);
 }
 
-static void set_tax(struct sim *sim, double tax)
+void collector_tax(struct sim *sim, double tax)
 {
+    const struct costs *c = &sim->config.costs;
+    double store = sim->marking.on ? c->barrier : 0; /* of the pointer to the object, or of nil */
     sim->tax = tax;
-    sim->alloc_ns = (uint64_t)(sim->config.costs.alloc * tax + 0.5);
-    sim->free_ns = sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? (uint64_t)(sim->config.costs.free * tax + 0.5) : 0;
+    sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
+    sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
+    sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : c->death + store) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
@@ -48,24 +53,7 @@ static void flush_ps(struct sim *sim, uint64_t now)
     }
 }
 
-static double mark_cost(const struct sim *sim, const struct goheap_marked *marked)
-{
-    return (double)marked->objects * sim->config.costs.mark_object +
-           (double)marked->scan_bytes * sim->config.costs.mark_byte;
-}
-
-/* Marking, from the heap's snapshot on: how long it takes at the share it gets. */
-static void mark(struct sim *sim, struct process *me, double work_ns)
-{
-    double share = sim->config.mark_share > 0 ? sim->config.mark_share : 1;
-    set_tax(sim, share < 1 ? 1 / (1 - share) : 1);
-    me->now += (uint64_t)(work_ns / (share * (double)sim->p_count) + 0.5);
-    process_sync(me);
-    set_tax(sim, 1);
-    sim->collector.mark_cpu_ns += (uint64_t)work_ns;
-}
-
-static void record_cycle(struct sim *sim, const struct cycle_record *record)
+static void record_cycle(struct sim *sim, struct cycle_record *record)
 {
     struct collector *c = &sim->collector;
     c->pause_ns[c->cycles % PAUSES] = record->pause_ns;
@@ -73,32 +61,62 @@ static void record_cycle(struct sim *sim, const struct cycle_record *record)
     c->pause_total_ns += record->pause_ns;
     c->stop_cpu_ns += record->pause_ns * sim->p_count;
     c->mark_total_ns += record->mark_ns;
+    c->mark_cpu_ns += record->assist_ns + record->background_ns;
+    c->assist_ns += record->assist_ns;
     c->last_end_ns = record->end_ns;
     histogram_add(&c->pauses, record->pause_ns);
-    if (c->cycles < CYCLES_KEPT)
-        c->records[c->cycles] = *record;
-    c->cycles++;
     c->forced_cycles += record->forced;
+    record->number = ++c->cycles;
+    double all = (double)record->end_ns * sim->p_count;
+    record->cpu_fraction = all > 0 ? (double)(c->mark_cpu_ns + c->stop_cpu_ns) / all : 0;
+    if (record->number <= CYCLES_KEPT)
+        c->records[record->number - 1] = *record;
+    if (sim->listener.tell)
+        sim->listener.tell(sim->listener.context, sim, record);
+}
+
+/* endCycle: what the cycle says of the next. */
+static void judge_cycle(struct sim *sim, const struct cycle_record *record)
+{
+    const struct marking *m = &sim->marking;
+    double available = (double)record->mark_ns * sim->p_count;
+    pacer_end_cycle(&sim->collector.pacer, &(struct pacer_cycle){
+                                               .heap_live = record->heap_end,
+                                               .marked = record->heap_marked,
+                                               .heap_scan = m->heap_scan,
+                                               .assists = available > 0 ? m->assist_ns / available : 0,
+                                               .idle = available > 0 ? m->idle_ns / available : 0,
+                                           });
+}
+
+static void record_work(struct sim *sim, struct cycle_record *record)
+{
+    const struct marking *m = &sim->marking;
+    struct pacer_memory memory = memory_of(sim);
+    record->trigger = sim->collector.pacer.triggered;
+    record->goal = pacer_goal(&sim->collector.pacer, &memory);
+    record->assist_ns = (uint64_t)m->assist_ns;
+    record->background_ns = (uint64_t)(m->dedicated_ns + m->fractional_ns + 0.5);
+    record->idle_ns = (uint64_t)m->idle_ns;
 }
 
 /* Mark termination: survivors are known, the next goal is set, sweeping begins. */
-static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *record, uint64_t scan_bytes)
+static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *record)
 {
     struct collector *c = &sim->collector;
     struct goheap_marked survived;
     uint64_t last_goal = collector_goal(sim);
+    marking_end(sim, now);
+    record_work(sim, record);
     record->heap_end = goheap_heap_live(sim->heap);
     goheap_gc_end(sim->heap, &survived);
     record->heap_marked = survived.bytes;
-    pacer_end_cycle(&c->pacer, &(struct pacer_cycle){
-                                   .heap_live = record->heap_end,
-                                   .marked = survived.bytes,
-                                   .scan_work = scan_bytes,
-                                   .utilization = sim->config.mark_share,
-                               });
+    judge_cycle(sim, record);
+    c->scan_counted = c->scan_seen = sim->accounts.scan_allocated;
     pacer_commit(&c->pacer, goheap_sweep_done(sim->heap), survived.bytes);
     struct pacer_memory memory = memory_of(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
+    record->next_goal = pacer_goal(&c->pacer, &memory);
     scavenger_end_cycle(sim, last_goal);
     flush_ps(sim, now);
 }
@@ -117,20 +135,30 @@ static void verify(struct sim *sim)
 }
 #endif
 
-/* The world is stopped: what is live now is what will be marked. */
-static void begin_marking(struct sim *sim, struct cycle_record *record, struct goheap_marked *marked)
+static struct pacer_progress progress_of(const struct sim *sim)
 {
-    struct pacer *pacer = &sim->collector.pacer;
+    return (struct pacer_progress){
+        .heap_live = goheap_heap_live(sim->heap),
+        .heap_scan = sim->marking.heap_scan_most,
+        .work = sim->marking.done,
+    };
+}
+
+/* The world is stopped: what is live now is what will be marked. */
+static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *record)
+{
     double ns = 0;
     sim->aside = &ns;
     goheap_gc_begin(sim->heap, NULL);
     sim->aside = NULL;
     scavenger_wake(sim, record->start_ns);
     record->heap_start = goheap_heap_live(sim->heap);
+    struct goheap_marked marked;
+    goheap_gc_mark_live(sim->heap, &marked);
+    marking_begin(sim, &marked, now);
     struct pacer_memory memory = memory_of(sim);
-    pacer_start_cycle(pacer, &memory);
-    record->goal = pacer_goal(pacer, &memory);
-    goheap_gc_mark_live(sim->heap, marked);
+    struct pacer_progress progress = progress_of(sim);
+    pacer_start_cycle(&sim->collector.pacer, &memory, &progress);
 }
 
 /* Processes of the collector's own sleep until there is work; whoever wakes one clears its flag. */
@@ -148,35 +176,59 @@ static void rouse(struct process *process, bool *asleep, uint64_t now)
     }
 }
 
-static void run_cycle(struct sim *sim, struct process *me)
+void collector_doze(struct sim *sim)
 {
-    struct cycle_record record = {.forced = sim->collector.forced};
-    record.start_ns = me->now;
-    struct goheap_marked marked;
+    doze(&sim->collector.process, &sim->collector.asleep);
+}
+
+void collector_rouse(struct sim *sim, uint64_t now)
+{
+    rouse(&sim->collector.process, &sim->collector.asleep, now);
+}
+
+static void stop_for(struct sim *sim, struct process *me)
+{
     world_stop(sim, me);
-    account_peak(sim, me->now);
-    begin_marking(sim, &record, &marked);
+    limiter_update(&sim->limiter, me->now, sim->p_count, sim_idle_ps(sim));
+}
+
+static void start_with(struct sim *sim, struct process *me, bool marking)
+{
+    limiter_transition(&sim->limiter, marking, me->now, sim->p_count);
     world_start(sim, me);
-    record.pause_ns = me->now - record.start_ns;
+}
 
-    uint64_t marking = me->now;
-    mark(sim, me, mark_cost(sim, &marked));
-    if (sim->done)
-        return;
-    record.mark_ns = me->now - marking;
-
+/* From the end of marking to the world's start. */
+static void terminate(struct sim *sim, struct process *me, struct cycle_record *record)
+{
     uint64_t stopping = me->now;
-    world_stop(sim, me);
-    end_marking(sim, me->now, &record, marked.scan_bytes);
+    stop_for(sim, me);
+    end_marking(sim, me->now, record);
     verify(sim);
-    record.end_ns = me->now;
-    record.pause_ns += me->now - stopping;
-    record_cycle(sim, &record);
+    record->end_ns = me->now;
+    record->pause_ns = record->first_stop_ns + me->now - stopping;
+    record_cycle(sim, record);
     account_sample(sim, me->now);
     sim->collector.running = false;
-    world_start(sim, me);
-    queue_wake(&sim->collector.waiters, me->now);
-    rouse(&sim->collector.sweeper, &sim->collector.sweeper_asleep, me->now);
+    start_with(sim, me, false);
+}
+
+static void run_cycle(struct sim *sim, struct process *me)
+{
+    struct collector *c = &sim->collector;
+    struct cycle_record record = {.forced = c->forced, .start_ns = me->now};
+    stop_for(sim, me);
+    account_peak(sim, me->now);
+    begin_marking(sim, me->now, &record);
+    start_with(sim, me, true);
+    record.first_stop_ns = me->now - record.start_ns;
+    marking_run(sim, me);
+    if (sim->done)
+        return;
+    record.mark_ns = me->now - record.start_ns - record.first_stop_ns;
+    terminate(sim, me, &record);
+    queue_wake(&c->waiters, me->now);
+    rouse(&c->sweeper, &c->sweeper_asleep, me->now);
 }
 
 static void collector_main(struct process *me, void *arg)
@@ -235,7 +287,10 @@ void collector_idle(struct sim_p *sp)
 {
     struct sim *sim = sp->sim;
     sp->idle = true;
+    sim->ps_idle++;
     sp->idle_since = sp->process.now;
+    if (sim->marking.on)
+        collector_rouse(sim, sp->process.now);
     if (sim->collector.sweeper_asleep && !goheap_sweep_done(sim->heap))
         rouse(&sim->collector.sweeper, &sim->collector.sweeper_asleep, sp->process.now);
 }
@@ -245,16 +300,18 @@ void collector_busy(struct sim_p *sp)
     while (sp->lent)
         queue_park(&sp->wants_back, &sp->process);
     sp->idle = false;
+    sp->sim->ps_idle--;
 }
 
 /* --- what the Ps and the run ask of it ----------------------------------------------------------------- */
 
-static void request(struct sim *sim, bool forced, uint64_t now)
+static void request(struct sim_p *sp, bool forced)
 {
-    struct collector *c = &sim->collector;
+    struct collector *c = &sp->sim->collector;
     c->running = true;
     c->forced = forced;
-    rouse(&c->process, &c->asleep, now);
+    c->starter = sp;
+    collector_rouse(sp->sim, sp->process.now);
 }
 
 static bool trigger_reached(struct sim *sim)
@@ -267,6 +324,13 @@ void collector_check(struct sim *sim, struct sim_p *sp)
 {
     struct collector *c = &sim->collector;
     sp->check_gc = false;
+    if (sim->marking.on) {
+        struct pacer_memory memory = memory_of(sim);
+        struct pacer_progress progress = progress_of(sim);
+        pacer_revise(&c->pacer, &memory, &progress);
+    } else {
+        c->scan_seen = sim->accounts.scan_allocated;
+    }
     if (c->running || sim->core.reclaim != GOHEAP_RECLAIM_GC)
         return;
     if (!trigger_reached(sim))
@@ -277,7 +341,7 @@ void collector_check(struct sim *sim, struct sim_p *sp)
         ;
     world_leave_core(sim, &sp->process);
     if (!c->running && trigger_reached(sim))
-        request(sim, false, sp->process.now);
+        request(sp, false);
 }
 
 /* GC() sweeps what is left itself, then waits for those who are sweeping still. */
@@ -307,10 +371,10 @@ void collector_force(struct sim_p *sp)
         return;
     process_sync(&sp->process);
     while (c->running)
-        queue_park(&c->waiters, &sp->process);
+        marking_wait(sp, &c->waiters);
     uint64_t cycles = c->cycles + 1;
-    request(sim, true, sp->process.now);
-    queue_park(&c->waiters, &sp->process);
+    request(sp, true);
+    marking_wait(sp, &c->waiters);
     sweep_to_the_end(sp, cycles);
 }
 
@@ -318,8 +382,10 @@ bool collector_start(struct sim *sim)
 {
     struct collector *c = &sim->collector;
     const struct sim_config *config = &sim->config;
-    pacer_init(&c->pacer, config->gogc, config->gomemlimit, config->heap_minimum, config->mark_share);
-    set_tax(sim, 1);
+    struct pacer_policy policy = config_pacer(config);
+    pacer_init(&c->pacer, &policy);
+    limiter_init(&sim->limiter, config->cpu_limiter, config->mark_share);
+    collector_tax(sim, 1);
     /* Above every P's number: at equal times the Ps go first. */
     if (!engine_spawn(&sim->engine, &c->process, UINT32_MAX - 1, 0, collector_main, sim))
         return sim_fail(sim, "out of memory");

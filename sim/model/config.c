@@ -11,6 +11,8 @@ static const char *const index_names[] = {"freed", "sparse", NULL};
 static const char *const page_heap_names[] = {"radix", "lists", "treap", NULL};
 static const char *const central_lists_names[] = {"sets", "lists", NULL};
 static const char *const sweep_order_names[] = {"by_class", "all_spans", "stack", NULL};
+static const char *const cons_mark_names[] = {"controller", "highest", NULL};
+static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
 static const char *const stream_names[] = {"p", "g", NULL};
 
@@ -71,7 +73,21 @@ const struct setting config_table[] = {
     {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},
     {.key = "heap_minimum", .type = SETTING_BYTES, AT(heap_minimum), .help = "smallest heap goal, at GOGC 100"},
     {.key = "mark_share", .type = SETTING_DOUBLE, AT(mark_share), .max = 1,
-     .help = "of the Ps' time that marking takes"},
+     .help = "of the Ps' time that marking in the background should take"},
+    {.key = "cons_mark", .type = SETTING_ENUM, AT(cons_mark), .names = cons_mark_names,
+     .help = "how the pacer smoothes what cycles say: a PI controller, the highest of the last four"},
+    {.key = "counts_from", .type = SETTING_ENUM, AT(counts_from), .names = counts_from_names,
+     .help = "where the pacer counts a cycle's allocation from: the trigger, the heap as it was"},
+    {.key = "limit_headroom", .type = SETTING_DOUBLE, AT(limit_headroom), .max = 1,
+     .help = "of the memory limit's heap goal that is kept free, at least 1 MiB"},
+    {.key = "cpu_limiter", .type = SETTING_BOOL, AT(cpu_limiter),
+     .help = "no assists while the collector has more than half of the Ps"},
+    {.key = "timeslice_ns", .type = SETTING_U64, AT(timeslice_ns), .max = 1000000000,
+     .help = "a goroutine runs for so long before it is preempted"},
+    {.key = "stack_bytes", .type = SETTING_BYTES, AT(stack_bytes), .help = "bytes of stacks to scan"},
+    {.key = "globals_bytes", .type = SETTING_BYTES, AT(globals_bytes), .help = "bytes of global variables to scan"},
+    {.key = "runtime_bytes", .type = SETTING_BYTES, AT(runtime_bytes),
+     .help = "bytes that the runtime maps outside the heap: they count for the memory limit"},
     {.key = "background_sweep", .type = SETTING_BOOL, AT(background_sweep), .help = "a sweeper runs beside the Ps"},
     {.key = "background_scavenge", .type = SETTING_BOOL, AT(background_scavenge),
      .help = "a scavenger gives free memory back to the OS"},
@@ -88,8 +104,14 @@ const struct setting config_table[] = {
      .help = "what a stream of events is: a recorded P or thread, or a goroutine"},
     {.key = "window", .type = SETTING_U64, AT(window), .min = 4096, .max = 1 << 28, .help = "events read ahead at most"},
     COST(alloc, "ns: an allocation from the P's own span"),
+    COST(alloc_scan_byte, "ns a byte: an allocation that may hold pointers"),
     COST(free, "ns: a free under immediate reclaim"),
+    COST(death, "ns: dropping the last reference to an object, under collection"),
     COST(zero_byte, "ns a byte: zeroing a used slot"),
+    COST(zero_miss_byte, "ns a byte: and fetching it, in a heap much larger than zero_cache"),
+    COST(zero_miss, "ns: up to so much an object"),
+    COST(zero_cache, "bytes"),
+    COST(barrier, "ns: storing a pointer while marking is on; one an allocation, one a death"),
     COST(refill, "ns: changing an mcache's span"),
     COST(central, "ns: list work under a central lock"),
     COST(cache_line, "ns: a cache line that another P wrote"),
@@ -106,7 +128,13 @@ const struct setting config_table[] = {
     COST(lock, "ns: taking a free lock"),
     COST(handoff, "ns: from a release to the next holder"),
     COST(mark_object, "ns: marking an object"),
+    COST(mark_miss, "ns: and finding its span, with much more alive than mark_cache"),
+    COST(mark_cache, "bytes"),
     COST(mark_byte, "ns a byte: scanning"),
+    COST(mark_span_byte, "ns a byte: scanning spans that have their mark bits inside"),
+    COST(scan_miss_byte, "ns a byte: and reading it, with much more alive than scan_cache"),
+    COST(scan_miss, "ns: up to so much an object"),
+    COST(scan_cache, "bytes"),
     COST(stop_world, "ns: stopping or starting the world"),
     COST(stop_p, "ns: and for each P"),
 };
@@ -135,6 +163,8 @@ void config_init(struct sim_config *config)
         .gomemlimit = UINT64_MAX,
         .heap_minimum = 4 << 20,
         .mark_share = 0.25,
+        .cpu_limiter = true,
+        .timeslice_ns = 15000000,
         .background_sweep = true,
         .background_scavenge = true,
         .scavenge_limit_part = 95,
@@ -204,6 +234,21 @@ bool config_set(struct sim_config *config, const char *assignment, struct error 
     return settings_set(config_table, config_table_size, config, assignment, error);
 }
 
+struct pacer_policy config_pacer(const struct sim_config *config)
+{
+    return (struct pacer_policy){
+        .gogc = config->gogc,
+        .memory_limit = config->gomemlimit,
+        .heap_minimum = config->heap_minimum,
+        .mark_share = config->mark_share,
+        .cons_mark = config->cons_mark,
+        .counts_from = config->counts_from,
+        .limit_headroom = config->limit_headroom,
+        .stack_scan = config->stack_bytes,
+        .globals_scan = config->globals_bytes,
+    };
+}
+
 /* --- the core's part ----------------------------------------------------------------------------------- */
 
 static bool read_pair(json_t *pair, struct goheap_size_class *class)
@@ -270,6 +315,7 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     core->address_space = config->address_space;
     core->mspan_bytes = (uint32_t)config->mspan_bytes;
     core->mcache_bytes = (uint32_t)config->mcache_bytes;
+    core->runtime_bytes = config->runtime_bytes;
     core->arena_table_bytes = (uint32_t)config->arena_table_bytes;
     core->span_block_bytes = (uint32_t)config->span_block_bytes;
     core->header_bytes = (uint32_t)config->header_bytes;

@@ -6,16 +6,24 @@
 #define CONFIG_H
 
 #include "base/error.h"
+#include "base/settings.h"
 #include "goheap.h"
 #include "base/settings.h"
+#include "model/pacer.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
 
 /* What each step takes, in ns; `_byte` ones per byte. One table a file in configs/cost. */
 struct costs {
     double alloc;          /* an allocation served by the P's own span */
+    double alloc_scan_byte; /* and a byte of it, if it may hold pointers: saying where */
     double free;           /* a free that clears a live bit, under immediate reclaim */
+    double death;          /* dropping the last reference to an object, under collection */
     double zero_byte;      /* zeroing a slot that was used before */
+    double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
+    double zero_miss;      /* up to so much an object */
+    double zero_cache;     /* bytes */
+    double barrier;        /* a pointer stored while marking is on: one an allocation, one a death */
     double refill;         /* an mcache lets a span go and gets another */
     double central;        /* list work of a refill or sweep under the central lock */
     double cache_line;     /* taking a cache line another P wrote (span sets) */
@@ -32,7 +40,13 @@ struct costs {
     double lock;           /* taking a lock that is free */
     double handoff;        /* from a release to the next in the queue running on */
     double mark_object;    /* marking one object */
+    double mark_miss;      /* and more, with much more alive than mark_cache: finding its span */
+    double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */
+    double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
+    double scan_miss_byte; /* a byte to scan that is not in the cache, where spans are not scanned as a whole, */
+    double scan_miss;      /* up to so much an object: what follows has been fetched ahead */
+    double scan_cache;     /* bytes */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
 };
@@ -54,7 +68,14 @@ struct sim_config {
     int64_t gogc;         /* percent; -1: off */
     uint64_t gomemlimit;  /* bytes; UINT64_MAX: off */
     uint64_t heap_minimum; /* bytes at GOGC 100 below which no collection starts */
-    double mark_share;    /* of the Ps' time that marking takes */
+    double mark_share;    /* of the Ps' time that marking in the background should take */
+    unsigned cons_mark;   /* enum pacer_cons_mark */
+    unsigned counts_from; /* enum pacer_counts_from */
+    double limit_headroom; /* share of the memory limit's goal that is kept free */
+    bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */
+    uint64_t timeslice_ns; /* of a goroutine before it is preempted */
+    uint64_t stack_bytes, globals_bytes; /* what else is scanned */
+    uint64_t runtime_bytes; /* what else is mapped, for the memory limit */
     bool background_sweep;
     bool background_scavenge;
     double scavenge_limit_part; /* of the memory limit that the scavenger aims at */
@@ -77,6 +98,8 @@ void config_clear(struct sim_config *config);
 /* Layers a named config or a path; the file may say "base": another such name. */
 bool config_load(struct sim_config *config, const char *name, struct error *error);
 bool config_set(struct sim_config *config, const char *assignment, struct error *error);
+/* The pacer's part. */
+struct pacer_policy config_pacer(const struct sim_config *config);
 /* The core's part, checked. */
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error);
 

@@ -60,7 +60,9 @@ static void sim_zero(void *self, struct goheap_p *p, uint64_t addr, uint64_t byt
     (void)p;
     (void)addr;
     struct sim *sim = self;
-    charge(sim, (double)bytes * sim->config.costs.zero_byte);
+    const struct costs *c = &sim->config.costs;
+    double fetch = (double)bytes * c->zero_miss_byte;
+    charge(sim, (double)bytes * c->zero_byte + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
 }
 
 static void *sim_metadata_alloc(void *self, size_t bytes)

@@ -107,7 +107,8 @@ void scavenger_end_cycle(struct sim *sim, uint64_t last_goal)
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
     s->retain_goal = scavenger_retain_goal(g.heap_inuse, collector_goal(sim), last_goal, retained(&g));
-    s->limit_goal = scavenger_limit_goal(sim->config.gomemlimit, sim->config.scavenge_limit_part, g.mapped_ready);
+    s->limit_goal = scavenger_limit_goal(sim->config.gomemlimit, sim->config.scavenge_limit_part,
+                                         goheap_mapped_ready(sim->heap));
     if (s->started)
         goheap_scavenge_goals(sim->heap, s->retain_goal, sim->config.gomemlimit);
     if (sim->config.idle_page_flush)
@@ -118,7 +119,9 @@ static bool goals_are_met(struct sim *sim)
 {
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
-    return retained(&g) <= sim->scavenger.retain_goal && g.mapped_ready <= sim->scavenger.limit_goal;
+    const uint64_t limit = sim->scavenger.limit_goal;
+    return retained(&g) <= sim->scavenger.retain_goal &&
+           (limit == UINT64_MAX || goheap_mapped_ready(sim->heap) <= limit);
 }
 
 /* --- the process --------------------------------------------------------------------------------------- */

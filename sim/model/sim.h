@@ -10,6 +10,7 @@
 
 #include "engine/fifo_lock.h"
 #include "model/config.h"
+#include "model/limiter.h"
 #include "model/pacer.h"
 #include "model/scavenger.h"
 #include "size_class.h"
@@ -40,6 +41,10 @@ struct sim_p {
     uint64_t last_time; /* recorded time of its last event */
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
+    bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
+    double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
+    uint64_t preempt_at; /* end of its goroutine's time slice */
+    uint64_t fractional_ns; /* marking in this cycle as a fractional worker */
     uint64_t idle_since;
     struct process *wants_back; /* its own process, when that waits for the sweeper */
     /* its share of the trace, in file order: a ring */
@@ -107,6 +112,7 @@ struct accounts {
     struct class_account of[ACCOUNTS];
     uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
+    uint64_t scan_allocated; /* slots of objects that may hold pointers, bytes */
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
@@ -117,14 +123,37 @@ struct accounts {
 };
 
 struct cycle_record {
+    uint64_t number;            /* from 1 */
     uint64_t start_ns, mark_ns; /* from the first stop to the second; of marking alone */
-    uint64_t pause_ns;          /* both stops */
+    uint64_t first_stop_ns, pause_ns; /* the first stop; both */
     uint64_t end_ns;            /* when the second stop was over */
-    uint64_t heap_start, heap_end, heap_marked, goal; /* bytes */
+    uint64_t assist_ns, background_ns, idle_ns; /* time of Ps: of those that allocate, of workers, that nobody needed */
+    uint64_t trigger, heap_start, heap_end, heap_marked, goal; /* bytes; the goal as it was when marking ended */
+    uint64_t next_goal;
+    double cpu_fraction;        /* of the collector, since the start */
     bool forced;
 };
 
 enum { CYCLES_KEPT = 4096, PAUSES = 256 };
+
+/* The mark phase under way; work is bytes to scan. */
+struct marking {
+    bool on, finished;      /* begun and not ended; all is marked, but the world has not been stopped yet */
+    double byte_ns;         /* how long a byte takes */
+    uint64_t heap_scan;     /* all there was to do on the heap */
+    uint64_t heap_scan_most; /* the most it could have been, for all the pacer knows */
+    uint64_t left, holders; /* work that nobody has taken; how many have taken some and are at it */
+    double done;
+    double credit;          /* done in the background, not used by assists yet (bgScanCredit) */
+    uint64_t start_ns;
+    uint32_t dedicated;     /* workers that take a P for themselves */
+    double fractional;      /* share of each P that another worker may take */
+    double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
+    double idle_fractional_ns;
+    bool idle_is_fractional;
+    double assist_ns, dedicated_ns, fractional_ns, idle_ns;
+    struct process *parked; /* in debt, with nothing left to do about it */
+};
 
 struct collector {
     struct process process, sweeper;
@@ -134,8 +163,11 @@ struct collector {
     bool asleep, sweeper_asleep;
     unsigned started;    /* how many of the two processes exist */
     struct process *waiters; /* parked until the cycle is over */
+    const struct sim_p *starter; /* whose allocation or call started the cycle */
     uint64_t cycles, forced_cycles;
-    uint64_t pause_total_ns, mark_total_ns, mark_cpu_ns, stop_cpu_ns;
+    uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
+    uint64_t mark_cpu_ns, assist_ns; /* that the program could have used; by assists */
+    uint64_t scan_counted, scan_seen; /* of accounts.scan_allocated: up to the last cycle's end, up to the last refill */
     uint64_t last_end_ns;
     uint64_t pause_ns[PAUSES], pause_end[PAUSES];
     uint64_t spans_swept_background;
@@ -176,6 +208,12 @@ struct sim_progress {
     void *context;
 };
 
+/* Called at the end of each cycle, with the world stopped. */
+struct cycle_listener {
+    void (*tell)(void *context, const struct sim *sim, const struct cycle_record *record);
+    void *context;
+};
+
 struct sim {
     struct sim_config config; /* borrowed JSON stays the caller's */
     struct goheap_config core;
@@ -191,6 +229,8 @@ struct sim {
 
     /* what charging reads on every event; ns, the collector's share of the Ps included while it marks */
     uint64_t alloc_ns, free_ns;
+    uint64_t alloc_scan_1024; /* for 1,024 bytes of an object that may hold pointers */
+    double cold; /* how likely it is that memory is not in the cache when it is zeroed */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 
     /* the trace */
@@ -213,8 +253,12 @@ struct sim {
     struct process *gate;    /* processes that wait for the world to start */
     double *aside;           /* if not NULL, charges are added up here, and nobody waits for locks */
 
+    uint32_t ps_idle, ps_blocked; /* Ps with nothing to do; with a goroutine that waits for the collector */
+    struct marking marking;
+    struct limiter limiter;
     struct collector collector;
     struct scavenger scavenger;
+    struct cycle_listener listener;
     struct accounts accounts;
     struct memstats_snapshot *snapshots;
     size_t snapshot_count, snapshot_room;
@@ -277,7 +321,7 @@ void queue_wake(struct process **queue, uint64_t now);
 bool collector_start(struct sim *sim);
 void collector_stop(struct sim *sim);
 void collector_destroy(struct sim *sim);
-/* Begins a cycle if the heap has reached the trigger. */
+/* Begins a cycle if the heap has reached the trigger; sets the assist ratio if one is under way. */
 void collector_check(struct sim *sim, struct sim_p *sp);
 /* runtime.GC(): a complete cycle, everything swept on return. */
 void collector_force(struct sim_p *sp);
@@ -285,6 +329,30 @@ void collector_force(struct sim_p *sp);
 void collector_idle(struct sim_p *sp);
 void collector_busy(struct sim_p *sp);
 uint64_t collector_goal(struct sim *sim);
+/* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
+void collector_tax(struct sim *sim, double tax);
+/* The collector's own process sleeps until somebody rouses it. */
+void collector_doze(struct sim *sim);
+void collector_rouse(struct sim *sim, uint64_t now);
+
+/* marking.c */
+void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now);
+/* Marks in the background until all is done, or the run. */
+void marking_run(struct sim *sim, struct process *me);
+void marking_end(struct sim *sim, uint64_t now);
+/* A goroutine is about to allocate while marking lasts; not inside the core. */
+void marking_pay(struct sim_p *sp, uint64_t bytes);
+/* Parks a P's goroutine; the P may mark meanwhile. */
+void marking_wait(struct sim_p *sp, struct process **queue);
+/* How likely it is that one looks for something in a heap of that size that is not in the cache. */
+static inline double cache_miss(double cache, double heap)
+{
+    return heap > cache ? 1 - cache / heap : 0;
+}
+static inline uint32_t sim_idle_ps(const struct sim *sim)
+{
+    return sim->ps_idle + sim->ps_blocked;
+}
 
 /* scavenger.c */
 bool scavenger_start(struct sim *sim);

@@ -69,6 +69,15 @@ static unsigned account_of(const struct sim *sim, uint64_t addr, const struct tr
     return gh_class_of(&sim->classes, event->size, event->noscan);
 }
 
+/* What an allocation will count for: its slot, or if it is tiny or large, itself. */
+static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *event)
+{
+    uint64_t size = event->size;
+    if (size == 0 || size > GH_MAX_SMALL || (event->noscan && size < sim->core.tiny_size))
+        return size;
+    return sim->core.table.classes[gh_class_of_small(&sim->classes, size)].size;
+}
+
 /* Somebody may have come to free the object before it was allocated. */
 static void tell_awaiting(struct sim *sim, uint64_t now)
 {
@@ -82,6 +91,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
     uint64_t began = me->now;
     sp->tier = TIER_FAST;
+    if (__builtin_expect(sim->marking.on, 0))
+        marking_pay(sp, slot_bytes(sim, event));
     me->now += sim->alloc_ns;
     world_enter_core(sim);
     uint64_t addr = event->align_log2
@@ -97,6 +108,11 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     unsigned account = account_of(sim, addr, event);
     *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
     account_alloc(sim, o);
+    if (!event->noscan) {
+        sim->accounts.scan_allocated += account && account < ACCOUNT_TINY ? sim->core.table.classes[account].size
+                                                                          : event->size;
+        me->now += event->size * sim->alloc_scan_1024 >> 10;
+    }
     histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);
@@ -112,7 +128,7 @@ static struct object *existing(struct sim_p *sp, uint32_t slot)
     struct sim *sim = sp->sim;
     while (sim->objects[slot].addr <= OBJECT_AWAITED && !sim->failed) {
         sim->objects[slot].addr = OBJECT_AWAITED;
-        queue_park(&sim->awaiting, &sp->process);
+        marking_wait(sp, &sim->awaiting);
     }
     return &sim->objects[slot];
 }

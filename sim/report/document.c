@@ -323,10 +323,15 @@ static json_t *cycle_json(const struct cycle_record *r, uint64_t number)
     put(o, "end_ns", r->end_ns);
     put(o, "mark_ns", r->mark_ns);
     put(o, "pause_ns", r->pause_ns);
+    put(o, "assist_ns", r->assist_ns);
+    put(o, "background_ns", r->background_ns);
+    put(o, "idle_ns", r->idle_ns);
+    put(o, "trigger_bytes", r->trigger);
     put(o, "heap_start_bytes", r->heap_start);
     put(o, "heap_end_bytes", r->heap_end);
     put(o, "heap_marked_bytes", r->heap_marked);
     put(o, "goal_bytes", r->goal);
+    put(o, "next_goal_bytes", r->next_goal);
     json_object_set_new(o, "forced", json_boolean(r->forced));
     return o;
 }
@@ -341,7 +346,7 @@ static json_t *gc_json(const struct sim *sim)
     put_real(o, "cpu_fraction", sim->last.gc_cpu_fraction);
     put(o, "mark_ns", c->mark_total_ns);
     put(o, "mark_cpu_ns", c->mark_cpu_ns);
-    put(o, "assist_ns", 0); /* the model has no assists: marking always keeps up */
+    put(o, "assist_ns", c->assist_ns);
     put(pauses, "count", c->pauses.count);
     put(pauses, "total_ns", c->pause_total_ns);
     put_quantiles(pauses, "", &c->pauses);

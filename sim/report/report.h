@@ -30,6 +30,9 @@ bool report_write_directory(const json_t *document, const struct sim *sim, const
 /* The readable summary. */
 void report_summary(const json_t *document, FILE *out);
 
+/* A cycle_listener: a line for the cycle, as Go's gctrace has it, on the FILE that the context is. */
+void report_gctrace(void *stream, const struct sim *sim, const struct cycle_record *record);
+
 /* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
 const json_t *report_at(const json_t *document, const char *path);
 double report_number(const json_t *document, const char *path);

@@ -20,7 +20,7 @@ static void configure(struct run *r, const char *config, const char *const *sett
 {
     struct error error = {.text = ""};
     config_init(&r->config);
-    if (!config_load(&r->config, config, &error))
+    if (!config_load(&r->config, config, &error) || !config_load(&r->config, "cost/seeds", &error))
         fail_msg("%s", error.text);
     for (; *settings; settings++)
         if (!config_set(&r->config, *settings, &error))

@@ -85,7 +85,8 @@ static const struct paper before = {
     .by_size = {{2, 3, 0}, {3, 1, 0}, {5, 1, 0}, {32, 1, 0}, {4, 0, 0}},
 };
 
-/* Marked: B and 5 (16 each), 6, 8, 9. Marking them costs 5 x 10 + 24 x 0.25 = 56 ns, at a quarter of one P 224. */
+/* Marked: B and 5 (16 each), 6, 8, 9. Marking them costs 5 x 10 + 24 x 0.25 = 56 ns, of the one P, whose goroutine
+ * waits for the collection. */
 static const struct paper collected = {
     .mallocs = 10,
     .frees = 1 + 4, /* A, 7, 10, 11 */
@@ -97,13 +98,12 @@ static const struct paper collected = {
     .heap_objects = 5,
     .cycles = 1,
     .pause_total = 2 * STOP,
-    .last_gc = 1800000 + STOP + 224 + STOP,
+    .last_gc = 1800000 + STOP + 56 + STOP,
     .gc_cpu_ns = 56 + 2 * STOP,
     .by_size = {{2, 3, 1}, {3, 1, 0}, {5, 1, 1}, {32, 1, 0}, {4, 0, 0}},
 };
 
-/* Marked: 5, 14 (16 each), 6, 8, 9, 12, 13: 7 x 10 + (24 + 48) x 0.25 = 88 ns, at a quarter 352. Page 13 had never
- * been used; pages 64..137 had. */
+/* Marked: 5, 14 (16 each), 6, 8, 9, 12, 13: 7 x 10 + (24 + 48) x 0.25 = 88 ns. Page 13 had never been used; pages 64..137 had. */
 static const struct paper at_end = {
     .mallocs = 10 + 3,
     .frees = 5 + 1, /* B */
@@ -115,7 +115,7 @@ static const struct paper at_end = {
     .heap_objects = 7,
     .cycles = 2,
     .pause_total = 4 * STOP,
-    .last_gc = 2400000 + STOP + 352 + STOP,
+    .last_gc = 2400000 + STOP + 88 + STOP,
     .gc_cpu_ns = 56 + 88 + 4 * STOP,
     .by_size = {{2, 4, 2}, {3, 1, 0}, {5, 2, 1}, {32, 1, 0}, {4, 0, 0}},
 };
@@ -170,7 +170,7 @@ static void test_memstats_on_paper(void **state)
 {
     (void)state;
     struct run r;
-    run_trace(&r, paper_trace, (const char *const[]){"background_sweep=false", NULL});
+    run_trace(&r, paper_trace, (const char *const[]){"background_sweep=false", "stack_bytes=0", "globals_bytes=0", NULL});
     assert_int_equal(r.sim->snapshot_count, 4);
     /* a snapshot stops the world first */
     check_snapshot(&r.sim->snapshots[0], &before, 1200000 + STOP);

@@ -1,0 +1,293 @@
+/* The mark phase: a pool of scan work, and those who take from it.
+ *
+ *     dedicated workers (whole Ps), Ps with nothing to do --credit--> [pool] <-- assists: who allocates in debt
+ *     fractional workers (a busy P's time slice is over)  --credit-->           pays with credit, then with work
+ *
+ * Follows runtime/mgcmark.go (gcAssistAlloc, gcDrain, gcDrainN, gcFlushBgCredit, pollFractionalWorkerExit) and
+ * mgcpacer.go (startCycle, findRunnableGCWorker). Work is bytes to scan, each of which takes equally long. Whoever
+ * takes some holds it until its clock has passed the time it takes; marking is over when the pool is empty and nobody
+ * holds any. A dedicated worker that has to take its P from the program slows all busy Ps down alike, as their
+ * goroutines share the rest; goroutines do not move otherwise.
+ */
+#include "model/sim.h"
+
+enum {
+    OVER_ASSIST = 64 << 10,        /* gcOverAssistWork */
+    DRAIN_CHECK = 100000,          /* drainCheckThreshold */
+    ASSIST_TIME_SLACK = 5000,      /* gcAssistTimeSlack, ns */
+    BACKGROUND_STEP = 10000        /* ns; background workers are looked at so often */
+};
+
+/* --- the pool ------------------------------------------------------------------------------------------ */
+
+static uint64_t take(struct marking *m, double want)
+{
+    uint64_t work = want < (double)m->left ? (uint64_t)want + 1 : m->left;
+    work = work < m->left ? work : m->left;
+    m->left -= work;
+    m->holders += work > 0;
+    return work;
+}
+
+/* The process has spent the time that the work takes. */
+static void complete(struct sim *sim, struct process *me, uint64_t work)
+{
+    struct marking *m = &sim->marking;
+    process_sync(me);
+    m->done += (double)work;
+    if (--m->holders == 0 && m->left == 0) {
+        m->finished = true;
+        collector_rouse(sim, me->now);
+    }
+}
+
+/* --- workers ------------------------------------------------------------------------------------------- */
+
+/* startCycle: whole Ps to come as near as possible to the goal, or if that is far off, a part of each P besides. */
+static void plan_workers(struct marking *m, double share, uint32_t ps)
+{
+    const double max_error = 0.3;
+    double goal = share * ps;
+    m->dedicated = (uint32_t)(goal + 0.5);
+    m->fractional = 0;
+    double error = goal > 0 ? m->dedicated / goal - 1 : 0;
+    if (error >= -max_error && error <= max_error)
+        return;
+    m->dedicated -= m->dedicated > goal;
+    m->fractional = (goal - m->dedicated) / ps;
+}
+
+/* How many work in the background now; *idle of them because their P has nothing else to do. */
+static uint32_t background_workers(struct sim *sim, uint32_t *idle)
+{
+    const struct marking *m = &sim->marking;
+    uint32_t free = sim_idle_ps(sim), busy = sim->p_count - free;
+    uint32_t taken = m->dedicated > free ? m->dedicated - free : 0; /* from the program */
+    double tax = taken && taken < busy ? (double)busy / (busy - taken) : 1;
+    if (tax != sim->tax)
+        collector_tax(sim, tax);
+    *idle = free > m->dedicated ? free - m->dedicated : 0;
+    if (*idle > sim->p_count - m->dedicated)
+        *idle = sim->p_count - m->dedicated;
+    return m->dedicated + *idle;
+}
+
+/* A P with nothing else to do is a fractional worker first, where there are such. It looks after a while: above its
+ * share it goes on as an idle one, but whenever the scheduler is asked again, which is often, and it is below, as a
+ * fractional one. */
+static void count_idle(struct marking *m, double ns, uint32_t idle, uint64_t now)
+{
+    double share = m->fractional * (double)(now - m->start_ns) * idle;
+    if (m->idle_work >= DRAIN_CHECK * (double)idle) {
+        m->idle_work = 0;
+        m->idle_is_fractional = m->idle_fractional_ns <= share;
+    }
+    m->idle_work += ns * idle / m->byte_ns;
+    m->idle_fractional_ns += m->idle_is_fractional ? ns * idle : 0;
+    *(m->idle_is_fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
+}
+
+static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
+{
+    struct marking *m = &sim->marking;
+    uint64_t work = take(m, BACKGROUND_STEP / m->byte_ns * workers);
+    double ns = (double)work * m->byte_ns / workers;
+    me->now += (uint64_t)(ns + 0.5);
+    complete(sim, me, work);
+    m->credit += (double)work;
+    m->dedicated_ns += ns * (workers - idle);
+    if (idle)
+        count_idle(m, ns, idle, me->now);
+}
+
+void marking_run(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    while (!m->finished && !sim->done) {
+        uint32_t idle, workers = background_workers(sim, &idle);
+        if (workers && m->left)
+            work_in_background(sim, me, workers, idle);
+        else
+            collector_doze(sim); /* until a P has nothing to do, or all is done */
+    }
+}
+
+/* What a P marks itself, in a program's or a worker's name; returns the ns that it took. */
+static uint64_t drain(struct sim_p *sp, uint64_t work)
+{
+    struct process *me = &sp->process;
+    uint64_t ns = (uint64_t)((double)work * sp->sim->marking.byte_ns + 0.5);
+    me->now += ns;
+    complete(sp->sim, me, work);
+    return ns;
+}
+
+static bool above_share(const struct sim_p *sp, double share)
+{
+    const struct marking *m = &sp->sim->marking;
+    uint64_t now = sp->process.now;
+    return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
+}
+
+/* A fractional worker on a P whose goroutine has been preempted. */
+static void work_for_a_while(struct sim_p *sp)
+{
+    struct marking *m = &sp->sim->marking;
+    if (m->fractional == 0 || above_share(sp, m->fractional))
+        return;
+    while (m->left && !m->finished) {
+        uint64_t work = take(m, DRAIN_CHECK);
+        uint64_t ns = drain(sp, work);
+        m->credit += (double)work;
+        m->fractional_ns += (double)ns;
+        sp->fractional_ns += ns;
+        if (above_share(sp, 1.2 * m->fractional))
+            break;
+    }
+}
+
+static void preempt(struct sim_p *sp)
+{
+    work_for_a_while(sp);
+    sp->preempt_at = sp->process.now + sp->sim->config.timeslice_ns;
+}
+
+/* --- assists ------------------------------------------------------------------------------------------- */
+
+/* Pays with what background workers have earned; returns the work that remains to be done. */
+static double pay_with_credit(struct sim_p *sp)
+{
+    struct marking *m = &sp->sim->marking;
+    const struct pacer *pacer = &sp->sim->collector.pacer;
+    double debt = -sp->assist_bytes, work = pacer->work_per_byte * debt;
+    if (work < OVER_ASSIST) {
+        work = OVER_ASSIST;
+        debt = pacer->bytes_per_work * work;
+    }
+    if (m->credit <= 0)
+        return work;
+    double paid = m->credit < work ? m->credit : work;
+    sp->assist_bytes += m->credit < work ? 1 + pacer->bytes_per_work * paid : debt;
+    m->credit -= paid;
+    return work - paid;
+}
+
+static void pay_with_work(struct sim_p *sp, double want)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    uint64_t now = sp->process.now;
+    double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / m->byte_ns : 0;
+    uint64_t work = take(m, want < slice ? want : slice);
+    uint64_t ns = drain(sp, work);
+    sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
+    m->assist_ns += (double)ns;
+    sim->limiter.assist_ns += ns;
+    if (sim->limiter.assist_ns > ASSIST_TIME_SLACK)
+        limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
+}
+
+static void assist(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    while (sp->assist_bytes < 0 && m->on && !m->finished && !sim->failed) {
+        process_sync(&sp->process);
+        if (sim->limiter.limiting)
+            return;
+        double work = pay_with_credit(sp);
+        if (work > 0 && m->left)
+            pay_with_work(sp, work);
+        else if (work > 0 && m->holders)
+            marking_wait(sp, &m->parked); /* gcParkAssist */
+        if (sp->process.now >= sp->preempt_at)
+            preempt(sp);
+    }
+}
+
+void marking_pay(struct sim_p *sp, uint64_t bytes)
+{
+    struct sim *sim = sp->sim;
+    if (sp->process.now >= sp->preempt_at)
+        preempt(sp);
+    if (limiter_is_due(&sim->limiter, sp->process.now))
+        limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
+    sp->assist_bytes -= (double)bytes;
+    if (sp->assist_bytes < 0)
+        assist(sp);
+    world_gate(sim, &sp->process);
+}
+
+void marking_wait(struct sim_p *sp, struct process **queue)
+{
+    sp->blocked = true;
+    sp->sim->ps_blocked++;
+    if (sp->sim->marking.on)
+        collector_rouse(sp->sim, sp->process.now);
+    queue_park(queue, &sp->process);
+    sp->sim->ps_blocked--;
+    sp->blocked = false;
+}
+
+/* --- the phase ----------------------------------------------------------------------------------------- */
+
+/* Stopping the world ended the time slices of all Ps, save the one that did it. What is left of its own is anything:
+ * multiples of the golden ratio spread evenly. */
+static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
+{
+    double turn = 0.6180339887498949 * (double)sim->collector.cycles;
+    uint64_t left = (uint64_t)((double)sim->config.timeslice_ns * (turn - (double)(uint64_t)turn));
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        struct sim_p *sp = sim->ps[i];
+        sp->assist_bytes = 0;
+        sp->fractional_ns = 0;
+        sp->preempt_at = sp == starter ? now + left : now;
+    }
+}
+
+static double scan_cost(const struct sim *sim, unsigned class, double bytes, double missing)
+{
+    const struct costs *c = &sim->config.costs;
+    bool whole = sim->core.mark_bytes && class && bytes >= sim->core.mark_from && bytes <= sim->core.pointer_bits_max;
+    if (whole)
+        return bytes * c->mark_span_byte;
+    double read = bytes * c->scan_miss_byte;
+    return bytes * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
+}
+
+static double mark_cost(const struct sim *sim, const struct goheap_marked *marked)
+{
+    const struct costs *c = &sim->config.costs;
+    double live = (double)marked->bytes, large = (double)marked->scan_bytes;
+    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * cache_miss(c->mark_cache, live));
+    for (unsigned i = 1; i < sim->core.table.count; i++) {
+        double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
+        large -= objects * size;
+        ns += objects * scan_cost(sim, i, size, cache_miss(c->scan_cache, live));
+    }
+    return ns + scan_cost(sim, 0, large, 0);
+}
+
+void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
+{
+    struct marking *m = &sim->marking;
+    uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
+    *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
+    const struct collector *c = &sim->collector;
+    m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
+    m->left = m->heap_scan + roots;
+    double ns = mark_cost(sim, marked) + (double)roots * sim->config.costs.mark_byte;
+    m->left += m->left == 0; /* who marks nothing takes a moment to see that */
+    m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
+    plan_workers(m, sim->config.mark_share, sim->p_count);
+    m->idle_is_fractional = m->fractional > 0;
+    begin_slices(sim, sim->collector.starter, now);
+    collector_tax(sim, 1);
+}
+
+void marking_end(struct sim *sim, uint64_t now)
+{
+    sim->marking.on = false;
+    collector_tax(sim, 1);
+    queue_wake(&sim->marking.parked, now);
+}
