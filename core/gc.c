@@ -65,10 +65,14 @@ static uint64_t scannable(const struct goheap *heap, const struct gh_span *s, ui
 static void count_marked(const struct goheap *heap, struct goheap_marked *marked, const struct gh_span *s,
                          uint64_t objects)
 {
+    if (objects == 0)
+        return;
+    const uint64_t slot = gh_slot_bytes(heap, s), scan = scannable(heap, s, objects);
     marked->objects += objects;
-    uint64_t scan = scannable(heap, s, objects);
-    marked->bytes += objects * gh_slot_bytes(heap, s);
-    marked->scan_bytes += scan * gh_slot_bytes(heap, s);
+    marked->bytes += objects * slot;
+    if (scan == 0)
+        return;
+    marked->scan_bytes += scan * slot;
     marked->scan_objects[gh_size_class(s)] += scan;
 }
 
