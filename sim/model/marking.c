@@ -129,11 +129,12 @@ static bool above_share(const struct sim_p *sp, double share)
     return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
 }
 
-/* A fractional worker on a P whose goroutine has been preempted. */
+/* A fractional worker on a P whose goroutine has been preempted. Where another P has nothing to do, that one takes the
+ * goroutine over, leaving its own marking to this one: nothing changes. */
 static void work_for_a_while(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    if (m->fractional == 0 || above_share(sp, m->fractional))
+    if (m->fractional == 0 || sim_idle_ps(sp->sim) || above_share(sp, m->fractional))
         return;
     while (m->left && !m->finished) {
         uint64_t work = take(m, DRAIN_CHECK);
