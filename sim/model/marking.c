@@ -4,7 +4,7 @@
  *     fractional workers (a busy P's time slice is over)  --credit-->           pays with credit, then with work
  *
  * Follows runtime/mgcmark.go (gcAssistAlloc, gcDrain, gcDrainN, gcFlushBgCredit, pollFractionalWorkerExit) and
- * mgcpacer.go (startCycle, findRunnableGCWorker). Work is bytes to scan, each of which takes equally long. Whoever
+ * mgcpacer.go (startCycle, findRunnableGCWorker). Work is bytes to scan; marking takes its time with them. Whoever
  * takes some holds it until its clock has passed the time it takes; marking is over when the pool is empty and nobody
  * holds any. A dedicated worker that has to take its P from the program slows all busy Ps down alike, as their
  * goroutines share the rest; goroutines do not move otherwise.
@@ -20,12 +20,19 @@ enum {
 
 /* --- the pool ------------------------------------------------------------------------------------------ */
 
-static uint64_t take(struct marking *m, double want)
+/* Work up to what is wanted, and the ns that it takes. */
+static uint64_t take(struct marking *m, double want, double *ns)
 {
     uint64_t work = want < (double)m->left ? (uint64_t)want + 1 : m->left;
     work = work < m->left ? work : m->left;
+    *ns = (double)work * m->byte_ns;
     m->left -= work;
     m->holders += work > 0;
+    if (m->left == 0) {
+        m->left = m->later;
+        m->byte_ns = m->later_byte_ns;
+        m->later = 0;
+    }
     return work;
 }
 
@@ -75,14 +82,14 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
 /* A P with nothing else to do is a fractional worker first, where there are such. It looks after a while: above its
  * share it goes on as an idle one, but whenever the scheduler is asked again, which is often, and it is below, as a
  * fractional one. */
-static void count_idle(struct marking *m, double ns, uint32_t idle, uint64_t now)
+static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
     double share = m->fractional * (double)(now - m->start_ns) * idle;
     if (m->idle_work >= DRAIN_CHECK * (double)idle) {
         m->idle_work = 0;
         m->idle_is_fractional = m->idle_fractional_ns <= share;
     }
-    m->idle_work += ns * idle / m->byte_ns;
+    m->idle_work += work * idle;
     m->idle_fractional_ns += m->idle_is_fractional ? ns * idle : 0;
     *(m->idle_is_fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
 }
@@ -90,14 +97,15 @@ static void count_idle(struct marking *m, double ns, uint32_t idle, uint64_t now
 static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
 {
     struct marking *m = &sim->marking;
-    uint64_t work = take(m, BACKGROUND_STEP / m->byte_ns * workers);
-    double ns = (double)work * m->byte_ns / workers;
+    double ns;
+    uint64_t work = take(m, BACKGROUND_STEP / m->byte_ns * workers, &ns);
+    ns /= workers;
     me->now += (uint64_t)(ns + 0.5);
     complete(sim, me, work);
     m->credit += (double)work;
     m->dedicated_ns += ns * (workers - idle);
     if (idle)
-        count_idle(m, ns, idle, me->now);
+        count_idle(m, (double)work / workers, ns, idle, me->now);
 }
 
 void marking_run(struct sim *sim, struct process *me)
@@ -112,14 +120,16 @@ void marking_run(struct sim *sim, struct process *me)
     }
 }
 
-/* What a P marks itself, in a program's or a worker's name; returns the ns that it took. */
-static uint64_t drain(struct sim_p *sp, uint64_t work)
+/* What a P marks itself, in a program's or a worker's name; *ns is the time that it took. */
+static uint64_t drain(struct sim_p *sp, double want, uint64_t *ns)
 {
     struct process *me = &sp->process;
-    uint64_t ns = (uint64_t)((double)work * sp->sim->marking.byte_ns + 0.5);
-    me->now += ns;
+    double exact;
+    uint64_t work = take(&sp->sim->marking, want, &exact);
+    *ns = (uint64_t)(exact + 0.5);
+    me->now += *ns;
     complete(sp->sim, me, work);
-    return ns;
+    return work;
 }
 
 static bool above_share(const struct sim_p *sp, double share)
@@ -129,16 +139,16 @@ static bool above_share(const struct sim_p *sp, double share)
     return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
 }
 
-/* A fractional worker on a P whose goroutine has been preempted. */
+/* A fractional worker on a P whose goroutine has been preempted. Where another P has nothing to do, that one takes the
+ * goroutine over, leaving its own marking to this one: nothing changes. */
 static void work_for_a_while(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    if (m->fractional == 0 || above_share(sp, m->fractional))
+    if (m->fractional == 0 || sim_idle_ps(sp->sim) || above_share(sp, m->fractional))
         return;
     while (m->left && !m->finished) {
-        uint64_t work = take(m, DRAIN_CHECK);
-        uint64_t ns = drain(sp, work);
-        m->credit += (double)work;
+        uint64_t ns;
+        m->credit += (double)drain(sp, DRAIN_CHECK, &ns);
         m->fractional_ns += (double)ns;
         sp->fractional_ns += ns;
         if (above_share(sp, 1.2 * m->fractional))
@@ -178,8 +188,7 @@ static void pay_with_work(struct sim_p *sp, double want)
     struct marking *m = &sim->marking;
     uint64_t now = sp->process.now;
     double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / m->byte_ns : 0;
-    uint64_t work = take(m, want < slice ? want : slice);
-    uint64_t ns = drain(sp, work);
+    uint64_t ns, work = drain(sp, want < slice ? want : slice, &ns);
     sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
     m->assist_ns += (double)ns;
     sim->limiter.assist_ns += ns;
@@ -245,40 +254,49 @@ static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t 
     }
 }
 
-static double scan_cost(const struct sim *sim, unsigned class, double bytes, double missing)
+/* Spans that are scanned as a whole (Green Tea): their objects are only marked while there is anything else to scan. */
+static bool as_a_whole(const struct sim *sim, double size)
 {
-    const struct costs *c = &sim->config.costs;
-    bool whole = sim->core.mark_bytes && class && bytes >= sim->core.mark_from && bytes <= sim->core.pointer_bits_max;
-    if (whole)
-        return bytes * c->mark_span_byte;
-    double read = bytes * c->scan_miss_byte;
-    return bytes * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
+    return sim->core.mark_bytes && size >= sim->core.mark_from && size <= sim->core.pointer_bits_max;
 }
 
-static double mark_cost(const struct sim *sim, const struct goheap_marked *marked)
+static double scan_cost(const struct sim *sim, double size, double missing)
 {
     const struct costs *c = &sim->config.costs;
-    double live = (double)marked->bytes, large = (double)marked->scan_bytes;
+    double read = size * c->scan_miss_byte;
+    return size * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
+}
+
+/* Sets what there is to do, and how long it takes. */
+static void plan_work(struct sim *sim, const struct goheap_marked *marked)
+{
+    const struct costs *c = &sim->config.costs;
+    struct marking *m = &sim->marking;
+    double live = (double)marked->bytes, missing = cache_miss(c->scan_cache, live), small = 0;
     double ns = (double)marked->objects * (c->mark_object + c->mark_miss * cache_miss(c->mark_cache, live));
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
-        large -= objects * size;
-        ns += objects * scan_cost(sim, i, size, cache_miss(c->scan_cache, live));
+        small += objects * size;
+        if (as_a_whole(sim, size))
+            m->later += (uint64_t)(objects * size);
+        else
+            ns += objects * scan_cost(sim, size, missing);
     }
-    return ns + scan_cost(sim, 0, large, 0);
+    uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
+    ns += ((double)roots + (double)marked->scan_bytes - small) * c->mark_byte;
+    m->left = marked->scan_bytes + roots - m->later;
+    m->left += m->left == 0; /* who marks nothing takes a moment to see that */
+    m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
+    m->later_byte_ns = c->mark_span_byte > 0 ? c->mark_span_byte : 1e-9;
 }
 
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
 {
     struct marking *m = &sim->marking;
-    uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
     *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
     const struct collector *c = &sim->collector;
     m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
-    m->left = m->heap_scan + roots;
-    double ns = mark_cost(sim, marked) + (double)roots * sim->config.costs.mark_byte;
-    m->left += m->left == 0; /* who marks nothing takes a moment to see that */
-    m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
+    plan_work(sim, marked);
     plan_workers(m, sim->config.mark_share, sim->p_count);
     m->idle_is_fractional = m->fractional > 0;
     begin_slices(sim, sim->collector.starter, now);

@@ -140,6 +140,8 @@ enum { CYCLES_KEPT = 4096, PAUSES = 256 };
 struct marking {
     bool on, finished;      /* begun and not ended; all is marked, but the world has not been stopped yet */
     double byte_ns;         /* how long a byte takes */
+    uint64_t later;         /* work that cannot begin before nothing else is left, and how long a byte of it takes */
+    double later_byte_ns;
     uint64_t heap_scan;     /* all there was to do on the heap */
     uint64_t heap_scan_most; /* the most it could have been, for all the pacer knows */
     uint64_t left, holders; /* work that nobody has taken; how many have taken some and are at it */
