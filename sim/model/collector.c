@@ -8,6 +8,8 @@
  */
 #include "model/sim.h"
 
+enum { WORK_BUFFERS_BYTES = 32 << 10 }; /* workbufAlloc */
+
 /* For a memory limit, and for nothing else. */
 static struct pacer_memory memory_of(const struct sim *sim)
 {
@@ -144,6 +146,32 @@ static struct pacer_progress progress_of(const struct sim *sim)
     };
 }
 
+/* --- work buffers -------------------------------------------------------------------------------------- */
+
+/* The markers' work buffers are spans of 32 KiB, of which one serves eight Ps that mark nothing deep (mgcwork.go,
+ * getempty): to the heap the same as a stack. The world is stopped. */
+static void take_work_buffers(struct sim *sim)
+{
+    struct collector *c = &sim->collector;
+    if (c->work_buffers || sim->p_count == 0)
+        return;
+    double ns = 0;
+    sim->aside = &ns;
+    c->work_buffers = goheap_stack_alloc(sim->ps[0]->p, WORK_BUFFERS_BYTES);
+    sim->aside = NULL;
+}
+
+/* Once all is swept, whoever swept last gives them back (bgsweep, freeSomeWbufs). Inside the core. */
+static void give_work_buffers(struct sim *sim, struct goheap_p *p)
+{
+    struct collector *c = &sim->collector;
+    uint64_t buffers = c->work_buffers;
+    if (buffers && !c->running && goheap_sweep_done(sim->heap)) {
+        c->work_buffers = 0; /* before others run: freeing may wait for a lock */
+        goheap_stack_free(p, buffers);
+    }
+}
+
 /* The world is stopped: what is live now is what will be marked. */
 static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *record)
 {
@@ -151,6 +179,7 @@ static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *re
     sim->aside = &ns;
     goheap_gc_begin(sim->heap, NULL);
     sim->aside = NULL;
+    take_work_buffers(sim);
     scavenger_wake(sim, record->start_ns);
     record->heap_start = goheap_heap_live(sim->heap);
     struct goheap_marked marked;
@@ -260,6 +289,7 @@ static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
     sp->lent = true;
     world_enter_core(sim);
     bool more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
+    give_work_buffers(sim, sp->p);
     world_leave_core(sim, me);
     sp->lent = false;
     sp->idle_since = me->now;
@@ -361,6 +391,10 @@ static void sweep_to_the_end(struct sim_p *sp, uint64_t cycles)
         }
         process_sync(me);
     }
+    world_gate(sim, me);
+    world_enter_core(sim);
+    give_work_buffers(sim, sp->p);
+    world_leave_core(sim, me);
 }
 
 void collector_force(struct sim_p *sp)

@@ -164,6 +164,7 @@ struct collector {
     bool forced;         /* by runtime.GC rather than by the heap's size */
     bool asleep, sweeper_asleep;
     unsigned started;    /* how many of the two processes exist */
+    uint64_t work_buffers; /* address of a span of them, from a cycle's beginning until all is swept; or 0 */
     struct process *waiters; /* parked until the cycle is over */
     const struct sim_p *starter; /* whose allocation or call started the cycle */
     uint64_t cycles, forced_cycles;
