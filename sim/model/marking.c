@@ -140,18 +140,19 @@ static bool above_share(const struct sim_p *sp, double share)
 }
 
 /* A fractional worker on a P whose goroutine has been preempted. Where another P has nothing to do, that one takes the
- * goroutine over, leaving its own marking to this one: nothing changes. */
+ * goroutine over when it next looks, leaving its own marking to this one. */
 static void work_for_a_while(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    if (m->fractional == 0 || sim_idle_ps(sp->sim) || above_share(sp, m->fractional))
+    bool taken_over = sim_idle_ps(sp->sim) > 0;
+    if (m->fractional == 0 || above_share(sp, m->fractional))
         return;
     while (m->left && !m->finished) {
         uint64_t ns;
-        m->credit += (double)drain(sp, DRAIN_CHECK, &ns);
+        m->credit += (double)drain(sp, taken_over ? DRAIN_CHECK / 2 : DRAIN_CHECK, &ns);
         m->fractional_ns += (double)ns;
         sp->fractional_ns += ns;
-        if (above_share(sp, 1.2 * m->fractional))
+        if (taken_over || above_share(sp, 1.2 * m->fractional))
             break;
     }
 }
