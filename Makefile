@@ -171,6 +171,7 @@ help:
 	@echo 'make check           all tests; as ./scripts/check'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
+	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
@@ -197,12 +198,15 @@ $B/tests/oracle/compare: $B/tests/oracle/compare.o
 conformance-auto:
 	@scripts/conformance-auto $(CONFORMANCE_FLAGS) $(TRACES)
 
+conformance-curves:
+	@scripts/conformance-curves $(CONFORMANCE_FLAGS) $(TRACES)
+
 conformance:
 	@scripts/conformance $(CONFORMANCE_FLAGS) $(TRACES)
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check conformance conformance-auto bench bench-malloc stress install uninstall help clean FORCE
+.PHONY: all tests unit check conformance conformance-auto conformance-curves bench bench-malloc stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
