@@ -69,7 +69,7 @@ static void heap(const json_t *d, FILE *out)
     fprintf(out, "  %-22s%10s   mallocs %s, frees %s\n", "live objects (Go)", bytes_text(report_number(m, "HeapAlloc")),
             count_text(report_number(m, "Mallocs")), count_text(report_number(m, "Frees")));
     fprintf(out, "  %-22s%10s\n", "in spans", bytes_text(report_number(m, "HeapInuse")));
-    fprintf(out, "  %-22s%10s   %s of it never touched\n", "mapped", bytes_text(report_number(m, "HeapSys")),
+    fprintf(out, "  %-22s%10s   %s of it not backed by memory\n", "mapped", bytes_text(report_number(m, "HeapSys")),
             bytes_text(report_number(m, "HeapReleased")));
     double next = report_number(m, "NextGC");
     fprintf(out, "  %-22s%10s\n\n", "next collection at", next < 0x1p63 ? bytes_text(next) : "off");
