@@ -25,12 +25,15 @@ void goheap_config_go119(struct goheap_config *config)
         .noscan_apart = true,
         .page_cache = true,
         .reclaim = GOHEAP_RECLAIM_GC,
+        .scavenge_index = GOHEAP_SCAVENGE_FREED,
         .arena_base = UINT64_C(0xc000000000),
         .address_space = UINT64_C(1) << 40,
         /* unsafe.Sizeof(mspan{}) and mcache{} on linux/amd64, and mfixalloc.go's _FixAllocChunk */
         .mspan_bytes = 144,
         .mcache_bytes = 1200,
         .descriptor_chunk = 16 << 10,
+        .arena_table_bytes = 2165776,
+        .span_block_bytes = 4120,
     };
     memcpy(config->table.classes, go119_classes, sizeof go119_classes);
 }

@@ -13,6 +13,7 @@ void goheap_gc_begin(struct goheap *heap, struct goheap_p *p)
 {
     while (goheap_sweep_one(heap, p) != UINT64_MAX)
         ;
+    gh_metadata_swept(heap);
     struct gh_span_iter iter = gh_spans_begin(&heap->descriptors);
     for (struct gh_span *s; (s = gh_spans_next(&iter));)
         gh_span_mark_begin(s);
@@ -64,10 +65,14 @@ static uint64_t scannable(const struct goheap *heap, const struct gh_span *s, ui
 static void count_marked(const struct goheap *heap, struct goheap_marked *marked, const struct gh_span *s,
                          uint64_t objects)
 {
+    if (objects == 0)
+        return;
+    const uint64_t slot = gh_slot_bytes(heap, s), scan = scannable(heap, s, objects);
     marked->objects += objects;
-    uint64_t scan = scannable(heap, s, objects);
-    marked->bytes += objects * gh_slot_bytes(heap, s);
-    marked->scan_bytes += scan * gh_slot_bytes(heap, s);
+    marked->bytes += objects * slot;
+    if (scan == 0)
+        return;
+    marked->scan_bytes += scan * slot;
     marked->scan_objects[gh_size_class(s)] += scan;
 }
 
@@ -96,5 +101,6 @@ void goheap_gc_end(struct goheap *heap, struct goheap_marked *survived)
     heap->reclaim_end = (heap->grown - heap->base) >> heap->config.page_shift;
     heap->heap_live = survived->bytes;
     heap->marking = false;
+    gh_page_alloc_next_gen(&heap->pages);
     gh_stacks_sweep(heap);
 }

@@ -25,12 +25,12 @@ extern "C" {
 
 #define GOHEAP_API __attribute__((visibility("default")))
 
-/* The version of this header. The major number is that of the ABI (libgoheap.so.0) and part of every symbol's
- * version (GOHEAP_0): it changes when a function or a struct below does in a way that compiled callers notice. */
-#define GOHEAP_VERSION_MAJOR 0
-#define GOHEAP_VERSION_MINOR 2
+/* The version of this header. The major number is that of the ABI (libgoheap.so.1) and part of every symbol's
+ * version (GOHEAP_1): it changes when a function or a struct below does in a way that compiled callers notice. */
+#define GOHEAP_VERSION_MAJOR 1
+#define GOHEAP_VERSION_MINOR 0
 #define GOHEAP_VERSION_PATCH 0
-/* The version of the library that runs, "0.2.0": static. */
+/* The version of the library that runs, "1.0.0": static. */
 GOHEAP_API const char *goheap_version(void);
 
 struct goheap;
@@ -55,6 +55,12 @@ struct goheap_class_table {
 enum goheap_reclaim {
     GOHEAP_RECLAIM_GC,       /* Go: a death is seen by the sweep after the next collection */
     GOHEAP_RECLAIM_IMMEDIATE /* C: the next refill, or a span's last death, sees it */
+};
+
+/* Which chunks (4 MiB at 8 KiB pages) with free pages the background scavenger looks at. */
+enum goheap_scavenge_index {
+    GOHEAP_SCAVENGE_FREED, /* Go 1.19: any in which pages became free */
+    GOHEAP_SCAVENGE_SPARSE /* Go 1.21: of these, once a cycle has passed, those that were not nearly full in it */
 };
 
 /* Where free pages are kept, which of them are taken, and how much is asked of the OS at a time. */
@@ -90,11 +96,15 @@ struct goheap_config {
     enum goheap_sweep_order sweep_order;     /* and not with GOHEAP_SWEEP_BY_CLASS, nor the others without it */
     bool concurrent;             /* several threads use the heap at once */
     enum goheap_reclaim reclaim;
+    enum goheap_scavenge_index scavenge_index;
     uint64_t arena_base;         /* where the region is wished for; 0xc000000000 */
     uint64_t address_space;      /* bytes of address space to reserve, the most the heap can ever map */
     uint32_t mspan_bytes;        /* size of Go's span descriptor, of its mcache, and of the block they are */
     uint32_t mcache_bytes;       /* cut from: what MemStats reports of them */
     uint32_t descriptor_chunk;
+    uint32_t arena_table_bytes;  /* the same of what Go keeps about 64 MiB (heapArena), */
+    uint32_t span_block_bytes;   /* and of a block of 512 entries of a span set */
+    uint64_t runtime_bytes;      /* that the runtime around the heap has mapped: a memory limit counts them, too */
     bool descriptor_tails;       /* what is left over of such a block counts, too (fixalloc of Go 1.5 and 1.11) */
     /* Where Go keeps what the collector has to know of an object, as far as it takes room from objects. All 0, up to
      * Go 1.21: elsewhere. */
@@ -244,6 +254,15 @@ GOHEAP_API void goheap_sweep_pace(struct goheap *heap, uint64_t trigger);
  * bytes it released. They stay mapped and are backed again when used. p: on whose account, may be NULL. Any thread;
  * the heap lock is let go between runs of pages. */
 GOHEAP_API uint64_t goheap_scavenge(struct goheap *heap, struct goheap_p *p, uint64_t bytes);
+/* The same for a scavenger that runs beside a collector: only what the config's scavenge_index leaves to it, and
+ * without taking what idle Ps hold. */
+GOHEAP_API uint64_t goheap_scavenge_background(struct goheap *heap, struct goheap_p *p, uint64_t bytes);
+/* What the heap sees to itself as it takes pages for spans: memory that it retains (in use or free, not released) is
+ * released when it grows beyond `retain`, and all that is mapped and not released is kept within `limit`, as far as
+ * free pages do it. UINT64_MAX: no bound, as in a new heap. Any thread. */
+GOHEAP_API void goheap_scavenge_goals(struct goheap *heap, uint64_t retain, uint64_t limit);
+/* Gives the heap the pages that the P has in reserve: an idle P's would be out of the scavenger's reach. */
+GOHEAP_API void goheap_p_release_pages(struct goheap_p *p);
 
 /* --- figures ------------------------------------------------------------------------------------------- */
 
@@ -259,6 +278,7 @@ struct goheap_memstats {
     uint64_t heap_alloc, heap_sys, heap_idle, heap_inuse, heap_released, heap_objects;
     uint64_t stack_inuse; /* bytes of pages that hold stacks */
     uint64_t mspan_inuse, mspan_sys, mcache_inuse, mcache_sys;
+    uint64_t gc_sys, other_sys; /* what Go's runtime would keep about this heap; 0 under immediate reclaim */
     struct goheap_by_size by_size[GOHEAP_MAX_CLASSES]; /* as many as the table has classes */
 };
 /* Flushes every P's cache, as ReadMemStats does, and reads. The world is stopped. O(Ps x classes). */
@@ -279,6 +299,9 @@ struct goheap_gauges {
 };
 GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);
 GOHEAP_API uint64_t goheap_heap_live(const struct goheap *heap);
+/* All that is mapped and not released, in the heap, its tables, and runtime_bytes beside them: Go's
+ * gcController.mappedReady, which a memory limit is held against. O(Ps). */
+GOHEAP_API uint64_t goheap_mapped_ready(const struct goheap *heap);
 
 /* What the spans of one class hold, both span classes together. */
 struct goheap_class_stats {

@@ -50,6 +50,7 @@ enum goheap_step {
     GOHEAP_STEP_GROW,       /* bytes: the heap maps more of its address space */
     GOHEAP_STEP_FAULT,      /* bytes: pages that the OS has to back (first use, or first after a release) */
     GOHEAP_STEP_SCAVENGE,   /* bytes: memory given back to the OS */
+    GOHEAP_STEP_SWEPT,      /* 0: no span is left that a sweep of this cycle has not begun with */
     GOHEAP_STEPS
 };
 

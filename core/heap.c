@@ -93,6 +93,7 @@ static void init_fields(struct goheap *heap)
     heap->descriptors.platform = heap->platform;
     heap->sweep_gen = FIRST_SWEEP_GEN;
     heap->sweeping = GH_SWEEP_DRAINED;
+    heap->retain_goal = heap->memory_limit = UINT64_MAX;
 }
 
 static void release_region(struct goheap *heap)
@@ -107,8 +108,11 @@ static void release_region(struct goheap *heap)
 
 static bool init_pages(struct goheap *heap, uint64_t bytes)
 {
-    if (heap->config.page_heap == GOHEAP_PAGES_RADIX)
-        return gh_page_alloc_init(&heap->pages, heap->platform, heap->base, bytes, heap->config.page_shift);
+    if (heap->config.page_heap == GOHEAP_PAGES_RADIX) {
+        bool ok = gh_page_alloc_init(&heap->pages, heap->platform, heap->base, bytes, heap->config.page_shift);
+        heap->pages.by_density = ok && heap->config.scavenge_index == GOHEAP_SCAVENGE_SPARSE;
+        return ok;
+    }
     return gh_page_lists_init(&heap->page_lists, heap->config.page_heap, &heap->descriptors, heap->base, bytes,
                               heap->config.page_shift);
 }
@@ -267,6 +271,14 @@ static void flush_p(struct goheap_p *p)
         gh_descriptor_give(&heap->descriptors, s);
     }
     p->free_span_count = 0;
+    gh_unlock(heap, p, &heap->lock);
+}
+
+void goheap_p_release_pages(struct goheap_p *p)
+{
+    struct goheap *heap = p->heap;
+    gh_lock(heap, p, &heap->lock);
+    gh_page_cache_flush(&heap->pages, &p->pages);
     gh_unlock(heap, p, &heap->lock);
 }
 

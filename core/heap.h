@@ -39,11 +39,31 @@ struct gh_page_map {
                                arenas, only the first page and those outside them: terabytes are to cost little */
 };
 
+/* How many spans went through a list since it was last empty at a cycle's begin, and the blocks its index has room
+ * for: what Go's span set of that purpose would be like. */
+struct gh_set {
+    uint32_t head, tail;
+    uint32_t spine;
+};
+
 struct gh_central {
     struct goheap_lock lock;
     /* Two of each; which one holds the swept spans alternates from cycle to cycle (mcentral.go). With
      * GOHEAP_CENTRAL_LISTS the first of each are nonempty and empty, whatever is swept (mcentral_lists.c). */
     struct gh_list partial[2], full[2];
+    struct gh_set sets[4]; /* of partial, and of full */
+};
+
+/* Of what Go's runtime keeps about the heap; see metadata.c. */
+struct gh_metadata {
+    uint64_t bits;           /* bytes of bitmaps asked for in this cycle */
+    uint64_t current_arenas, previous_arenas, free_arenas; /* of bitmaps */
+    uint64_t set_blocks, set_blocks_peak; /* of span sets */
+    uint64_t spines;         /* bytes of all that there ever were */
+};
+
+struct gh_metadata_sys {
+    uint64_t gc, other; /* MemStats' GCSys and OtherSys */
 };
 
 enum { GH_DIRECT = GH_SMALL_MAX / GH_SMALL_DIV + 1 }; /* sizes, in eighths, of which a P knows the span */
@@ -152,6 +172,8 @@ struct goheap {
     uint64_t heap_live;
     uint64_t in_use, free, released; /* bytes of pages: in spans; mapped but not; given back or never used */
     uint64_t stack_bytes;            /* of pages in spans of stacks; not in in_use */
+    uint64_t retain_goal, memory_limit; /* goheap_scavenge_goals */
+    struct gh_metadata metadata;
     struct gh_stats stats;
 };
 
@@ -266,6 +288,23 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
 struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages);
 /* Takes back a span of either kind that is on no list, `busy` apart, and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+
+/* scavenge.c: pages were taken for a span, of which `scavenged` bytes are about to be backed, and the heap grew for them
+ * by so many bytes; sees to the goals (the middle of mheap.allocSpan). No lock is held but that of a stack pool. */
+void gh_scavenge_assist(struct goheap *heap, struct goheap_p *p, uint64_t growth, uint64_t scavenged);
+
+/* metadata.c */
+
+/* Bitmaps of a bit a slot are asked for (newMarkBits). */
+void gh_metadata_bits(struct goheap *heap, uint64_t slots, unsigned bitmaps);
+/* A span goes to the end of one of the class's lists, or comes from its beginning. Under the class's lock. */
+void gh_metadata_push(struct goheap *heap, struct gh_central *c, const struct gh_list *list);
+void gh_metadata_pop(struct goheap *heap, struct gh_central *c, const struct gh_list *list);
+/* That a set holds entries in. */
+uint64_t gh_set_blocks(const struct gh_set *set);
+/* All is swept, a cycle begins (finishsweep_m). */
+void gh_metadata_swept(struct goheap *heap);
+struct gh_metadata_sys gh_metadata_sys(const struct goheap *heap);
 
 /* heap.c: gives the heap what idle Ps hold, and deletes them. */
 void gh_idle_flush(struct goheap *heap);

@@ -27,18 +27,26 @@ static bool has_room(const struct gh_span *s)
     return s->alloc_count < s->objects;
 }
 
+static struct gh_span *pop(struct goheap *heap, struct gh_central *c, struct gh_list *list)
+{
+    struct gh_span *s = gh_list_pop(list);
+    if (s)
+        gh_metadata_pop(heap, c, list);
+    return s;
+}
+
 /* The best candidate on the lists, in Go's order; *unswept says that it has to be swept first. */
 static struct gh_span *pop_candidate(struct goheap *heap, struct goheap_p *p, struct gh_central *c, bool may_sweep,
                                      bool *unswept)
 {
     unsigned swept = swept_index(heap);
     gh_lock(heap, p, &c->lock);
-    struct gh_span *s = gh_list_pop(&c->partial[swept]);
+    struct gh_span *s = pop(heap, c, &c->partial[swept]);
     *unswept = false;
     if (!s && may_sweep) {
-        s = gh_list_pop(&c->partial[1 - swept]);
+        s = pop(heap, c, &c->partial[1 - swept]);
         if (!s)
-            s = gh_list_pop(&c->full[1 - swept]);
+            s = pop(heap, c, &c->full[1 - swept]);
         *unswept = s != NULL;
     }
     gh_unlock(heap, p, &c->lock);
@@ -95,8 +103,10 @@ void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
         return; /* a large object's span, which mheap has listed */
     struct gh_central *c = &heap->central[s->span_class];
     unsigned swept = swept_index(heap);
+    struct gh_list *list = has_room(s) ? &c->partial[swept] : &c->full[swept];
     gh_lock(heap, p, &c->lock);
-    gh_list_append(has_room(s) ? &c->partial[swept] : &c->full[swept], s);
+    gh_list_append(list, s);
+    gh_metadata_push(heap, c, list);
     gh_unlock(heap, p, &c->lock);
 }
 

@@ -52,6 +52,17 @@ static uint64_t fixalloc_sys(const struct goheap *heap, uint64_t n, uint32_t siz
     return (n + per_block - 1) / per_block * block;
 }
 
+/* Under the heap lock, or an estimate. */
+static uint64_t mspan_sys(const struct goheap *heap)
+{
+    return fixalloc_sys(heap, gh_get(&heap->descriptors.made), heap->config.mspan_bytes);
+}
+
+static uint64_t mcache_sys(const struct goheap *heap)
+{
+    return fixalloc_sys(heap, __atomic_load_n(&heap->p_peak, __ATOMIC_RELAXED), heap->config.mcache_bytes);
+}
+
 static void read_memstats(struct goheap *heap, struct goheap_memstats *m)
 {
     struct gh_stats sum;
@@ -72,9 +83,12 @@ static void read_memstats(struct goheap *heap, struct goheap_memstats *m)
     m->heap_sys = m->heap_inuse + m->heap_idle;
     m->stack_inuse = gh_get(&heap->stack_bytes);
     m->mspan_inuse = heap->descriptors.in_use * heap->config.mspan_bytes;
-    m->mspan_sys = fixalloc_sys(heap, heap->descriptors.made, heap->config.mspan_bytes);
+    m->mspan_sys = mspan_sys(heap);
     m->mcache_inuse = (uint64_t)heap->p_count * heap->config.mcache_bytes;
-    m->mcache_sys = fixalloc_sys(heap, heap->p_peak, heap->config.mcache_bytes);
+    m->mcache_sys = mcache_sys(heap);
+    struct gh_metadata_sys sys = gh_metadata_sys(heap);
+    m->gc_sys = sys.gc;
+    m->other_sys = sys.other;
 }
 
 void goheap_memstats(struct goheap *heap, struct goheap_memstats *m)
@@ -118,6 +132,13 @@ uint64_t goheap_heap_live(const struct goheap *heap)
     uint64_t allocated, freed;
     add_up_bytes(heap, &allocated, &freed);
     return allocated - freed;
+}
+
+uint64_t goheap_mapped_ready(const struct goheap *heap)
+{
+    struct gh_metadata_sys sys = gh_metadata_sys(heap);
+    return gh_get(&heap->in_use) + gh_get(&heap->free) + gh_get(&heap->stack_bytes) + mspan_sys(heap) +
+           mcache_sys(heap) + sys.gc + sys.other + heap->config.runtime_bytes;
 }
 
 void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)

@@ -191,7 +191,7 @@ static bool make_span(struct goheap *heap, struct goheap_p *p, struct gh_span *s
 
 /* Pages for a span from wherever they are nearest; the descriptor may come along. 0 if there are none. */
 static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npages, uint64_t *scavenged,
-                           struct gh_span **descriptor)
+                           uint64_t *growth, struct gh_span **descriptor)
 {
     uint64_t base = 0;
     if (heap->config.page_cache && npages < GH_PAGE_CACHE_MAX_PAGES) {
@@ -215,8 +215,10 @@ static uint64_t take_pages(struct goheap *heap, struct goheap_p *p, uint64_t npa
             gh_lock(heap, p, &heap->lock);
             base = gh_page_alloc_take(&heap->pages, npages, scavenged);
         }
+        uint64_t grown = heap->grown;
         if (!base && grow(heap, p, npages))
             base = gh_page_alloc_take(&heap->pages, npages, scavenged);
+        *growth = heap->grown - grown;
     }
     if (base)
         *descriptor = take_descriptor(heap, p);
@@ -313,11 +315,12 @@ static struct gh_span *alloc_span(struct goheap *heap, struct goheap_p *p, uint6
 {
     if (has_page_lists(heap))
         return alloc_listed(heap, p, npages, span_class, manual);
-    uint64_t scavenged = 0;
+    uint64_t scavenged = 0, growth = 0;
     struct gh_span *s = NULL;
-    uint64_t base = npages <= UINT32_MAX ? take_pages(heap, p, npages, &scavenged, &s) : 0;
+    uint64_t base = npages <= UINT32_MAX ? take_pages(heap, p, npages, &scavenged, &growth, &s) : 0;
     if (!base)
         return NULL;
+    gh_scavenge_assist(heap, p, growth, page_bytes(heap, scavenged));
     uint64_t bytes = page_bytes(heap, npages);
     count_pages(heap, p, bytes, page_bytes(heap, scavenged));
     if (!s || !make_span(heap, p, s, base, npages, scavenged, span_class)) {
@@ -335,6 +338,7 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
         gh_sweep_reclaim(heap, p, npages);
     struct gh_span *s = alloc_span(heap, p, npages, span_class, false);
     if (s) {
+        gh_metadata_bits(heap, s->objects, 2);
         gh_add(&heap->in_use, page_bytes(heap, npages));
         gh_add(&heap->pages_in_use, npages);
     }

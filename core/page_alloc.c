@@ -26,6 +26,7 @@ static uint64_t address_of(const struct gh_page_alloc *pa, uint64_t page)
 /* Where each table begins in the block of metadata, after the chunks, and where the block ends. All in bytes. */
 struct layout {
     uint64_t summary[GH_SUMMARY_LEVELS + 1]; /* the last element is where the last of them ends */
+    uint64_t density;
     uint64_t end;
 };
 
@@ -38,7 +39,8 @@ static struct layout lay_out(uint64_t chunks)
         unsigned chunks_log = gh_summary_pages_log(level) - GH_CHUNK_PAGES_LOG;
         at.summary[level + 1] = at.summary[level] + (chunks >> chunks_log) * sizeof(uint64_t);
     }
-    at.end = at.summary[GH_SUMMARY_LEVELS] + chunks / 64 * sizeof(uint64_t); /* the index */
+    at.density = at.summary[GH_SUMMARY_LEVELS] + chunks / 64 * sizeof(uint64_t); /* after the index */
+    at.end = at.density + chunks * sizeof(struct gh_density);
     return at;
 }
 
@@ -74,6 +76,7 @@ bool gh_page_alloc_init(struct gh_page_alloc *pa, const struct goheap_platform *
         .scavenge_unit = scavenge_unit(platform, page_shift),
         .chunks = (struct gh_chunk *)(void *)block,
         .scavenge_index = (uint64_t *)(void *)(block + at.summary[GH_SUMMARY_LEVELS]),
+        .density = (struct gh_density *)(void *)(block + at.density),
     };
     for (unsigned level = 0; level < GH_SUMMARY_LEVELS; level++) {
         pa->summary[level] = (uint64_t *)(void *)(block + at.summary[level]);
@@ -147,6 +150,7 @@ static uint64_t take_range(struct gh_page_alloc *pa, uint64_t page, uint64_t npa
         scavenged += take_in_chunk(&pa->chunks[at >> GH_CHUNK_PAGES_LOG], first, last);
         at += last - first;
     }
+    gh_density_take(pa, page, npages);
     gh_summary_update(pa, page, npages, true);
     return scavenged;
 }
@@ -205,6 +209,7 @@ void gh_page_alloc_give(struct gh_page_alloc *pa, uint64_t addr, uint64_t npages
         at += last - first;
     }
     gh_scavenge_mark(pa, page, npages);
+    gh_density_give(pa, page, npages);
     gh_summary_update(pa, page, npages, false);
 }
 
@@ -262,7 +267,8 @@ static bool verify_chunk(const struct gh_page_alloc *pa, uint64_t c, char *why, 
             return fault(why, why_size, "one of pages %" PRIu64 " to +63 is allocated and scavenged", page);
     }
     if (!gh_scavenge_would_find(pa, c))
-        return fault(why, why_size, "chunk %" PRIu64 " has pages to scavenge that the index does not lead to", c);
+        return fault(why, why_size, pa->by_density ? "chunk %" PRIu64 " is not as full as the index has it"
+                                                   : "chunk %" PRIu64 " has pages to scavenge that the index does not lead to", c);
     return true;
 }
 

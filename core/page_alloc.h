@@ -4,7 +4,7 @@
  *   ...           /  8  \                    the longest one inside and the one at its end
  *   level 4   | start max end | ...          one entry a chunk
  *   chunks    [512 bits allocated][512 bits scavenged]
- *   index     1 bit a chunk: pages to scavenge may be in it
+ *   index     1 bit a chunk: pages to scavenge may be in it; or, by density, 12 bytes a chunk
  *
  * Follows runtime/mpagealloc.go, mpagecache.go and mgcscavenge.go of Go 1.19 (pageAlloc, pallocSum, pageCache,
  * scavengeIndex), with the tables sized for one contiguous region instead of the whole address space. Exact
@@ -30,6 +30,14 @@ struct gh_chunk {
     uint64_t scavenged[GH_CHUNK_PAGES / 64];
 };
 
+/* What the index by density knows of a chunk (scavChunkData). */
+struct gh_density {
+    uint16_t in_use;             /* pages allocated */
+    uint16_t last_in_use;        /* the same when gen became the generation */
+    uint32_t gen;                /* generation of the last change */
+    bool has_free;               /* it may have pages to scavenge */
+};
+
 struct gh_page_alloc {
     const struct goheap_platform *platform; /* borrowed; source of the tables' memory */
     uint64_t base;                          /* first address of the region, a multiple of a chunk's bytes */
@@ -43,6 +51,12 @@ struct gh_page_alloc {
     uint64_t *summary[GH_SUMMARY_LEVELS];   /* level 4 has one entry a chunk, each level above an eighth */
     uint64_t summary_len[GH_SUMMARY_LEVELS];
     uint64_t *scavenge_index;               /* a bit a chunk */
+    /* scavenge_density.c, if by_density, which is to be set before the first growth */
+    bool by_density;
+    struct gh_density *density;             /* by chunk */
+    uint32_t gen;                           /* cycles so far */
+    uint64_t freed_end;                     /* pages from here on did not become free in this generation */
+    uint64_t cursor[2];                     /* pages from here on are not looked at: in the background, by force */
 };
 
 /* Up to 64 pages in one aligned block, owned by a P: it allocates from them without the heap lock. */
@@ -83,19 +97,33 @@ void gh_page_cache_flush(struct gh_page_alloc *pa, struct gh_page_cache *cache);
 
 /* page_scavenge.c: free pages that the OS still backs, for it to have them back. */
 
-/* Looks for the highest run of such pages, in one chunk a call: the highest that the index names. False if it names
- * none. Else takes the run and says where it is, or, with *npages 0, that the chunk had none and left the index.
+/* Looks for the highest run of such pages, in one chunk a call: the highest that the index names; with force, one by
+ * density names all that may have some. False if it names none. Else takes the run and says where it is, or, with *npages 0, that the chunk had none and left the index.
  * A run is whole scavenge units, of max_pages >= 1 pages or what there is; more only to fill the lowest unit, and
  * so as not to break a huge page. One look at a chunk, and 64 chunks at a time past those that the index leaves out,
  * which are not passed again until pages above them become free. */
-bool gh_page_alloc_take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages, uint64_t *addr, uint64_t *npages);
+bool gh_page_alloc_take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages, bool force, uint64_t *addr,
+                                    uint64_t *npages);
 /* Gives such a run back, as scavenged. */
 void gh_page_alloc_give_scavenged(struct gh_page_alloc *pa, uint64_t addr, uint64_t npages);
 
+/* A collection cycle has ended (scavengeIndex.nextGen). */
+void gh_page_alloc_next_gen(struct gh_page_alloc *pa);
+
 /* For the page allocator's own files: npages >= 1 pages became free without being scavenged (scavengeIndex.mark). */
 void gh_scavenge_mark(struct gh_page_alloc *pa, uint64_t page, uint64_t npages);
-/* The same, for verify: whether the search would find what chunk c has to scavenge. */
+/* The same, for verify: whether the search would find what chunk c has to scavenge, or its density is known. */
 bool gh_scavenge_would_find(const struct gh_page_alloc *pa, uint64_t c);
+
+/* scavenge_density.c, for the page allocator's own files too; nothing happens unless by_density. */
+
+/* Pages were taken, or became free: a run of them, or those of a 64-page word whose bits are set. */
+void gh_density_take(struct gh_page_alloc *pa, uint64_t page, uint64_t npages);
+void gh_density_give(struct gh_page_alloc *pa, uint64_t page, uint64_t npages);
+void gh_density_take_bits(struct gh_page_alloc *pa, uint64_t first, uint64_t bits);
+void gh_density_give_bits(struct gh_page_alloc *pa, uint64_t first, uint64_t bits);
+/* The highest chunk to look at, and the page in it from which to look down; false if there is none. */
+bool gh_density_find(struct gh_page_alloc *pa, bool force, uint64_t *chunk, unsigned *from);
 
 /* Recomputes every summary and checks it, `search` and the index; false at the first thing that does not hold, with
  * a sentence in why. */

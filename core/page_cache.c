@@ -46,6 +46,7 @@ void gh_page_cache_fill(struct gh_page_alloc *pa, struct gh_page_cache *cache)
     cache->scavenged = chunk->scavenged[word] & cache->free;
     chunk->allocated[word] |= cache->free;
     chunk->scavenged[word] &= ~cache->free;
+    gh_density_take_bits(pa, first, cache->free);
     gh_summary_update(pa, first, CACHE_PAGES, true);
     /* Not one further: Go keeps `search` within what is grown. */
     pa->search = first + CACHE_PAGES - 1;
@@ -85,6 +86,7 @@ void gh_page_cache_flush(struct gh_page_alloc *pa, struct gh_page_cache *cache)
         pa->search = first;
     if (cache->free & ~cache->scavenged)
         gh_scavenge_mark(pa, first, CACHE_PAGES);
+    gh_density_give_bits(pa, first, cache->free);
     gh_summary_update(pa, first, CACHE_PAGES, false);
     *cache = (struct gh_page_cache){0, 0, 0};
 }

@@ -8,14 +8,14 @@
  * Invariant: a chunk with a run has its bit. The converse does not hold: pages leave by being allocated, which
  * nobody tells the index; the next search that looks in vain clears the bit.
  * Follows runtime/mgcscavenge.go of Go 1.19 (scavengeOne, findScavengeCandidate, scavengeIndex). As the heap lock is
- * held around every call, the index needs none of Go's atomics.
+ * held around every call, the index needs none of Go's atomics. Later Go's index is in scavenge_density.c.
  */
 #include <assert.h>
 
 #include "page_alloc.h"
 #include "page_summary.h"
 
-enum { WORDS = GH_CHUNK_PAGES / 64 };
+enum { WORDS = GH_CHUNK_PAGES / 64, LAST_PAGE = GH_CHUNK_PAGES - 1 };
 
 /* What the OS may back with one huge page if it is never taken apart (physHugePageSize). Here a constant, so that
  * the same runs are found on every machine; a chunk of the smallest pages is one, no chunk is less. */
@@ -34,6 +34,8 @@ void gh_scavenge_mark(struct gh_page_alloc *pa, uint64_t page, uint64_t npages)
     uint64_t first = page >> GH_CHUNK_PAGES_LOG;
     uint64_t last = (page + npages - 1) >> GH_CHUNK_PAGES_LOG;
 
+    if (pa->by_density)
+        return;
     for (uint64_t word = first / 64; word <= last / 64; word++) {
         uint64_t bits = UINT64_MAX;
         if (word == first / 64)
@@ -91,11 +93,11 @@ static unsigned leading_zeros(uint64_t word)
     return word ? (unsigned)__builtin_clzll(word) : 64;
 }
 
-/* The highest run of whole units, all of it. */
-static struct run highest_run(const struct gh_chunk *chunk, unsigned unit)
+/* The highest run of whole units, all of it, from the word of page `from` down. */
+static struct run highest_run(const struct gh_chunk *chunk, unsigned unit, unsigned from)
 {
     uint64_t taken = UINT64_MAX;
-    unsigned i = WORDS;
+    unsigned i = from / 64 + 1;
 
     while (taken == UINT64_MAX && i > 0)
         taken = unfit(chunk, --i, unit);
@@ -129,14 +131,14 @@ static struct run upper_part(struct run run, uint64_t max_pages, unsigned unit, 
     return (struct run){first, end - first};
 }
 
-/* findScavengeCandidate, from the chunk's end: scavengeOne never starts anywhere else. */
-static struct run find_candidate(const struct gh_page_alloc *pa, uint64_t c, uint64_t max_pages)
+/* findScavengeCandidate */
+static struct run find_candidate(const struct gh_page_alloc *pa, uint64_t c, unsigned from, uint64_t max_pages)
 {
     /* The summary spares a look at the bits of chunks that filled up again. */
     if (gh_summary_unpack(pa->summary[GH_SUMMARY_LEAF][c]).longest < pa->scavenge_unit)
         return (struct run){0, 0};
 
-    struct run run = highest_run(&pa->chunks[c], pa->scavenge_unit);
+    struct run run = highest_run(&pa->chunks[c], pa->scavenge_unit, from);
     uint64_t most = max_pages < GH_CHUNK_PAGES ? max_pages : GH_CHUNK_PAGES;
     return upper_part(run, most, pa->scavenge_unit, 1U << (HUGE_PAGE_SHIFT - pa->page_shift));
 }
@@ -145,27 +147,36 @@ bool gh_scavenge_would_find(const struct gh_page_alloc *pa, uint64_t c)
 {
     bool marked = pa->scavenge_index[c / 64] >> c % 64 & 1;
 
+    if (pa->by_density) {
+        unsigned in_use = 0;
+        for (unsigned i = 0; i < WORDS; i++)
+            in_use += (unsigned)__builtin_popcountll(pa->chunks[c].allocated[i]);
+        return pa->density[c].in_use == in_use;
+    }
     if (marked)
         return c < pa->scavenge_end;
-    return highest_run(&pa->chunks[c], pa->scavenge_unit).npages == 0;
+    return highest_run(&pa->chunks[c], pa->scavenge_unit, LAST_PAGE).npages == 0;
 }
 
 /* --- taking and giving --------------------------------------------------------------------------------- */
 
 /* The first half of scavengeOne: nobody else gets at the run while the OS has it. */
-bool gh_page_alloc_take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages, uint64_t *addr, uint64_t *npages)
+bool gh_page_alloc_take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages, bool force, uint64_t *addr,
+                                    uint64_t *npages)
 {
     uint64_t c;
+    unsigned from = LAST_PAGE; /* Go 1.19's scavengeOne never starts anywhere else */
 
     assert(max_pages > 0);
-    if (!highest_marked(pa, &c))
+    if (!(pa->by_density ? gh_density_find(pa, force, &c, &from) : highest_marked(pa, &c)))
         return false;
-    struct run run = find_candidate(pa, c, max_pages);
+    struct run run = find_candidate(pa, c, from, max_pages);
     uint64_t page = (c << GH_CHUNK_PAGES_LOG) + run.first;
     *addr = pa->base + (page << pa->page_shift);
     *npages = run.npages;
     if (run.npages == 0) {
         unmark(pa, c);
+        pa->density[c].has_free = false; /* setEmpty */
         return true;
     }
     for (unsigned i = run.first / 64; i * 64 < run.first + run.npages; i++)

@@ -43,6 +43,7 @@ static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_sp
 {
     struct gh_stats *stats = gh_stats_of(heap, p);
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
+    gh_metadata_bits(heap, s->objects, 1);
     unsigned before = s->alloc_count;
     unsigned left = gh_span_take_marked(s, heap->config.concurrent);
     for (unsigned w = 0; gh_is_mixed(heap, s) && w < gh_words(s); w++)
@@ -96,6 +97,8 @@ static struct gh_span *next_unswept(struct goheap *heap, struct goheap_p *p)
             continue;
         gh_lock(heap, p, &c->lock);
         struct gh_span *s = gh_list_pop(list);
+        if (s)
+            gh_metadata_pop(heap, c, list);
         gh_unlock(heap, p, &c->lock);
         if (s) {
             __atomic_store_n(&heap->sweep_class, at, __ATOMIC_RELAXED);
@@ -121,7 +124,8 @@ uint64_t goheap_sweep_one(struct goheap *heap, struct goheap_p *p)
             gh_add(&heap->reclaim_credit, npages);
         result = freed ? npages : 0;
     } else {
-        __atomic_fetch_or(&heap->sweeping, GH_SWEEP_DRAINED, __ATOMIC_RELAXED);
+        if (!(__atomic_fetch_or(&heap->sweeping, GH_SWEEP_DRAINED, __ATOMIC_RELAXED) & GH_SWEEP_DRAINED))
+            gh_step(heap, p, GOHEAP_STEP_SWEPT, 0);
     }
     gh_sweep_end(heap);
     return result;

@@ -255,6 +255,35 @@ static bool check_centrals(struct check *c)
     return true;
 }
 
+static uint64_t length(const struct gh_list *list)
+{
+    uint64_t n = 0;
+    for (const struct gh_span *s = list->head; s; s = s->next)
+        n++;
+    return n;
+}
+
+/* What went into a span set and not out of it is on the list, unless it was reclaimed from its middle. */
+static bool check_sets(struct check *c)
+{
+    const struct goheap *heap = c->heap;
+    uint64_t blocks = 0;
+    if (gh_immediate(heap) || has_lists(heap))
+        return true;
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        for (unsigned k = 0; k < 4; k++) {
+            const struct gh_central *central = &heap->central[i];
+            const struct gh_set *set = &central->sets[k];
+            uint64_t listed = length(k < 2 ? &central->partial[k] : &central->full[k - 2]);
+            if (set->tail - set->head < listed)
+                return fail(c, "class %u: %llu spans are listed, %u went in and %u out", i, (ull)listed, set->tail,
+                            set->head);
+            blocks += gh_set_blocks(set);
+        }
+    return blocks == heap->metadata.set_blocks ||
+           fail(c, "span sets have %llu blocks, the heap counts %llu", (ull)blocks, (ull)heap->metadata.set_blocks);
+}
+
 static uint64_t counted_objects(const struct gh_stats *stats, unsigned class)
 {
     return class ? stats->small_allocs[class] - stats->small_frees[class] : stats->large_allocs - stats->large_frees;
@@ -310,7 +339,7 @@ bool goheap_verify(struct goheap *heap, char *why, size_t why_size)
     for (const struct goheap_p *p = heap->ps; p; p = p->next)
         if (!check_mcache(&c, p) || !check_kept(&c, p) || !check_news(&c, p))
             return false;
-    if (!check_centrals(&c) || !check_totals(&c))
+    if (!check_centrals(&c) || !check_sets(&c) || !check_totals(&c))
         return false;
     return has_page_lists(heap) ? check_page_lists(&c) : gh_page_alloc_verify(&heap->pages, why, why_size);
 }

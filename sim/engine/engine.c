@@ -42,17 +42,21 @@ static bool make_room(struct engine *engine)
     return true;
 }
 
-/* A process is in the heap at most once. */
-static void push(struct engine *engine, struct process *process)
+/* Fills the hole at `at` with an entry that belongs there or nearer to the top. */
+static void rise(struct engine *engine, uint32_t at, struct ready entry)
 {
-    struct ready entry = {process->now, process->id, process};
-    uint32_t at = engine->ready_count++;
     while (at > 0 && earlier(entry, engine->heap[(at - 1) / 2])) {
         engine->heap[at] = engine->heap[(at - 1) / 2];
         at = (at - 1) / 2;
     }
     engine->heap[at] = entry;
     set_limit(engine);
+}
+
+/* A process is in the heap at most once. */
+static void push(struct engine *engine, struct process *process)
+{
+    rise(engine, engine->ready_count++, (struct ready){process->now, process->id, process});
 }
 
 static struct process *pop(struct engine *engine)
@@ -151,4 +155,16 @@ void process_wake(struct process *process, uint64_t at)
     if (process->now < at)
         process->now = at;
     push(process->engine, process);
+}
+
+void process_hasten(struct process *process, uint64_t at)
+{
+    struct engine *engine = process->engine;
+    uint32_t i = 0;
+    while (i < engine->ready_count && engine->heap[i].process != process)
+        i++;
+    if (i == engine->ready_count || process->now <= at)
+        return;
+    process->now = at;
+    rise(engine, i, (struct ready){at, process->id, process});
 }

@@ -71,6 +71,9 @@ void process_park(struct process *process);
 /* Makes a parked process ready again, no earlier than `at`. */
 void process_wake(struct process *process, uint64_t at);
 
+/* Brings the time forward that a process, of those waiting in process_sync, goes on at; it must not be in the past. */
+void process_hasten(struct process *process, uint64_t at);
+
 /* Lets others go first when this process has run ahead of them by more than the quantum. */
 static inline void process_pace(struct process *process)
 {

@@ -8,15 +8,15 @@
  */
 #include "model/sim.h"
 
+/* For a memory limit, and for nothing else. */
 static struct pacer_memory memory_of(const struct sim *sim)
 {
+    if (sim->config.gomemlimit == UINT64_MAX)
+        return (struct pacer_memory){0};
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
-    const uint64_t arena = 64 << 20;
-    uint64_t arenas = (g.heap_inuse + g.heap_free + g.heap_released + g.stack_inuse) / arena;
-    uint64_t apart = sim->config.runtime_bytes + arenas * sim->config.arena_bytes;
     return (struct pacer_memory){
-        .mapped_ready = g.heap_inuse + g.heap_free + g.stack_inuse + apart,
+        .mapped_ready = goheap_mapped_ready(sim->heap),
         .heap_free = g.heap_free,
         .heap_alloc = g.total_alloc - g.total_free,
     };
@@ -105,6 +105,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
 {
     struct collector *c = &sim->collector;
     struct goheap_marked survived;
+    uint64_t last_goal = collector_goal(sim);
     marking_end(sim, now);
     record_work(sim, record);
     record->heap_end = goheap_heap_live(sim->heap);
@@ -116,6 +117,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
     struct pacer_memory memory = memory_of(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
     record->next_goal = pacer_goal(&c->pacer, &memory);
+    scavenger_end_cycle(sim, last_goal);
     flush_ps(sim, now);
 }
 
@@ -149,6 +151,7 @@ static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *re
     sim->aside = &ns;
     goheap_gc_begin(sim->heap, NULL);
     sim->aside = NULL;
+    scavenger_wake(sim, record->start_ns);
     record->heap_start = goheap_heap_live(sim->heap);
     struct goheap_marked marked;
     goheap_gc_mark_live(sim->heap, &marked);
@@ -399,6 +402,7 @@ void collector_stop(struct sim *sim)
 {
     struct collector *c = &sim->collector;
     sim->done = true;
+    scavenger_stop(sim);
     rouse(&c->process, &c->asleep, 0);
     rouse(&c->sweeper, &c->sweeper_asleep, 0);
 }

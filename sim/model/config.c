@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const char *const reclaim_names[] = {"gc", "immediate", NULL};
+static const char *const index_names[] = {"freed", "sparse", NULL};
 static const char *const page_heap_names[] = {"radix", "lists", "treap", NULL};
 static const char *const central_lists_names[] = {"sets", "lists", NULL};
 static const char *const sweep_order_names[] = {"by_class", "all_spans", "stack", NULL};
@@ -43,12 +44,18 @@ const struct setting config_table[] = {
      .help = "by_class goes with sets; all_spans (Go 1.5) and stack (Go 1.11) with lists"},
     {.key = "reclaim", .type = SETTING_ENUM, AT(reclaim), .names = reclaim_names,
      .help = "gc: deaths are seen after a collection; immediate: at the next refill"},
+    {.key = "scavenge_index", .type = SETTING_ENUM, AT(scavenge_index), .names = index_names,
+     .help = "freed: all free memory may be scavenged; sparse: not in chunks that are nearly full, or just were"},
     {.key = "arena_base", .type = SETTING_BYTES, AT(arena_base), .help = "address of the heap"},
     {.key = "address_space", .type = SETTING_BYTES, AT(address_space), .help = "bytes of it at most"},
     {.key = "mspan_bytes", .type = SETTING_U64, AT(mspan_bytes), .min = 1, .max = 16384,
      .help = "size of a span descriptor in MemStats"},
     {.key = "mcache_bytes", .type = SETTING_U64, AT(mcache_bytes), .min = 1, .max = 16384,
      .help = "size of an mcache in MemStats"},
+    {.key = "arena_table_bytes", .type = SETTING_U64, AT(arena_table_bytes), .max = 1 << 24,
+     .help = "size of what is kept about 64 MiB of heap, in MemStats"},
+    {.key = "span_block_bytes", .type = SETTING_U64, AT(span_block_bytes), .max = 1 << 16,
+     .help = "size of a block of a span set in MemStats"},
     {.key = "descriptor_tails", .type = SETTING_BOOL, AT(descriptor_tails),
      .help = "MSpanSys and MCacheSys count whole blocks of 16 KiB, as in Go 1.5 and 1.11"},
     {.key = "header_bytes", .type = SETTING_U64, AT(header_bytes), .max = 64,
@@ -81,9 +88,13 @@ const struct setting config_table[] = {
     {.key = "globals_bytes", .type = SETTING_BYTES, AT(globals_bytes), .help = "bytes of global variables to scan"},
     {.key = "runtime_bytes", .type = SETTING_BYTES, AT(runtime_bytes),
      .help = "bytes that the runtime maps outside the heap: they count for the memory limit"},
-    {.key = "arena_bytes", .type = SETTING_BYTES, AT(arena_bytes),
-     .help = "and those for each 64 MiB of heap from the second on"},
     {.key = "background_sweep", .type = SETTING_BOOL, AT(background_sweep), .help = "a sweeper runs beside the Ps"},
+    {.key = "background_scavenge", .type = SETTING_BOOL, AT(background_scavenge),
+     .help = "a scavenger gives free memory back to the OS"},
+    {.key = "scavenge_limit_part", .type = SETTING_DOUBLE, AT(scavenge_limit_part), .max = 100,
+     .help = "of the memory limit that the scavenger aims at"},
+    {.key = "idle_page_flush", .type = SETTING_BOOL, AT(idle_page_flush),
+     .help = "idle Ps give their page caches back as a collection ends"},
     {.key = "ps", .type = SETTING_U64, AT(ps), .max = 4096, .help = "simulated Ps; 0: as many as the trace has"},
     {.key = "quantum_ns", .type = SETTING_U64, AT(quantum_ns), .max = 1000000000,
      .help = "how far a P may run ahead of the others between meetings; 0: strict order"},
@@ -146,6 +157,8 @@ void config_init(struct sim_config *config)
         .address_space = UINT64_C(1) << 42,
         .mspan_bytes = core.mspan_bytes,
         .mcache_bytes = core.mcache_bytes,
+        .arena_table_bytes = core.arena_table_bytes,
+        .span_block_bytes = core.span_block_bytes,
         .gogc = 100,
         .gomemlimit = UINT64_MAX,
         .heap_minimum = 4 << 20,
@@ -153,6 +166,8 @@ void config_init(struct sim_config *config)
         .cpu_limiter = true,
         .timeslice_ns = 15000000,
         .background_sweep = true,
+        .background_scavenge = true,
+        .scavenge_limit_part = 95,
         .window = 1 << 20,
     };
 }
@@ -295,10 +310,14 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     core->page_cache = config->page_cache;
     core->central_locked = config->central_locked;
     core->reclaim = config->reclaim;
+    core->scavenge_index = config->scavenge_index;
     core->arena_base = config->arena_base;
     core->address_space = config->address_space;
     core->mspan_bytes = (uint32_t)config->mspan_bytes;
     core->mcache_bytes = (uint32_t)config->mcache_bytes;
+    core->runtime_bytes = config->runtime_bytes;
+    core->arena_table_bytes = (uint32_t)config->arena_table_bytes;
+    core->span_block_bytes = (uint32_t)config->span_block_bytes;
     core->header_bytes = (uint32_t)config->header_bytes;
     core->pointer_bits_max = (uint32_t)config->pointer_bits_max;
     core->mark_bytes = (uint32_t)config->mark_bytes;

@@ -60,7 +60,8 @@ struct sim_config {
     bool tiny_shared, noscan_apart, descriptor_tails;
     unsigned page_heap, central_lists, sweep_order; /* enum goheap_page_heap, _central_lists, _sweep_order */
     unsigned reclaim; /* enum goheap_reclaim */
-    uint64_t arena_base, address_space, mspan_bytes, mcache_bytes;
+    unsigned scavenge_index; /* enum goheap_scavenge_index */
+    uint64_t arena_base, address_space, mspan_bytes, mcache_bytes, arena_table_bytes, span_block_bytes;
     uint64_t header_bytes, pointer_bits_max, mark_bytes, mark_from;
     bool released_is_zero;
     /* the collector's */
@@ -74,8 +75,11 @@ struct sim_config {
     bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */
     uint64_t timeslice_ns; /* of a goroutine before it is preempted */
     uint64_t stack_bytes, globals_bytes; /* what else is scanned */
-    uint64_t runtime_bytes, arena_bytes; /* what else is mapped, for the memory limit: always, and for each arena more */
+    uint64_t runtime_bytes; /* what else is mapped, for the memory limit */
     bool background_sweep;
+    bool background_scavenge;
+    double scavenge_limit_part; /* of the memory limit that the scavenger aims at */
+    bool idle_page_flush;       /* idle Ps give their page caches back as a cycle ends */
     /* the machine's and the trace's */
     uint64_t ps;          /* 0: as many as the trace has */
     uint64_t quantum_ns;

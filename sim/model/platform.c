@@ -186,7 +186,11 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         charge(sim, (double)amount * c->fault_byte);
         break;
     case GOHEAP_STEP_SCAVENGE:
+        sim->scavenger.released_by_all += amount;
         charge(sim, c->scavenge + (double)amount * c->scavenge_byte);
+        break;
+    case GOHEAP_STEP_SWEPT:
+        scavenger_ready(sim);
         break;
     case GOHEAP_STEPS:
         break;

@@ -33,7 +33,7 @@ struct sim *sim_new(const struct sim_config *config, struct error *error)
 /* Ps exist from the start where their number is given, else as streams appear; never none. */
 static bool start(struct sim *sim)
 {
-    if (!collector_start(sim))
+    if (!collector_start(sim) || !scavenger_start(sim))
         return false;
     for (uint64_t i = 0; i < sim->config.ps; i++)
         if (!sim_p_new(sim, 0))
@@ -73,6 +73,7 @@ void sim_destroy(struct sim *sim)
         sim_p_destroy(sim->ps[i]);
     free(sim->ps);
     collector_destroy(sim);
+    scavenger_destroy(sim);
     feed_destroy(sim);
     sim_platform_destroy(sim);
     engine_destroy(&sim->engine);

@@ -12,6 +12,7 @@
 #include "model/config.h"
 #include "model/limiter.h"
 #include "model/pacer.h"
+#include "model/scavenger.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -91,6 +92,7 @@ static inline uint64_t account_live_requested(const struct class_account *c)
 struct sample {
     uint64_t t_ns;
     uint64_t mapped, released, in_use, live, requested; /* bytes */
+    uint64_t heap_sys, heap_idle, stack_inuse;          /* as in MemStats */
     uint64_t heap_live, goal;
     uint64_t cycles;
 };
@@ -110,7 +112,7 @@ struct accounts {
     struct class_account of[ACCOUNTS];
     uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
-    uint64_t scan_allocated; /* slots of objects that may hold pointers, bytes */
+    uint64_t scan_allocated; /* bytes asked for by objects that may hold pointers */
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
@@ -173,6 +175,23 @@ struct collector {
     uint64_t spans_swept_background;
     struct cycle_record records[CYCLES_KEPT]; /* the first ones */
     struct histogram pauses;
+};
+
+enum scavenger_state {
+    SCAVENGER_RUNS,
+    SCAVENGER_DUE,   /* at its process' time, or earlier if it is woken */
+    SCAVENGER_PARKED /* until it is woken */
+};
+
+struct scavenger {
+    struct process process;
+    bool started;
+    enum scavenger_state state;
+    bool sysmon; /* is to wake it */
+    struct scavenger_pacing pacing;
+    uint64_t retain_goal, limit_goal; /* bytes; UINT64_MAX: met */
+    uint64_t released, worked_ns;     /* so far */
+    uint64_t released_by_all;         /* and by Ps that took pages */
 };
 
 /* A MemStats object as a `stats` event, or the end, asks for. */
@@ -240,6 +259,7 @@ struct sim {
     struct marking marking;
     struct limiter limiter;
     struct collector collector;
+    struct scavenger scavenger;
     struct cycle_listener listener;
     struct accounts accounts;
     struct memstats_snapshot *snapshots;
@@ -335,6 +355,17 @@ static inline uint32_t sim_idle_ps(const struct sim *sim)
 {
     return sim->ps_idle + sim->ps_blocked;
 }
+
+/* scavenger.c */
+bool scavenger_start(struct sim *sim);
+void scavenger_stop(struct sim *sim);
+void scavenger_destroy(struct sim *sim);
+/* A cycle's marking has ended, its goal was last_goal; the next one's is known. The world is stopped. */
+void scavenger_end_cycle(struct sim *sim, uint64_t last_goal);
+/* A cycle begins: what the last one freed has been swept (finishsweep_m). */
+void scavenger_wake(struct sim *sim, uint64_t now);
+/* All spans are swept, or being swept: sysmon is to wake it. */
+void scavenger_ready(struct sim *sim);
 
 /* account.c */
 void account_init(struct sim *sim);

@@ -73,9 +73,10 @@ static unsigned account_of(const struct sim *sim, uint64_t addr, const struct tr
 static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *event)
 {
     uint64_t size = event->size;
-    if (size == 0 || size > GH_MAX_SMALL || (event->noscan && size < sim->core.tiny_size))
+    if (size == 0 || (event->noscan && size < sim->core.tiny_size))
         return size;
-    return sim->core.table.classes[gh_class_of_small(&sim->classes, size)].size;
+    unsigned class = gh_class_of(&sim->classes, size, event->noscan);
+    return class ? sim->core.table.classes[class].size : size;
 }
 
 /* Somebody may have come to free the object before it was allocated. */
@@ -109,8 +110,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
     account_alloc(sim, o);
     if (!event->noscan) {
-        sim->accounts.scan_allocated += account && account < ACCOUNT_TINY ? sim->core.table.classes[account].size
-                                                                          : event->size;
+        sim->accounts.scan_allocated += event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     }
     histogram_add(&sim->accounts.latency[sp->tier], me->now - began);

@@ -352,7 +352,11 @@ static json_t *gc_json(const struct sim *sim)
     put_quantiles(pauses, "", &c->pauses);
     json_object_set_new(o, "pauses", pauses);
     json_object_set_new(o, "sweep", json_pack("{s:I}", "background_spans", (json_int_t)c->spans_swept_background));
-    json_object_set_new(o, "scavenge", json_pack("{s:i}", "released_bytes", 0)); /* nothing is given back yet */
+    const struct scavenger *s = &sim->scavenger;
+    json_object_set_new(o, "scavenge",
+                        json_pack("{s:I, s:I, s:I}", "released_bytes", (json_int_t)s->released_by_all,
+                                  "background_bytes", (json_int_t)s->released, "background_ns",
+                                  (json_int_t)s->worked_ns));
     uint64_t kept = c->cycles < CYCLES_KEPT ? c->cycles : CYCLES_KEPT;
     for (uint64_t i = 0; i < kept; i++)
         json_array_append_new(records, cycle_json(&c->records[i], i + 1));

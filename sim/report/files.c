@@ -78,12 +78,13 @@ static void write_table(FILE *f, const struct table *table, const json_t *array)
 static void write_series(FILE *f, const struct accounts *a)
 {
     fprintf(f, "t_ns,mapped_bytes,released_bytes,in_use_bytes,live_bytes,requested_bytes,heap_live_bytes,goal_bytes,"
-               "cycles\n");
+               "cycles,heap_sys_bytes,heap_idle_bytes,stack_inuse_bytes\n");
     for (uint32_t i = 0; i < a->sample_count; i++) {
         const struct sample *s = &a->samples[i];
         fprintf(f, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, s->t_ns,
                 s->mapped, s->released, s->in_use, s->live, s->requested, s->heap_live);
-        fprintf(f, ",%" PRIu64 ",%" PRIu64 "\n", s->goal == UINT64_MAX ? 0 : s->goal, s->cycles);
+        fprintf(f, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+                s->goal == UINT64_MAX ? 0 : s->goal, s->cycles, s->heap_sys, s->heap_idle, s->stack_inuse);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Every field of runtime.MemStats (mstats.go), under its own name. Fields of things that are not simulated
- * (lookups, profiling buckets, other runtime memory) are 0; times count from the start of the trace. */
+/* Every field of runtime.MemStats (mstats.go), under its own name. Lookups has been 0 since Go 1.5, and BuckHashSys is 0
+ * as nothing is profiled; times count from the start of the trace. */
 #include "report/memstats.h"
 
 /* What JSON's integers cannot hold (NextGC is 2^64 - 1 when GOGC is off) becomes the nearest real. */
@@ -32,7 +32,7 @@ static json_t *by_size(const struct sim *sim, const struct goheap_memstats *m)
 
 static void add_heap(json_t *o, const struct goheap_memstats *m)
 {
-    uint64_t sys = m->heap_sys + m->stack_inuse + m->mspan_sys + m->mcache_sys;
+    uint64_t sys = m->heap_sys + m->stack_inuse + m->mspan_sys + m->mcache_sys + m->gc_sys + m->other_sys;
     const struct { const char *name; uint64_t value; } fields[] = {
         {"Alloc", m->heap_alloc},          {"TotalAlloc", m->total_alloc},   {"Sys", sys},
         {"Lookups", 0},                    {"Mallocs", m->mallocs},          {"Frees", m->frees},
@@ -40,7 +40,7 @@ static void add_heap(json_t *o, const struct goheap_memstats *m)
         {"HeapInuse", m->heap_inuse},      {"HeapReleased", m->heap_released}, {"HeapObjects", m->heap_objects},
         {"StackInuse", m->stack_inuse},    {"StackSys", m->stack_inuse},                {"MSpanInuse", m->mspan_inuse},
         {"MSpanSys", m->mspan_sys},        {"MCacheInuse", m->mcache_inuse}, {"MCacheSys", m->mcache_sys},
-        {"BuckHashSys", 0},                {"GCSys", 0},                     {"OtherSys", 0},
+        {"BuckHashSys", 0},                {"GCSys", m->gc_sys},             {"OtherSys", m->other_sys},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         json_object_set_new(o, fields[i].name, report_integer(fields[i].value));

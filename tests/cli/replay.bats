@@ -283,3 +283,23 @@ rows() {
     silently replay -q --json run.json end.csv
     [ "$(field virtual_ns run.json)" -eq 12345 ]
 }
+
+@test "an idle heap shrinks: HeapReleased rises, and HeapSys is HeapInuse and HeapIdle in every sample" {
+    awk 'BEGIN {
+        print "t_ns,op,id,size"
+        for (i = 0; i < 400; i++) print i * 1000 ",alloc," i ",65536"
+        for (i = 0; i < 400; i++) if (i % 10) print "1000000,free," i ","
+        print "2000000,gc,,"; print "3000000,gc,,"; print "20000000000,end,,"
+    }' >idle.csv
+    for config in go1.19 go1.26; do
+        silently replay -q -c $config --gogc off -o $config idle.csv
+        awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+            $at["heap_sys_bytes"] != $at["in_use_bytes"] + $at["heap_idle_bytes"] { exit bad = 1 }
+            $at["mapped_bytes"] != $at["heap_sys_bytes"] + $at["stack_inuse_bytes"] { exit bad = 1 }
+            $at["released_bytes"] > $at["heap_idle_bytes"] { exit bad = 1 }
+            $at["t_ns"] < 2000000 { before = $at["released_bytes"] }
+            END { exit bad || $at["released_bytes"] < before + 20000000 }' $config/heap.csv
+    done
+    silently replay -q --gogc off --set background_scavenge=false --json none.json idle.csv
+    [ "$(field released_bytes none.json)" -lt 5000000 ]
+}

@@ -132,7 +132,7 @@ static inline bool take_unscavenged(struct gh_page_alloc *pa, uint64_t max_pages
     bool any;
 
     do
-        any = gh_page_alloc_take_unscavenged(pa, max_pages, addr, npages);
+        any = gh_page_alloc_take_unscavenged(pa, max_pages, false, addr, npages);
     while (any && *npages == 0);
     return any;
 }

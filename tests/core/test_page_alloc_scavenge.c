@@ -204,7 +204,7 @@ static void index_follows(void **state)
     assert_int_equal(f.pa.scavenge_index[2], 7);
     assert_int_equal(f.pa.scavenge_end, 131);
     assert_take(&f.pa, 512 * 70, 60 * 512 + 511, 0);
-    assert_true(gh_page_alloc_take_unscavenged(&f.pa, 1, &addr, &npages)); /* one look, in vain */
+    assert_true(gh_page_alloc_take_unscavenged(&f.pa, 1, false, &addr, &npages)); /* one look, in vain */
     assert_int_equal(npages, 0);
     assert_int_equal(f.pa.scavenge_index[2], 3);
     assert_no_run(&f.pa);

@@ -236,10 +236,10 @@ bad() {
     dir=$(mktemp -d /tmp/goheap-setuid.XXXXXX) # where others may go
     cd "$dir"
     # Linked, as nothing is preloaded into set-uid programs.
-    cp "$library" libgoheap-malloc.so.0
-    chmod 755 libgoheap-malloc.so.0
+    cp "$library" libgoheap-malloc.so.1
+    chmod 755 libgoheap-malloc.so.1
     printf '#include <unistd.h>\nint main(void) { return geteuid() == 0 ? 0 : 77; }\n' >secure.c
-    ${CC:-cc} -o secure secure.c -Wl,--no-as-needed libgoheap-malloc.so.0 -Wl,-rpath,"$PWD"
+    ${CC:-cc} -o secure secure.c -Wl,--no-as-needed libgoheap-malloc.so.1 -Wl,-rpath,"$PWD"
     chmod 4755 secure
     chmod 755 .
     GOHEAP_STATS=1 ./secure 2>stats

@@ -190,6 +190,47 @@ static void test_quantum(void **state)
     assert_true(ahead > 80 && ahead <= 100);
 }
 
+struct sleeper {
+    struct process process, waker;
+    uint64_t until, woken_at; /* it sleeps from 0 until then; at some time somebody wants it to go on at `hasten` */
+    uint64_t hasten;
+};
+
+static void sleep_once(struct process *me, void *arg)
+{
+    struct sleeper *s = arg;
+    me->now = s->until;
+    process_sync(me);
+    s->woken_at = me->now;
+}
+
+static void hasten_once(struct process *me, void *arg)
+{
+    struct sleeper *s = arg;
+    me->now = 10;
+    process_sync(me);
+    process_hasten(&s->process, s->hasten);
+}
+
+/* A sleep is shortened, never made longer, and what was not asleep is left alone. */
+static void test_hasten(void **state)
+{
+    (void)state;
+    static const uint64_t wanted[][3] = {{100, 40, 40}, {100, 10, 10}, {100, 200, 100}, {5, 30, 5}};
+    for (int i = 0; i < 4; i++) {
+        struct sleeper s = {.until = wanted[i][0], .hasten = wanted[i][1]};
+        struct engine engine;
+        engine_init(&engine, 0);
+        assert_true(engine_spawn(&engine, &s.process, 0, 0, sleep_once, &s));
+        assert_true(engine_spawn(&engine, &s.waker, 1, 0, hasten_once, &s));
+        engine_run(&engine);
+        assert_int_equal(s.woken_at, wanted[i][2]);
+        process_destroy(&s.process);
+        process_destroy(&s.waker);
+        engine_destroy(&engine);
+    }
+}
+
 static void test_histogram(void **state)
 {
     (void)state;
@@ -216,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_quantum_does_not_matter_for_locks),
         cmocka_unit_test(test_quantum),
+        cmocka_unit_test(test_hasten),
         cmocka_unit_test(test_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
