@@ -245,7 +245,7 @@ void marking_wait(struct sim_p *sp, struct process **queue)
  * multiples of the golden ratio spread evenly. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
-    double turn = 0.6180339887498949 * (double)sim->collector.cycles;
+    double turn = 0.6180339887498949 * (double)(sim->collector.cycles + 1);
     uint64_t left = (uint64_t)((double)sim->config.timeslice_ns * (turn - (double)(uint64_t)turn));
     for (uint32_t i = 0; i < sim->p_count; i++) {
         struct sim_p *sp = sim->ps[i];
