@@ -136,7 +136,7 @@ void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *m
     goheap_memstats(sim->heap, &m->heap);
     sim->aside = aside;
     m->t_ns = now;
-    m->next_gc = collector_goal(sim);
+    m->next_gc = collector_next_gc(sim);
     m->last_gc_ns = c->last_end_ns;
     m->pause_total_ns = c->pause_total_ns;
     m->cycles = c->cycles;

@@ -10,11 +10,8 @@
 
 enum { WORK_BUFFERS_BYTES = 32 << 10 }; /* workbufAlloc */
 
-/* For a memory limit, and for nothing else. */
-static struct pacer_memory memory_of(const struct sim *sim)
+static struct pacer_memory memory_now(const struct sim *sim)
 {
-    if (sim->config.gomemlimit == UINT64_MAX)
-        return (struct pacer_memory){0};
     struct goheap_gauges g;
     goheap_gauges(sim->heap, &g);
     return (struct pacer_memory){
@@ -24,10 +21,25 @@ static struct pacer_memory memory_of(const struct sim *sim)
     };
 }
 
+/* For a memory limit, and for nothing else. */
+static struct pacer_memory memory_of(const struct sim *sim)
+{
+    return sim->config.gomemlimit == UINT64_MAX ? (struct pacer_memory){0} : memory_now(sim);
+}
+
 uint64_t collector_goal(struct sim *sim)
 {
     struct pacer_memory memory = memory_of(sim);
     return pacer_goal(&sim->collector.pacer, &memory);
+}
+
+uint64_t collector_next_gc(struct sim *sim)
+{
+    struct pacer pacer = sim->collector.pacer;
+    struct pacer_memory memory = memory_now(sim);
+    if (pacer.policy.memory_limit > INT64_MAX)
+        pacer.policy.memory_limit = INT64_MAX;
+    return pacer_goal(&pacer, &memory);
 }
 
 void collector_tax(struct sim *sim, double tax)
@@ -118,7 +130,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
     pacer_commit(&c->pacer, goheap_sweep_done(sim->heap), survived.bytes);
     struct pacer_memory memory = memory_of(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
-    record->next_goal = pacer_goal(&c->pacer, &memory);
+    record->next_goal = collector_next_gc(sim);
     scavenger_end_cycle(sim, last_goal);
     flush_ps(sim, now);
 }

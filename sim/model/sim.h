@@ -332,6 +332,8 @@ void collector_force(struct sim_p *sp);
 void collector_idle(struct sim_p *sp);
 void collector_busy(struct sim_p *sp);
 uint64_t collector_goal(struct sim *sim);
+/* The same as MemStats has it: where nothing sets a goal, what a memory limit of 2^63 - 1 comes to. */
+uint64_t collector_next_gc(struct sim *sim);
 /* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
 void collector_tax(struct sim *sim, double tax);
 /* The collector's own process sleeps until somebody rouses it. */

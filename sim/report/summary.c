@@ -71,8 +71,8 @@ static void heap(const json_t *d, FILE *out)
     fprintf(out, "  %-22s%10s\n", "in spans", bytes_text(report_number(m, "HeapInuse")));
     fprintf(out, "  %-22s%10s   %s of it not backed by memory\n", "mapped", bytes_text(report_number(m, "HeapSys")),
             bytes_text(report_number(m, "HeapReleased")));
-    double next = report_number(m, "NextGC");
-    fprintf(out, "  %-22s%10s\n\n", "next collection at", next < 0x1p63 ? bytes_text(next) : "off");
+    double next = report_number(m, "NextGC"); /* if nothing sets a goal, near 2^63 */
+    fprintf(out, "  %-22s%10s\n\n", "next collection at", next < 0x1p62 ? bytes_text(next) : "off");
 }
 
 static void share(FILE *out, const char *what, double part, double whole, const char *remark)
