@@ -106,9 +106,8 @@ static void judge_cycle(struct sim *sim, const struct cycle_record *record)
 static void record_work(struct sim *sim, struct cycle_record *record)
 {
     const struct marking *m = &sim->marking;
-    struct pacer_memory memory = memory_of(sim);
     record->trigger = sim->collector.pacer.triggered;
-    record->goal = pacer_goal(&sim->collector.pacer, &memory);
+    record->goal = collector_next_gc(sim);
     record->assist_ns = (uint64_t)m->assist_ns;
     record->background_ns = (uint64_t)(m->dedicated_ns + m->fractional_ns + 0.5);
     record->idle_ns = (uint64_t)m->idle_ns;
