@@ -4,12 +4,11 @@
  * is written (the rest stays zero, and unbacked); a page is never allocated and scavenged at once.
  * Follows runtime/mpagealloc.go of Go 1.19; the functions followed are named below.
  */
+#include "fault.h"
 #include "page_alloc.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "page_summary.h"
 
@@ -240,18 +239,6 @@ uint64_t gh_page_alloc_free_pages(const struct gh_page_alloc *pa)
     return npages;
 }
 
-/* Writes what verify found wrong; returns verify's answer. */
-__attribute__((format(printf, 3, 4)))
-static bool fault(char *why, size_t why_size, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(why, why_size, format, args);
-    va_end(args);
-    return false;
-}
-
 static bool verify_chunk(const struct gh_page_alloc *pa, uint64_t c, char *why, size_t why_size)
 {
     const struct gh_chunk *chunk = &pa->chunks[c];
@@ -261,13 +248,13 @@ static bool verify_chunk(const struct gh_page_alloc *pa, uint64_t c, char *why, 
         uint64_t page = c * GH_CHUNK_PAGES + i * 64;
         uint64_t lowest = free ? page + (uint64_t)__builtin_ctzll(free) : GH_PAGE_NONE;
         if (lowest < pa->search)
-            return fault(why, why_size, "page %" PRIu64 " is free, but the search starts at %" PRIu64,
+            return gh_fault(why, why_size, "page %" PRIu64 " is free, but the search starts at %" PRIu64,
                          lowest, pa->search);
         if (chunk->allocated[i] & chunk->scavenged[i])
-            return fault(why, why_size, "one of pages %" PRIu64 " to +63 is allocated and scavenged", page);
+            return gh_fault(why, why_size, "one of pages %" PRIu64 " to +63 is allocated and scavenged", page);
     }
     if (!gh_scavenge_would_find(pa, c))
-        return fault(why, why_size, pa->by_density ? "chunk %" PRIu64 " is not as full as the index has it"
+        return gh_fault(why, why_size, pa->by_density ? "chunk %" PRIu64 " is not as full as the index has it"
                                                    : "chunk %" PRIu64 " has pages to scavenge that the index does not lead to", c);
     return true;
 }
@@ -289,7 +276,7 @@ static bool verify_level(const struct gh_page_alloc *pa, unsigned level, char *w
         struct gh_summary is = gh_summary_unpack(pa->summary[level][i]);
         struct gh_summary should = gh_summary_unpack(expected_summary(pa, level, i));
         if (is.start != should.start || is.longest != should.longest || is.end != should.end)
-            return fault(why, why_size,
+            return gh_fault(why, why_size,
                          "summary %" PRIu64 " of level %u says %" PRIu64 " %" PRIu64 " %" PRIu64
                          ", what lies below it %" PRIu64 " %" PRIu64 " %" PRIu64,
                          i, level, is.start, is.longest, is.end, should.start, should.longest,
@@ -301,10 +288,10 @@ static bool verify_level(const struct gh_page_alloc *pa, unsigned level, char *w
 bool gh_page_alloc_verify(const struct gh_page_alloc *pa, char *why, size_t why_size)
 {
     if (pa->chunk_end > pa->chunk_limit)
-        return fault(why, why_size, "%" PRIu64 " chunks are grown, of %" PRIu64, pa->chunk_end,
+        return gh_fault(why, why_size, "%" PRIu64 " chunks are grown, of %" PRIu64, pa->chunk_end,
                      pa->chunk_limit);
     if (pa->search != GH_PAGE_NONE && pa->search >> GH_CHUNK_PAGES_LOG >= pa->chunk_end)
-        return fault(why, why_size, "the search starts at page %" PRIu64 ", which isn't grown",
+        return gh_fault(why, why_size, "the search starts at page %" PRIu64 ", which isn't grown",
                      pa->search);
     for (uint64_t c = 0; c < pa->chunk_end; c++)
         if (!verify_chunk(pa, c, why, why_size))

@@ -1,10 +1,9 @@
 /* Runs of free pages: taken, given back, joined with their neighbours. */
+#include "fault.h"
 #include "page_lists.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "page_treap.h"
 
@@ -258,25 +257,13 @@ uint64_t gh_page_lists_release(struct gh_page_lists *l, uint64_t *addr, uint64_t
 
 /* --- verify -------------------------------------------------------------------------------------------- */
 
-/* Writes what verify found wrong; returns verify's answer. */
-__attribute__((format(printf, 3, 4)))
-static bool fault(char *why, size_t why_size, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(why, why_size, format, args);
-    va_end(args);
-    return false;
-}
-
 static bool verify_lists(const struct gh_page_lists *l, uint64_t *runs, uint64_t *pages, char *why, size_t why_size)
 {
     for (uint64_t i = 0; i < GH_LISTED_PAGES; i++) {
         const struct gh_span *prev = NULL;
         for (const struct gh_span *run = l->free[i].head; run; prev = run, run = run->next, ++*runs) {
             if (run->list != &l->free[i] || run->prev != prev || run->pages != i)
-                return fault(why, why_size, "the list of runs of %" PRIu64 " pages is broken at 0x%" PRIx64, i,
+                return gh_fault(why, why_size, "the list of runs of %" PRIu64 " pages is broken at 0x%" PRIx64, i,
                              run->base);
             *pages += run->pages;
         }
@@ -289,13 +276,13 @@ static bool verify_run(const struct gh_page_lists *l, uint64_t page, char *why, 
     const struct gh_span *run = l->ends[page];
     if (gh_holds_objects(run) || run->base != l->base + (page << l->page_shift) || run->pages == 0 ||
         run->pages > l->page_end - page || l->ends[page + run->pages - 1] != run)
-        return fault(why, why_size, "page %" PRIu64 " is an end of a run of %" PRIu32 " pages at 0x%" PRIx64, page,
+        return gh_fault(why, why_size, "page %" PRIu64 " is an end of a run of %" PRIu32 " pages at 0x%" PRIx64, page,
                      run->pages, run->base);
     if (gh_run_released(run) > run->pages)
-        return fault(why, why_size, "%" PRIu64 " of %" PRIu32 " pages at 0x%" PRIx64 " are released",
+        return gh_fault(why, why_size, "%" PRIu64 " of %" PRIu32 " pages at 0x%" PRIx64 " are released",
                      gh_run_released(run), run->pages, run->base);
     if (run_at(l, page + run->pages))
-        return fault(why, why_size, "two runs touch at page %" PRIu64, page + run->pages);
+        return gh_fault(why, why_size, "two runs touch at page %" PRIu64, page + run->pages);
     return true;
 }
 
@@ -306,7 +293,7 @@ bool gh_page_lists_verify(const struct gh_page_lists *l, char *why, size_t why_s
     if (!verify_lists(l, &listed, &listed_pages, why, why_size))
         return false;
     if (!gh_treap_verify(l->large, &listed, &listed_pages))
-        return fault(why, why_size, "the treap of long runs is out of order");
+        return gh_fault(why, why_size, "the treap of long runs is out of order");
     for (uint64_t page = 0; page < l->page_end; page++) {
         if (!l->ends[page])
             continue;
@@ -318,7 +305,7 @@ bool gh_page_lists_verify(const struct gh_page_lists *l, char *why, size_t why_s
         page += l->ends[page]->pages - 1;
     }
     if (runs != listed || pages != listed_pages || pages != l->free_pages || released != l->released_pages)
-        return fault(why, why_size, "%" PRIu64 " runs of %" PRIu64 " pages, %" PRIu64 " released, but %" PRIu64
+        return gh_fault(why, why_size, "%" PRIu64 " runs of %" PRIu64 " pages, %" PRIu64 " released, but %" PRIu64
                      " of %" PRIu64 " listed, %" PRIu64 " and %" PRIu64 " counted", runs, pages, released, listed,
                      listed_pages, l->free_pages, l->released_pages);
     return true;

@@ -3,10 +3,9 @@
  * A span in use is in one place (a P's mcache or one central list), its bits agree with its counts, its pages
  * point at it, and all pages, slots and totals add up. Meant for tests and debug builds.
  */
+#include "fault.h"
 #include "heap.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 struct check {
@@ -20,16 +19,7 @@ struct check {
     uint64_t allocated[GOHEAP_MAX_CLASSES]; /* slots the totals should know of */
 };
 
-static bool fail(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool fail(struct check *c, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(c->why, c->why_size, format, args);
-    va_end(args);
-    return false;
-}
+#define fail(c, ...) gh_fault((c)->why, (c)->why_size, __VA_ARGS__)
 
 typedef unsigned long long ull;
 

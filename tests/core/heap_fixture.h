@@ -12,4 +12,16 @@ static inline void verify(struct goheap *heap)
         fail_msg("%s", why);
 }
 
+static inline uint64_t must_take(struct goheap_p *p, uint64_t size, unsigned flags)
+{
+    uint64_t addr = goheap_alloc(p, size, flags);
+    assert_true(addr != 0);
+    return addr;
+}
+
+static inline void must_drop(struct goheap_p *p, uint64_t addr)
+{
+    assert_int_equal(goheap_free(p, addr), GOHEAP_OK);
+}
+
 #endif

@@ -31,34 +31,22 @@ static struct goheap *new_heap(enum goheap_reclaim reclaim)
     return heap;
 }
 
-static uint64_t take(struct goheap_p *p, uint64_t size, unsigned flags)
-{
-    uint64_t addr = goheap_alloc(p, size, flags);
-    assert_true(addr != 0);
-    return addr;
-}
-
-static void drop(struct goheap_p *p, uint64_t addr)
-{
-    assert_int_equal(goheap_free(p, addr), GOHEAP_OK);
-}
-
 /* Slots go up from the start of a span, spans from the start of the region. */
 static void test_addresses(void **state)
 {
     (void)state;
     struct goheap *heap = new_heap(GOHEAP_RECLAIM_GC);
     struct goheap_p *p = goheap_p_new(heap, NULL);
-    uint64_t a = take(p, 33, GOHEAP_NOSCAN);
+    uint64_t a = must_take(p, 33, GOHEAP_NOSCAN);
     assert_int_equal(a % (64 << 20), 0);
-    assert_int_equal(take(p, 48, GOHEAP_NOSCAN), a + 48);
-    assert_int_equal(take(p, 33, 0), a + PAGE);             /* pointers: a span of its own */
-    assert_int_equal(take(p, 100 * KB, 0), a + 2 * PAGE);   /* 13 pages: still from the P's page cache, */
-    assert_int_equal(take(p, 200 * KB, 0), a + 64 * PAGE);  /* which holds the first 64 pages; 25 are not */
+    assert_int_equal(must_take(p, 48, GOHEAP_NOSCAN), a + 48);
+    assert_int_equal(must_take(p, 33, 0), a + PAGE);             /* pointers: a span of its own */
+    assert_int_equal(must_take(p, 100 * KB, 0), a + 2 * PAGE);   /* 13 pages: still from the P's page cache, */
+    assert_int_equal(must_take(p, 200 * KB, 0), a + 64 * PAGE);  /* which holds the first 64 pages; 25 are not */
     assert_int_equal(goheap_usable_size(heap, a), 48);
     assert_int_equal(goheap_usable_size(heap, a + 64 * PAGE), 25 * PAGE);
-    uint64_t zero = take(p, 0, 0);
-    assert_int_equal(take(p, 0, GOHEAP_NOSCAN), zero);
+    uint64_t zero = must_take(p, 0, 0);
+    assert_int_equal(must_take(p, 0, GOHEAP_NOSCAN), zero);
     assert_int_equal(goheap_usable_size(heap, zero), 0);
     verify(heap);
     goheap_delete(heap);
@@ -70,16 +58,16 @@ static void test_tiny(void **state)
     (void)state;
     struct goheap *heap = new_heap(GOHEAP_RECLAIM_GC);
     struct goheap_p *p = goheap_p_new(heap, NULL);
-    uint64_t block = take(p, 1, GOHEAP_NOSCAN);
-    assert_int_equal(take(p, 2, GOHEAP_NOSCAN), block + 2);
-    assert_int_equal(take(p, 4, GOHEAP_NOSCAN), block + 4);
-    assert_int_equal(take(p, 8, GOHEAP_NOSCAN), block + 8);
-    uint64_t next = take(p, 9, GOHEAP_NOSCAN);
+    uint64_t block = must_take(p, 1, GOHEAP_NOSCAN);
+    assert_int_equal(must_take(p, 2, GOHEAP_NOSCAN), block + 2);
+    assert_int_equal(must_take(p, 4, GOHEAP_NOSCAN), block + 4);
+    assert_int_equal(must_take(p, 8, GOHEAP_NOSCAN), block + 8);
+    uint64_t next = must_take(p, 9, GOHEAP_NOSCAN);
     assert_int_equal(next, block + 16);
     /* 12 do not fit after 9; the new block, with 4 bytes left, is no better than the old one with 7. */
-    assert_int_equal(take(p, 12, GOHEAP_NOSCAN), block + 32);
-    assert_int_equal(take(p, 5, GOHEAP_NOSCAN), next + 9);
-    assert_true(take(p, 8, 0) != next + 14); /* pointers are never tiny */
+    assert_int_equal(must_take(p, 12, GOHEAP_NOSCAN), block + 32);
+    assert_int_equal(must_take(p, 5, GOHEAP_NOSCAN), next + 9);
+    assert_true(must_take(p, 8, 0) != next + 14); /* pointers are never tiny */
     struct goheap_memstats m;
     goheap_memstats(heap, &m);
     assert_int_equal(m.mallocs, 8); /* 3 blocks, 4 that shared, 1 of 8 bytes */
@@ -108,10 +96,10 @@ static void test_collection_frees(void **state)
     struct goheap_p *p = goheap_p_new(heap, NULL);
     uint64_t a[4];
     for (int i = 0; i < 4; i++)
-        a[i] = take(p, 4096, 0); /* two a span */
-    uint64_t large = take(p, 40000, 0);
-    drop(p, a[0]);
-    drop(p, large);
+        a[i] = must_take(p, 4096, 0); /* two a span */
+    uint64_t large = must_take(p, 40000, 0);
+    must_drop(p, a[0]);
+    must_drop(p, large);
     struct goheap_memstats m;
     goheap_memstats(heap, &m);
     assert_int_equal(m.frees, 0); /* a death is no free before it is swept */
@@ -122,7 +110,7 @@ static void test_collection_frees(void **state)
     assert_int_equal(m.frees, 2);
     assert_int_equal(m.heap_objects, 3);
     assert_int_equal(m.heap_inuse, 2 * PAGE);
-    assert_int_equal(take(p, 4096, 0), a[0]); /* the slot is free again */
+    assert_int_equal(must_take(p, 4096, 0), a[0]); /* the slot is free again */
     goheap_delete(heap);
 }
 
@@ -132,15 +120,15 @@ static void test_deaths_while_marking(void **state)
     (void)state;
     struct goheap *heap = new_heap(GOHEAP_RECLAIM_GC);
     struct goheap_p *p = goheap_p_new(heap, NULL);
-    uint64_t before = take(p, 64, 0), dead = take(p, 64, 0);
-    drop(p, dead);
+    uint64_t before = must_take(p, 64, 0), dead = must_take(p, 64, 0);
+    must_drop(p, dead);
     struct goheap_marked marked;
     goheap_gc_begin(heap, p);
     goheap_gc_mark_live(heap, &marked);
     assert_int_equal(marked.objects, 1);
-    uint64_t during = take(p, 64, 0);
-    drop(p, before);
-    drop(p, during);
+    uint64_t during = must_take(p, 64, 0);
+    must_drop(p, before);
+    must_drop(p, during);
     goheap_gc_end(heap, &marked);
     assert_int_equal(marked.objects, 2);
     assert_int_equal(marked.bytes, 128);
@@ -165,9 +153,9 @@ static void test_tiny_deaths(void **state)
     (void)state;
     struct goheap *heap = new_heap(GOHEAP_RECLAIM_GC);
     struct goheap_p *p = goheap_p_new(heap, NULL);
-    uint64_t a = take(p, 4, GOHEAP_NOSCAN), b = take(p, 4, GOHEAP_NOSCAN);
-    drop(p, a);
-    drop(p, b);
+    uint64_t a = must_take(p, 4, GOHEAP_NOSCAN), b = must_take(p, 4, GOHEAP_NOSCAN);
+    must_drop(p, a);
+    must_drop(p, b);
     struct goheap_marked marked;
     goheap_gc_begin(heap, p);
     goheap_gc_mark_live(heap, &marked);
@@ -189,18 +177,18 @@ static void test_immediate(void **state)
     struct goheap_p *p = goheap_p_new(heap, NULL);
     uint64_t a[12];
     for (int i = 0; i < 12; i++)
-        a[i] = take(p, 1024, 0); /* 8 a span: one full, one half used */
-    drop(p, a[3]); /* an eighth of the full span: it is taken up again */
+        a[i] = must_take(p, 1024, 0); /* 8 a span: one full, one half used */
+    must_drop(p, a[3]); /* an eighth of the full span: it is taken up again */
     for (int i = 0; i < 4; i++)
-        take(p, 1024, 0);
-    assert_int_equal(take(p, 1024, 0), a[3]);
+        must_take(p, 1024, 0);
+    assert_int_equal(must_take(p, 1024, 0), a[3]);
     for (int i = 0; i < 8; i++)
-        drop(p, a[i]);
+        must_drop(p, a[i]);
     verify(heap);
-    uint64_t large = take(p, 1 << 20, 0);
+    uint64_t large = must_take(p, 1 << 20, 0);
     struct goheap_gauges before, after;
     goheap_gauges(heap, &before);
-    drop(p, large); /* the last death gives the pages back at once */
+    must_drop(p, large); /* the last death gives the pages back at once */
     goheap_gauges(heap, &after);
     assert_int_equal(before.heap_inuse - after.heap_inuse, 1 << 20);
     verify(heap);
@@ -215,12 +203,12 @@ static void test_hole_after_flush(void **state)
     struct goheap_p *p = goheap_p_new(heap, NULL);
     uint64_t a[8];
     for (int i = 0; i < 8; i++)
-        a[i] = take(p, 1024, 0); /* exactly one span */
+        a[i] = must_take(p, 1024, 0); /* exactly one span */
     struct goheap_memstats m;
     goheap_memstats(heap, &m);
-    drop(p, a[3]);
+    must_drop(p, a[3]);
     verify(heap);
-    assert_int_equal(take(p, 1024, 0), a[3]);
+    assert_int_equal(must_take(p, 1024, 0), a[3]);
     goheap_delete(heap);
 }
 
@@ -229,14 +217,14 @@ static void test_bad_frees(void **state)
     (void)state;
     struct goheap *heap = new_heap(GOHEAP_RECLAIM_IMMEDIATE);
     struct goheap_p *p = goheap_p_new(heap, NULL);
-    uint64_t a = take(p, 64, 0);
-    take(p, 64, 0);
+    uint64_t a = must_take(p, 64, 0);
+    must_take(p, 64, 0);
     int on_stack;
     assert_int_equal(goheap_free(p, (uintptr_t)&on_stack), GOHEAP_FOREIGN);
     assert_int_equal(goheap_free(p, a + 8), GOHEAP_INTERIOR);
     assert_int_equal(goheap_free(p, a + 200 * PAGE), GOHEAP_FOREIGN);
     assert_int_equal(goheap_free(p, 0), GOHEAP_OK);
-    drop(p, a);
+    must_drop(p, a);
     assert_int_equal(goheap_free(p, a), GOHEAP_DOUBLE_FREE);
     goheap_delete(heap);
 }
@@ -251,7 +239,7 @@ static void test_aligned(void **state)
             uint64_t addr = goheap_alloc_aligned(p, size, align, 0);
             assert_true(addr != 0 && addr % align == 0);
             assert_true(goheap_usable_size(heap, addr) >= size);
-            drop(p, addr);
+            must_drop(p, addr);
         }
     assert_int_equal(goheap_alloc_aligned(p, UINT64_MAX, 1 << 20, 0), 0);
     assert_int_equal(goheap_alloc(p, UINT64_MAX - 8191, 0), 0);
@@ -272,8 +260,8 @@ static void test_memstats_by_hand(void **state)
     assert_int_equal(m.mspan_inuse, 0);
     assert_int_equal(m.mcache_inuse, 1200);
     assert_int_equal(m.mcache_sys, 13 * 1200);
-    take(p, 10000, 0); /* class 54, 10240 bytes, 4 in 5 pages */
-    take(p, 1, 0);     /* class 1 */
+    must_take(p, 10000, 0); /* class 54, 10240 bytes, 4 in 5 pages */
+    must_take(p, 1, 0);     /* class 1 */
     goheap_memstats(heap, &m);
     assert_int_equal(m.heap_sys, 4 << 20);
     assert_int_equal(m.heap_inuse, 6 * PAGE);
@@ -374,11 +362,11 @@ static void churn(enum goheap_reclaim reclaim, bool locked)
         struct goheap_p *q = p[next_random(&seed) % 2];
         if (live[k].addr) {
             assert_true(filled_with((void *)(uintptr_t)live[k].addr, live[k].size, (unsigned char)k));
-            drop(q, live[k].addr);
+            must_drop(q, live[k].addr);
         }
         unsigned flags = (unsigned)next_random(&seed) & 3;
         live[k].size = random_size(&seed);
-        live[k].addr = take(q, live[k].size, flags);
+        live[k].addr = must_take(q, live[k].size, flags);
         mallocs += live[k].size != 0;
         unsigned char *bytes = (void *)(uintptr_t)live[k].addr;
         if (flags & GOHEAP_ZEROED)
@@ -401,7 +389,7 @@ static void churn(enum goheap_reclaim reclaim, bool locked)
     assert_int_equal(m.mallocs, mallocs);
     for (int k = 0; k < LIVE; k++)
         if (live[k].addr)
-            drop(p[k % 2], live[k].addr);
+            must_drop(p[k % 2], live[k].addr);
     if (reclaim == GOHEAP_RECLAIM_GC) {
         collect(heap, p[0]);
         goheap_p_begin_sweep(p[1]);
@@ -508,7 +496,7 @@ static void test_threads(void **state)
     for (unsigned i = 0; i < MAILBOX; i++)
         if (sh.mailbox[i]) {
             assert_true(object_intact(sh.mailbox[i]));
-            drop(p, sh.mailbox[i]);
+            must_drop(p, sh.mailbox[i]);
         }
     verify(sh.heap);
     struct goheap_memstats m;
@@ -591,7 +579,7 @@ static void test_threads_and_collections(void **state)
     }
     for (unsigned i = 0; i < MAILBOX; i++)
         if (sh.mailbox[i])
-            drop(mutators[0].p, sh.mailbox[i]);
+            must_drop(mutators[0].p, sh.mailbox[i]);
     for (int k = 0; k < 2; k++) {
         collect(sh.heap, mutators[0].p);
         for (unsigned i = 1; i < THREADS; i++)
@@ -616,7 +604,7 @@ static void test_many_heaps(void **state)
         heaps[i] = new_heap(GOHEAP_RECLAIM_GC);
         struct goheap_p *p = goheap_p_new(heaps[i], NULL);
         for (int k = 0; k <= i; k++)
-            take(p, 100, 0);
+            must_take(p, 100, 0);
     }
     for (int i = 0; i < 100; i++) {
         struct goheap_memstats m;

@@ -52,18 +52,6 @@ static struct goheap *new_heap(const struct goheap_config *c)
     return heap;
 }
 
-static uint64_t take(struct goheap_p *p, uint64_t size, unsigned flags)
-{
-    uint64_t addr = goheap_alloc(p, size, flags);
-    assert_true(addr != 0);
-    return addr;
-}
-
-static void drop(struct goheap_p *p, uint64_t addr)
-{
-    assert_int_equal(goheap_free(p, addr), GOHEAP_OK);
-}
-
 /* A cycle, up to where sweeping begins. */
 static void mark(struct goheap *heap, struct goheap_p *p)
 {
@@ -90,15 +78,15 @@ static void test_go15_addresses(void **state)
     struct goheap_config c = go15();
     struct goheap *heap = new_heap(&c);
     struct goheap_p *p = goheap_p_new(heap, NULL);
-    uint64_t a = take(p, 48, 0);
-    assert_int_equal(take(p, 48, GOHEAP_NOSCAN), a + 48);
-    assert_int_equal(take(p, 40, GOHEAP_NOSCAN), a + 2 * 48);
-    uint64_t tiny = take(p, 1, GOHEAP_NOSCAN);
+    uint64_t a = must_take(p, 48, 0);
+    assert_int_equal(must_take(p, 48, GOHEAP_NOSCAN), a + 48);
+    assert_int_equal(must_take(p, 40, GOHEAP_NOSCAN), a + 2 * 48);
+    uint64_t tiny = must_take(p, 1, GOHEAP_NOSCAN);
     assert_int_equal(tiny, a + PAGE);
-    assert_int_equal(take(p, 1, GOHEAP_NOSCAN), tiny + 16);
-    assert_int_equal(take(p, 16, 0), tiny + 32);
-    assert_int_equal(take(p, 40 * KB, 0), a + 2 * PAGE);
-    assert_int_equal(take(p, 8, 0), a + 7 * PAGE); /* no page cache: pages as they come */
+    assert_int_equal(must_take(p, 1, GOHEAP_NOSCAN), tiny + 16);
+    assert_int_equal(must_take(p, 16, 0), tiny + 32);
+    assert_int_equal(must_take(p, 40 * KB, 0), a + 2 * PAGE);
+    assert_int_equal(must_take(p, 8, 0), a + 7 * PAGE); /* no page cache: pages as they come */
     verify(heap);
     struct goheap_memstats m;
     goheap_memstats(heap, &m);
@@ -127,8 +115,8 @@ static void test_go15_scannable(void **state)
     struct goheap_object object;
     uint64_t a[200];
     for (int i = 0; i < 200; i++)
-        a[i] = take(p, 80, i % 4 == 0 ? 0 : GOHEAP_NOSCAN);
-    uint64_t tiny = take(p, 3, GOHEAP_NOSCAN), sixteen = take(p, 16, 0);
+        a[i] = must_take(p, 80, i % 4 == 0 ? 0 : GOHEAP_NOSCAN);
+    uint64_t tiny = must_take(p, 3, GOHEAP_NOSCAN), sixteen = must_take(p, 16, 0);
     goheap_gc_begin(heap, p);
     assert_true(goheap_gc_mark(heap, a[0], &object) && !object.noscan);
     assert_true(goheap_gc_mark(heap, a[130] + 79, &object) && object.noscan);
@@ -141,10 +129,10 @@ static void test_go15_scannable(void **state)
     assert_int_equal(marked.scan_bytes, 50 * 80 + 16);
     goheap_p_begin_sweep(p);
     for (int i = 0; i < 200; i++)
-        drop(p, a[i]);
+        must_drop(p, a[i]);
     collect(heap, p);
     for (int i = 0; i < 200; i++)
-        take(p, 80, 0);
+        must_take(p, 80, 0);
     goheap_gc_begin(heap, p);
     goheap_gc_mark_live(heap, &marked);
     assert_int_equal(marked.scan_bytes, 200 * 80 + 16);
@@ -161,11 +149,11 @@ static void test_go15_growth(void **state)
     struct goheap *heap = new_heap(&c);
     struct goheap_p *p = goheap_p_new(heap, NULL);
     struct goheap_memstats m;
-    uint64_t a = take(p, 200 * KB, 0); /* 25 pages of 128 */
-    assert_int_equal(take(p, 2 * MB + PAGE, 0), a + 200 * KB); /* 257 pages: 264 more join the 103 */
+    uint64_t a = must_take(p, 200 * KB, 0); /* 25 pages of 128 */
+    assert_int_equal(must_take(p, 2 * MB + PAGE, 0), a + 200 * KB); /* 257 pages: 264 more join the 103 */
     goheap_memstats(heap, &m);
     assert_int_equal(m.heap_sys, MB + 2 * MB + 64 * KB);
-    assert_int_equal(take(p, MB, 0), a + 200 * KB + 2 * MB + PAGE); /* 110 pages are left, 128 come */
+    assert_int_equal(must_take(p, MB, 0), a + 200 * KB + 2 * MB + PAGE); /* 110 pages are left, 128 come */
     goheap_memstats(heap, &m);
     assert_int_equal(m.heap_sys, 4 * MB + 64 * KB);
     verify(heap);
@@ -181,27 +169,27 @@ static void test_go15_lists(void **state)
     struct goheap_p *p = goheap_p_new(heap, NULL);
     uint64_t a[14];
     for (int i = 0; i < 14; i++)
-        a[i] = take(p, 4096, 0); /* two a span: 0 to 6 */
-    drop(p, a[2]);
-    drop(p, a[7]);
-    drop(p, a[8]);
+        a[i] = must_take(p, 4096, 0); /* two a span: 0 to 6 */
+    must_drop(p, a[2]);
+    must_drop(p, a[7]);
+    must_drop(p, a[8]);
     struct goheap_gauges g;
     mark(heap, p);
     goheap_gauges(heap, &g);
     assert_int_equal(g.pages_swept, 0); /* nor is the P's span 6, which is behind the others as it has been */
     verify(heap);
-    assert_int_equal(take(p, 4096, 0), a[2]); /* 0 is swept in vain, 1 is not */
-    assert_int_equal(take(p, 4096, 0), a[7]);
+    assert_int_equal(must_take(p, 4096, 0), a[2]); /* 0 is swept in vain, 1 is not */
+    assert_int_equal(must_take(p, 4096, 0), a[7]);
     verify(heap);
-    drop(p, a[12]);
-    drop(p, a[0]);
-    drop(p, a[5]);
+    must_drop(p, a[12]);
+    must_drop(p, a[0]);
+    must_drop(p, a[5]);
     collect(heap, p); /* 0, 2 and 6 come before 4, which was swept a cycle ago, as they are swept; the last in front */
     verify(heap);
-    assert_int_equal(take(p, 4096, 0), a[12]);
-    assert_int_equal(take(p, 4096, 0), a[5]);
-    assert_int_equal(take(p, 4096, 0), a[0]);
-    assert_int_equal(take(p, 4096, 0), a[8]);
+    assert_int_equal(must_take(p, 4096, 0), a[12]);
+    assert_int_equal(must_take(p, 4096, 0), a[5]);
+    assert_int_equal(must_take(p, 4096, 0), a[0]);
+    assert_int_equal(must_take(p, 4096, 0), a[8]);
     verify(heap);
     goheap_delete(heap);
 }
@@ -219,10 +207,10 @@ static void test_flush(void **state)
         struct goheap_gauges g;
         uint64_t a[5];
         for (int k = 0; k < 5; k++)
-            a[k] = take(p, 2048, 0); /* four a span */
-        drop(p, a[1]);
-        drop(p, a[4]);
-        take(p, 2048, 0);
+            a[k] = must_take(p, 2048, 0); /* four a span */
+        must_drop(p, a[1]);
+        must_drop(p, a[4]);
+        must_take(p, 2048, 0);
         goheap_gc_begin(heap, p);
         goheap_gc_mark_live(heap, &marked);
         goheap_gc_end(heap, &marked);
@@ -233,7 +221,7 @@ static void test_flush(void **state)
         goheap_gauges(heap, &g);
         assert_int_equal(g.pages_swept, late ? 2 : 0);
         verify(heap);
-        assert_int_equal(take(p, 2048, 0), a[4]);
+        assert_int_equal(must_take(p, 2048, 0), a[4]);
         while (goheap_sweep_one(heap, p) != UINT64_MAX)
             ;
         goheap_gauges(heap, &g);
@@ -251,22 +239,22 @@ static void reclaims(const struct goheap_config *c)
     struct goheap_gauges g;
     uint64_t small[4], large = 0;
     for (int i = 0; i < 4; i++) {
-        small[i] = take(p, 40 * KB, 0);
-        take(p, 40 * KB, 0);
+        small[i] = must_take(p, 40 * KB, 0);
+        must_take(p, 40 * KB, 0);
         if (i == 1)
-            large = take(p, 400 * KB, 0);
+            large = must_take(p, 400 * KB, 0);
     }
     for (int i = 0; i < 4; i++)
-        drop(p, small[i]);
-    drop(p, large);
+        must_drop(p, small[i]);
+    must_drop(p, large);
     mark(heap, p);
     goheap_gauges(heap, &g);
     assert_int_equal(g.pages_swept, 0);
-    assert_int_equal(take(p, 320 * KB, 0), large);
+    assert_int_equal(must_take(p, 320 * KB, 0), large);
     goheap_gauges(heap, &g);
     assert_int_equal(g.pages_swept, 50);
     /* Then as many of the short ones as it takes: the first and the third, and the second in vain. */
-    assert_int_equal(take(p, 48 * KB, 0), large + 320 * KB);
+    assert_int_equal(must_take(p, 48 * KB, 0), large + 320 * KB);
     goheap_gauges(heap, &g);
     assert_int_equal(g.pages_swept, 50 + 3 * 5);
     verify(heap);
@@ -293,16 +281,16 @@ static void test_go111_initial_heap(void **state)
     struct goheap_memstats m;
     goheap_memstats(heap, &m);
     assert_int_equal(m.heap_sys, 0);
-    uint64_t a = take(p, 1, GOHEAP_NOSCAN);
+    uint64_t a = must_take(p, 1, GOHEAP_NOSCAN);
     goheap_memstats(heap, &m);
     assert_int_equal(m.heap_sys, 64 * MB);
     assert_int_equal(m.heap_idle, 64 * MB - PAGE);
     assert_int_equal(m.heap_released, 0);
     assert_int_equal(m.mspan_inuse, 2 * 152);
-    take(p, 64 * MB, 0); /* another arena, joined to what is left of the first */
+    must_take(p, 64 * MB, 0); /* another arena, joined to what is left of the first */
     goheap_memstats(heap, &m);
     assert_int_equal(m.heap_sys, 128 * MB);
-    assert_int_equal(take(p, PAGE, 0), a + 64 * MB + PAGE);
+    assert_int_equal(must_take(p, PAGE, 0), a + 64 * MB + PAGE);
     verify(heap);
     goheap_delete(heap);
 }
@@ -314,7 +302,7 @@ static void sweeps(const struct goheap_config *c, bool last_first)
     struct goheap_p *p = goheap_p_new(heap, NULL);
     static const uint64_t pages[] = {5, 6, 7, 8};
     for (int i = 0; i < 4; i++)
-        drop(p, take(p, pages[i] * PAGE, 0));
+        must_drop(p, must_take(p, pages[i] * PAGE, 0));
     mark(heap, p);
     for (int i = 0; i < 4; i++)
         assert_int_equal(goheap_sweep_one(heap, p), pages[last_first ? 3 - i : i]);
@@ -340,10 +328,10 @@ static void test_scavenge(void **state)
     struct goheap *heap = new_heap(&c);
     struct goheap_p *p = goheap_p_new(heap, NULL);
     struct goheap_memstats m;
-    uint64_t a = take(p, 80 * KB, 0);
+    uint64_t a = must_take(p, 80 * KB, 0);
     memset((void *)(uintptr_t)a, 1, 80 * KB);
-    take(p, 40 * KB, 0);
-    drop(p, a);
+    must_take(p, 40 * KB, 0);
+    must_drop(p, a);
     collect(heap, p);
     assert_int_equal(goheap_scavenge(heap, p, 1), 80 * KB); /* a whole run */
     goheap_memstats(heap, &m);
@@ -353,7 +341,7 @@ static void test_scavenge(void **state)
     assert_int_equal(goheap_scavenge(heap, p, UINT64_MAX), MB - 120 * KB);
     assert_int_equal(goheap_scavenge(heap, p, UINT64_MAX), 0);
     verify(heap);
-    uint64_t b = take(p, 40 * KB, GOHEAP_ZEROED);
+    uint64_t b = must_take(p, 40 * KB, GOHEAP_ZEROED);
     assert_int_equal(b, a);
     assert_int_equal(*(char *)(uintptr_t)b, 0);
     goheap_memstats(heap, &m);
@@ -438,11 +426,11 @@ static void replace_one(struct churn *t)
     struct goheap_p *q = t->p[next_random(&t->seed) % 2];
     if (t->live[k].addr) {
         assert_true(filled_with((void *)(uintptr_t)t->live[k].addr, t->live[k].size, (unsigned char)k));
-        drop(q, t->live[k].addr);
+        must_drop(q, t->live[k].addr);
     }
     unsigned flags = (unsigned)next_random(&t->seed) & 3;
     t->live[k].size = random_size(&t->seed);
-    t->live[k].addr = take(q, t->live[k].size, flags);
+    t->live[k].addr = must_take(q, t->live[k].size, flags);
     t->mallocs += t->live[k].size != 0;
     unsigned char *bytes = (void *)(uintptr_t)t->live[k].addr;
     if (flags & GOHEAP_ZEROED)
@@ -489,7 +477,7 @@ static void churn(struct goheap_config c)
     assert_int_equal(m.mallocs, t->mallocs);
     for (int k = 0; k < LIVE; k++)
         if (t->live[k].addr)
-            drop(t->p[k % 2], t->live[k].addr);
+            must_drop(t->p[k % 2], t->live[k].addr);
     for (int i = 0; gc && i < 2; i++) {
         mark(t->heap, t->p[0]);
         goheap_p_begin_sweep(t->p[1]);
