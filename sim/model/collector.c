@@ -45,7 +45,7 @@ uint64_t collector_next_gc(struct sim *sim)
 void collector_tax(struct sim *sim, double tax)
 {
     const struct costs *c = &sim->config.costs;
-    double store = sim->marking.on ? c->barrier : 0; /* of the pointer to the object, or of nil */
+    double store = sim->marking.on ? c->barrier + sim_shared_line(sim) : 0; /* of the pointer to the object, or of nil */
     sim->tax = tax;
     sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);

@@ -114,7 +114,7 @@ const struct setting config_table[] = {
     COST(barrier, "ns: storing a pointer while marking is on; one an allocation, one a death"),
     COST(refill, "ns: changing an mcache's span"),
     COST(central, "ns: list work under a central lock"),
-    COST(cache_line, "ns: a cache line that another P wrote"),
+    COST(cache_line, "ns: a cache line that another P wrote, of a span set or of marks"),
     COST(page_cache, "ns: filling a page cache"),
     COST(page_find, "ns: searching for pages"),
     COST(span_setup, "ns: making a span"),

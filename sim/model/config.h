@@ -26,7 +26,7 @@ struct costs {
     double barrier;        /* a pointer stored while marking is on: one an allocation, one a death */
     double refill;         /* an mcache lets a span go and gets another */
     double central;        /* list work of a refill or sweep under the central lock */
-    double cache_line;     /* taking a cache line another P wrote (span sets) */
+    double cache_line;     /* taking a cache line another P wrote (span sets, marks) */
     double page_cache;     /* filling a P's page cache, under the heap lock */
     double page_find;      /* searching the page allocator, under the heap lock */
     double span_setup;     /* making a span of pages */

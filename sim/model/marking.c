@@ -139,22 +139,35 @@ static bool above_share(const struct sim_p *sp, double share)
     return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
 }
 
-/* A fractional worker on a P whose goroutine has been preempted. Where another P has nothing to do, that one takes the
- * goroutine over when it next looks, leaving its own marking to this one. */
+/* Another P has nothing to do: it takes the goroutine over when it next looks, half a step later, and leaves its own
+ * marking to this one. The two change places, which is to say that they change what they have done so far. */
+static void change_places(struct sim_p *sp, uint32_t idle)
+{
+    struct marking *m = &sp->sim->marking;
+    double others = m->idle_fractional_ns / idle, mine = (double)sp->fractional_ns;
+    m->idle_fractional_ns += mine - others;
+    sp->fractional_ns = (uint64_t)others;
+    m->idle_work = DRAIN_CHECK / 2.0 * idle;
+    m->idle_is_fractional = true;
+}
+
+/* A fractional worker on a P whose goroutine has been preempted. */
 static void work_for_a_while(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    bool taken_over = sim_idle_ps(sp->sim) > 0;
+    uint32_t idle = sim_idle_ps(sp->sim);
     if (m->fractional == 0 || above_share(sp, m->fractional))
         return;
     while (m->left && !m->finished) {
         uint64_t ns;
-        m->credit += (double)drain(sp, taken_over ? DRAIN_CHECK / 2 : DRAIN_CHECK, &ns);
+        m->credit += (double)drain(sp, idle ? DRAIN_CHECK / 2 : DRAIN_CHECK, &ns);
         m->fractional_ns += (double)ns;
         sp->fractional_ns += ns;
-        if (taken_over || above_share(sp, 1.2 * m->fractional))
+        if (idle || above_share(sp, 1.2 * m->fractional))
             break;
     }
+    if (idle)
+        change_places(sp, idle);
 }
 
 static void preempt(struct sim_p *sp)
@@ -241,8 +254,9 @@ void marking_wait(struct sim_p *sp, struct process **queue)
 
 /* --- the phase ----------------------------------------------------------------------------------------- */
 
-/* Stopping the world ended the time slices of all Ps, save the one that did it. What is left of its own is anything:
- * multiples of the golden ratio spread evenly. */
+/* Stopping the world ended the time slices of all Ps, save the one that did it, whose goroutine is stopped as soon as
+ * another P scans its stack. With no other, what is left of its slice is anything: multiples of the golden ratio spread
+ * evenly. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
     double turn = 0.6180339887498949 * (double)(sim->collector.cycles + 1);
@@ -251,7 +265,7 @@ static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t 
         struct sim_p *sp = sim->ps[i];
         sp->assist_bytes = 0;
         sp->fractional_ns = 0;
-        sp->preempt_at = sp == starter ? now + left : now;
+        sp->preempt_at = sp == starter && sim->p_count == 1 ? now + left : now;
     }
 }
 
@@ -274,7 +288,8 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
     const struct costs *c = &sim->config.costs;
     struct marking *m = &sim->marking;
     double live = (double)marked->bytes, missing = cache_miss(c->scan_cache, live), small = 0;
-    double ns = (double)marked->objects * (c->mark_object + c->mark_miss * cache_miss(c->mark_cache, live));
+    double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, live) + sim_shared_line(sim);
+    double ns = (double)marked->objects * mark;
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
         small += objects * size;

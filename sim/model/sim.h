@@ -354,6 +354,11 @@ static inline double cache_miss(double cache, double heap)
 {
     return heap > cache ? 1 - cache / heap : 0;
 }
+/* ns that a write to the heap takes longer because another P may have been the last to write there. */
+static inline double sim_shared_line(const struct sim *sim)
+{
+    return sim->p_count ? sim->config.costs.cache_line * (sim->p_count - 1) / sim->p_count : 0;
+}
 static inline uint32_t sim_idle_ps(const struct sim *sim)
 {
     return sim->ps_idle + sim->ps_blocked;

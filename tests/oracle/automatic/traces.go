@@ -8,10 +8,12 @@ import (
 	"strconv"
 )
 
-// A shape says what the next object is, and how many objects should live at each point of the trace (0 to 1).
+// A shape says what the next object is, how many objects should live at each point of the trace (0 to 1), and how many
+// of a hundred that die are among the last thousand.
 type shape struct {
-	size func(r *random) (bytes uint64, noscan bool)
-	live func(at float64) int
+	size  func(r *random) (bytes uint64, noscan bool)
+	live  func(at float64) int
+	young uint64
 }
 
 type random uint64
@@ -44,26 +46,27 @@ func mixed(r *random) (uint64, bool) {
 }
 
 var shapes = map[string]shape{
-	"steady":  {mixed, always(60000)},
-	"growing": {mixed, func(at float64) int { return 5000 + int(at*195000) }},
-	"sawtooth": {mixed, func(at float64) int {
+	"steady":  {size: mixed, live: always(60000)},
+	"young":   {size: mixed, live: always(80000), young: 90},
+	"growing": {size: mixed, live: func(at float64) int { return 5000 + int(at*195000) }},
+	"sawtooth": {size: mixed, live: func(at float64) int {
 		phase := at*8 - float64(int(at*8))
 		return 8000 + int(phase*120000)
 	}},
-	"pointers": {func(r *random) (uint64, bool) { return r.upTo(4, 9), r.below(20) == 0 }, always(150000)},
-	"noscan":   {func(r *random) (uint64, bool) { return r.upTo(5, 13), r.below(50) != 0 }, always(30000)},
-	"tiny": {func(r *random) (uint64, bool) {
+	"pointers": {size: func(r *random) (uint64, bool) { return r.upTo(4, 9), r.below(20) == 0 }, live: always(150000)},
+	"noscan":   {size: func(r *random) (uint64, bool) { return r.upTo(5, 13), r.below(50) != 0 }, live: always(30000)},
+	"tiny": {size: func(r *random) (uint64, bool) {
 		if r.below(10) < 7 {
 			return 1 + r.below(15), true
 		}
 		return mixed(r)
-	}, always(150000)},
-	"large": {func(r *random) (uint64, bool) {
+	}, live: always(150000)},
+	"large": {size: func(r *random) (uint64, bool) {
 		if r.below(200) == 0 {
 			return r.upTo(15, 18), r.below(2) == 0
 		}
 		return mixed(r)
-	}, always(30000)},
+	}, live: always(30000)},
 }
 
 type writer struct {
@@ -94,6 +97,18 @@ func (w *writer) free(id uint64) {
 	w.left--
 }
 
+// dying is the index of the object that is to die next, of n in the order of their allocation, more or less.
+func (s *shape) dying(r *random, n uint64) uint64 {
+	if s.young > 0 && r.below(100) < s.young {
+		last := n
+		if last > 1000 {
+			last = 1000
+		}
+		return n - 1 - r.below(last)
+	}
+	return r.below(n)
+}
+
 // generate replaces random objects, and adds or drops some where the shape wants more or fewer.
 func generate(name string, events int) {
 	s, ok := shapes[name]
@@ -107,7 +122,7 @@ func generate(name string, events int) {
 	for id := uint64(1); w.left > 1; id++ {
 		want := s.live(float64(events-w.left) / float64(events))
 		for len(live) >= want && w.left > 1 {
-			i := r.below(uint64(len(live)))
+			i := s.dying(&r, uint64(len(live)))
 			w.free(live[i])
 			live[i] = live[len(live)-1]
 			live = live[:len(live)-1]
