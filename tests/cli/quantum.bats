@@ -43,3 +43,12 @@ rows() {
     [ "$(rows 100000 one | wc -l)" -eq 1 ]
     [ "$(rows 0 one | awk '{ print $5 }')" -ne "$(rows 100000 one | awk '{ print $5 }')" ]
 }
+
+@test "a default quantum that changes more than 1 % is told, and is a failure" {
+    cp -r "$root/configs" far
+    sed '0,/{/s//{"quantum_ns": 100000,/' "$root/configs/go1.26.json" >far/go1.26.json
+    GOHEAP_CONFIGS=$PWD/far run quantum -q ""
+    [ "$status" -eq 1 ]
+    [[ ${lines[-1]} =~ ^"default quantum 100000 ns: off by at most "[0-9.]+" %"$ ]]
+    [ "${#lines[@]}" -eq 8 ] # the title, and two quanta for each of three numbers of Ps
+}
