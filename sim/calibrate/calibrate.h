@@ -23,7 +23,8 @@ struct measured {
     enum measured_state state;
     double ns;
     double noise; /* see statistics_noise */
-    unsigned samples, rounds;
+    unsigned samples; /* of the quietest round */
+    unsigned rounds;
 };
 
 enum { CALIBRATE_MAX = 40, CALIBRATE_LEAST_SAMPLES = 3, CALIBRATE_MOST_SAMPLES = 1000 };

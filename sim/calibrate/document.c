@@ -53,14 +53,22 @@ static json_t *rounded(double value)
     return value < 1000 ? json_real(value) : json_integer((json_int_t)value);
 }
 
+/* "noise 3.1 %, 25 samples, the quietest of 5 rounds, NOISY" */
+static void describe_noise(char *text, size_t size, const struct measured *row)
+{
+    char rounds[48] = "";
+    if (row->rounds > 1)
+        snprintf(rounds, sizeof rounds, ", the quietest of %u rounds", row->rounds);
+    snprintf(text, size, "noise %.1f %%, %u samples%s%s", 100 * row->noise, row->samples, rounds,
+             row->state == MEASURED_NOISY ? ", NOISY" : "");
+}
+
 static void note_row(json_t *note, const struct measured *row)
 {
-    if (row->state == MEASURED_NOTHING)
-        json_array_append_new(note, json_sprintf("%s: not measured, left to the base: %s", row->key, row->how));
-    else
-        json_array_append_new(note, json_sprintf("%s: noise %.1f %%, %u samples%s: %s", row->key, 100 * row->noise,
-                                                 row->samples, row->state == MEASURED_NOISY ? ", NOISY" : "",
-                                                 row->how));
+    char text[160] = "not measured, left to the base";
+    if (row->state != MEASURED_NOTHING)
+        describe_noise(text, sizeof text, row);
+    json_array_append_new(note, json_sprintf("%s: %s: %s", row->key, text, row->how));
 }
 
 static json_t *make_note(const struct calibration *c)

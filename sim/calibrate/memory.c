@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK = 4 << 20, CHUNKS = 8 }; /* bytes that a heap grows by */
+enum { CHUNK = 4 << 20, CHUNKS = 11 }; /* bytes that a heap grows by */
 
 static void memory_close(void *state)
 {
@@ -15,7 +15,7 @@ static void memory_close(void *state)
     free(lab);
 }
 
-/* Objects of a chunk each, in a heap without them. */
+/* An empty heap. */
 static struct lab *memory_new(const struct bench *bench, const struct goheap_config *config)
 {
     struct lab *lab = calloc(1, sizeof *lab);
@@ -25,8 +25,6 @@ static struct lab *memory_new(const struct bench *bench, const struct goheap_con
         memory_close(lab);
         return NULL;
     }
-    for (size_t i = 0; i < CHUNKS; i++)
-        lab->sizes[i] = CHUNK;
     return lab;
 }
 
@@ -45,11 +43,17 @@ static void touch(uint64_t addr, uint64_t bytes)
 
 /* --- grow ---------------------------------------------------------------------------------------------- */
 
+/* ns of allocating a chunk, the median. */
 static double time_chunks(struct lab *lab, bool *ok)
 {
-    uint64_t began = now_ns();
-    *ok &= lab_alloc_all(lab, GOHEAP_NOSCAN);
-    return ns_since(began) / CHUNKS;
+    double times[CHUNKS];
+    for (size_t i = 0; i < CHUNKS; i++) {
+        uint64_t began = now_ns();
+        lab->objects[i] = goheap_alloc(lab->p, CHUNK, GOHEAP_NOSCAN);
+        times[i] = ns_since(began);
+        *ok &= lab->objects[i] != 0;
+    }
+    return statistics_quartiles(times, CHUNKS).median;
 }
 
 /* The same objects where the heap has to grow for them, and where it has just grown. They stay: the next sample's
@@ -73,15 +77,21 @@ const struct experiment grow_experiment = {
 
 /* --- fault_byte ---------------------------------------------------------------------------------------- */
 
+/* Piece by piece, and the median of these: somebody else may have the CPU meanwhile. */
 static bool fault_sample(void *state, double *ns)
 {
+    enum { PIECE = 128 << 10, PIECES = CHUNK / PIECE };
     struct lab *lab = state;
+    double times[PIECES];
     uint64_t addr = goheap_alloc(lab->p, CHUNK, GOHEAP_NOSCAN);
     if (!addr)
         return false;
-    uint64_t began = now_ns();
-    touch(addr, CHUNK);
-    ns[0] = ns_since(began) / CHUNK;
+    for (int i = 0; i < PIECES; i++) {
+        uint64_t began = now_ns();
+        touch(addr + (uint64_t)i * PIECE, PIECE);
+        times[i] = ns_since(began);
+    }
+    ns[0] = statistics_quartiles(times, PIECES).median / PIECE;
     goheap_free(lab->p, addr);
     return goheap_scavenge(lab->heap, lab->p, CHUNK) == CHUNK;
 }
@@ -140,14 +150,14 @@ static double time_scavenge(struct lab *lab, uint64_t bytes)
 
 static bool scavenge_sample(void *state, double *ns)
 {
-    enum { LENGTHS = 5, TIMES = 4 };
+    enum { LENGTHS = 5, TIMES = 9 };
     static const double lengths[LENGTHS] = {40 << 10, 80 << 10, 160 << 10, 320 << 10, 640 << 10};
     struct scavenge *s = state;
-    double times[LENGTHS];
+    double times[LENGTHS], once[TIMES];
     for (int i = 0; i < LENGTHS; i++) {
-        times[i] = -2 * s->bench->known->lock; /* which are charged apart */
         for (int j = 0; j < TIMES; j++)
-            times[i] += time_scavenge(s->lab, (uint64_t)lengths[i]) / TIMES;
+            once[j] = time_scavenge(s->lab, (uint64_t)lengths[i]);
+        times[i] = statistics_quartiles(once, TIMES).median - 2 * s->bench->known->lock; /* charged apart */
     }
     return statistics_fit(lengths, times, LENGTHS, &ns[0], &ns[1]);
 }

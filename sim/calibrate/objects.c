@@ -1,6 +1,7 @@
 /* What objects cost that the P's own spans serve: allocating, freeing, zeroing. */
 #include "calibrate/experiment.h"
 
+#include "calibrate/statistics.h"
 #include "model/sim.h"
 
 #include <stdlib.h>
@@ -169,7 +170,7 @@ struct cold {
     size_t taken; /* of the first half of lab.order: so many are allocated */
 };
 
-enum { COLD_SMALL = 256, COLD_LARGE = 4096, COLD_TIMES_CACHE = 4, COLD_SAMPLE_BYTES = 2 << 20 };
+enum { COLD_SMALL = 256, COLD_LARGE = 4096, COLD_TIMES_CACHE = 4, COLD_PIECE_BYTES = 128 << 10 };
 
 static double cold_heap_bytes(const struct bench *bench)
 {
@@ -215,15 +216,21 @@ static double cold_alloc(struct cold *c, size_t n, unsigned flags, bool *ok)
     return ns_since(began) / (double)n;
 }
 
-/* ns that zeroing takes longer there, an object. */
+/* ns that zeroing takes longer there, an object: of many pieces the medians, as somebody else may have the CPU or the
+ * memory meanwhile. */
 static double cold_extra(struct cold *c, const struct bench *bench, uint32_t size, bool *ok)
 {
-    size_t n = COLD_SAMPLE_BYTES / size;
-    if (c->taken + 2 * n > c->lab.n / 2)
+    enum { PIECES = 15 };
+    const size_t n = COLD_PIECE_BYTES / size;
+    double plain[PIECES], zeroed[PIECES];
+    if (c->taken + 2 * n * PIECES > c->lab.n / 2)
         cold_thin(c);
-    double plain = cold_alloc(c, n, GOHEAP_NOSCAN, ok);
-    double zeroed = cold_alloc(c, n, GOHEAP_NOSCAN | GOHEAP_ZEROED, ok);
-    return zeroed - plain - size * bench->known->zero_byte;
+    for (int i = 0; i < PIECES; i++) {
+        plain[i] = cold_alloc(c, n, GOHEAP_NOSCAN, ok);
+        zeroed[i] = cold_alloc(c, n, GOHEAP_NOSCAN | GOHEAP_ZEROED, ok);
+    }
+    return statistics_quartiles(zeroed, PIECES).median - statistics_quartiles(plain, PIECES).median -
+           size * bench->known->zero_byte;
 }
 
 struct zero_miss {

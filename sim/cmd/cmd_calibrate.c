@@ -24,9 +24,9 @@ static const struct command_spec command = {
     .description = "Measures the allocator that the simulator runs, on real memory with real locks, step by step,\n"
                    "and prints what each step takes and how far to believe it. With -o the figures become a\n"
                    "configuration that replay and sweep take by -c, laid over another.\n"
-                   "It takes some seconds, and wants a machine that does nothing else: what was noisy in every\n"
-                   "round says so, in the table and in the file. What takes two CPUs is left to the base where\n"
-                   "there is one.\n",
+                   "It takes some seconds and up to 600 MB, and wants a machine that does nothing else: what was\n"
+                   "noisy in every round says so, in the table and in the file. What takes two CPUs is left to\n"
+                   "the base where there is one.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap calibrate\n"

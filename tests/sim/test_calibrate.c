@@ -159,10 +159,11 @@ static void test_a_mean_is_without_the_clock(void **state)
 static struct calibration made_up(void)
 {
     struct calibration c = {.count = 4, .cache_bytes = 1 << 20, .known = {.alloc = 2.34567, .zero_miss = 90}};
-    c.rows[0] = (struct measured){.key = "alloc", .how = "by hand", .ns = 2.34567, .noise = 0.04, .samples = 25};
+    c.rows[0] = (struct measured){.key = "alloc", .how = "by hand", .ns = 2.34567, .noise = 0.04, .samples = 25,
+                                  .rounds = 1};
     c.rows[1] = (struct measured){.key = "handoff", .how = "by two", .state = MEASURED_NOTHING};
     c.rows[2] = (struct measured){.key = "zero_miss", .how = "far off", .ns = 90, .noise = 0.5, .samples = 9,
-                                  .state = MEASURED_NOISY};
+                                  .rounds = 5, .state = MEASURED_NOISY};
     c.rows[3] = (struct measured){.key = "zero_miss_byte", .how = "far off", .state = MEASURED_NOTHING};
     return c;
 }
@@ -187,7 +188,7 @@ static void test_the_document_tells_what_is_what(void **state)
     assert_int_equal(json_object_size(costs), 1); /* zero_miss does not go without zero_miss_byte, nor zero_cache */
     assert_true(note_has(document, "alloc: noise 4.0 %, 25 samples: by hand"));
     assert_true(note_has(document, "handoff: not measured, left to the base: by two"));
-    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, NOISY: far off"));
+    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, the quietest of 5 rounds, NOISY: far off"));
     json_decref(document);
 }
 
