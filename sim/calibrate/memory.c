@@ -77,13 +77,14 @@ const struct experiment grow_experiment = {
 
 /* --- fault_byte ---------------------------------------------------------------------------------------- */
 
-/* Piece by piece, and the median of these: somebody else may have the CPU meanwhile. */
+/* Piece by piece, and the median of these: somebody else may have the CPU meanwhile. So many that the OS does not hand
+ * out again what is in a cache still. */
 static bool fault_sample(void *state, double *ns)
 {
-    enum { PIECE = 128 << 10, PIECES = CHUNK / PIECE };
+    enum { BYTES = 16 << 20, PIECE = 128 << 10, PIECES = BYTES / PIECE };
     struct lab *lab = state;
     double times[PIECES];
-    uint64_t addr = goheap_alloc(lab->p, CHUNK, GOHEAP_NOSCAN);
+    uint64_t addr = goheap_alloc(lab->p, BYTES, GOHEAP_NOSCAN);
     if (!addr)
         return false;
     for (int i = 0; i < PIECES; i++) {
@@ -93,11 +94,11 @@ static bool fault_sample(void *state, double *ns)
     }
     ns[0] = statistics_quartiles(times, PIECES).median / PIECE;
     goheap_free(lab->p, addr);
-    return goheap_scavenge(lab->heap, lab->p, CHUNK) == CHUNK;
+    return goheap_scavenge(lab->heap, lab->p, BYTES) == BYTES;
 }
 
 const struct experiment fault_experiment = {
-    .findings = {FINDING(fault_byte, "4 MiB that were given back, or never used, touched page by page, a byte")},
+    .findings = {FINDING(fault_byte, "16 MiB that were given back, or never used, touched page by page, a byte")},
     .open = memory_open,
     .sample = fault_sample,
     .close = memory_close,
