@@ -17,7 +17,7 @@ struct lab_configs {
     struct goheap_config lists;     /* Go 1.11's central lists, behind locks */
 };
 
-/* Reads them from the configurations of these names. */
+/* Reads them from the configurations that come with goheap. */
 bool lab_configs_load(struct lab_configs *configs, struct error *error);
 
 struct lab {

@@ -26,11 +26,12 @@ static const struct command_spec command = {
                    "configuration that replay and sweep take by -c, laid over another.\n"
                    "It takes some seconds and up to 600 MB, and wants a machine that does nothing else: what was\n"
                    "noisy in every round says so, in the table and in the file. What takes two CPUs is left to\n"
-                   "the base where there is one.\n",
+                   "the base where there is one; so is all that the collector does beside the allocator: for a\n"
+                   "certain Go's, say -b cost/go1.26.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap calibrate\n"
-                "goheap calibrate -o host.json && goheap replay -c go1.26 -c host.json traces/redis.csv.zst\n",
+                "goheap calibrate -b cost/go1.26 -o host.json && goheap replay -c host.json traces/redis.csv.zst\n",
 };
 
 struct calibrate {

@@ -188,7 +188,7 @@ static void test_the_document_tells_what_is_what(void **state)
     assert_int_equal(json_object_size(costs), 1); /* zero_miss does not go without zero_miss_byte, nor zero_cache */
     assert_true(note_has(document, "alloc: noise 4.0 %, 25 samples: by hand"));
     assert_true(note_has(document, "handoff: not measured, left to the base: by two"));
-    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, the quietest of 5 rounds, NOISY: far off"));
+    assert_true(note_has(document, "zero_miss: not measured, left to the base: far off"));
     json_decref(document);
 }
 
@@ -202,6 +202,7 @@ static void test_cold_costs_come_together(void **state)
     assert_int_equal(json_object_size(costs), 4);
     near(json_real_value(json_object_get(costs, "zero_miss")), 90);
     assert_int_equal(json_integer_value(json_object_get(costs, "zero_cache")), 1 << 20);
+    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, the quietest of 5 rounds, NOISY: far off"));
     json_decref(document);
 }
 
