@@ -16,6 +16,7 @@ static const struct {
     {"record", "run a program and record what it allocates", cmd_record},
     {"explain", "how an object of a size is allocated", cmd_explain},
     {"classes", "a size-class table, as text or JSON", cmd_classes},
+    {"calibrate", "measure what the allocator costs on this host", cmd_calibrate},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -24,7 +25,7 @@ static int usage(FILE *out, int code)
     fprintf(out, "goheap " GOHEAP_VERSION ": a discrete-event simulator of Go's memory allocator\n\n"
                  "Usage: goheap COMMAND [OPTIONS]...\n\nCommands:\n");
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-9s%s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-11s%s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\nExamples:\n"
                  "  goheap replay -P 4 -o out/redis traces/redis.csv.zst\n"
                  "  goheap plot out/redis\n"

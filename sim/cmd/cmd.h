@@ -8,5 +8,6 @@ int cmd_plot(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_classes(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
 
 #endif

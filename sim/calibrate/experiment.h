@@ -1,0 +1,55 @@
+/* An experiment: what it finds out, and the three functions that do it.
+ *
+ *     open --> sample, sample, sample ... --> close
+ *
+ * A sample takes at most some ms and gives a value for each of the costs that the experiment is about. Whoever runs it
+ * takes many, and judges them. */
+#ifndef EXPERIMENT_H
+#define EXPERIMENT_H
+
+#include "calibrate/lab.h"
+#include "model/config.h"
+
+#include <stddef.h>
+
+enum { EXPERIMENT_COSTS = 2 }; /* that one experiment finds out, at most */
+
+struct finding {
+    const char *key; /* of struct costs; NULL: no more */
+    size_t offset;   /* of the same */
+    const char *how; /* it is measured */
+};
+
+#define FINDING(member, text) {.key = #member, .offset = offsetof(struct costs, member), .how = text}
+
+struct partner;
+
+/* What experiments are given. */
+struct bench {
+    const struct lab_configs *configs;
+    const struct goheap_platform *platform; /* the real one */
+    const struct costs *known;              /* what the experiments before this one have found, else 0 */
+    struct partner *partner;                /* another thread, asleep unless it is asked */
+    double cache_bytes;                     /* of the last-level cache; 0: not known */
+};
+
+struct experiment {
+    struct finding findings[EXPERIMENT_COSTS];
+    bool two_cpus; /* it needs them */
+    bool cache;    /* it needs bench.cache_bytes */
+    /* What samples work on, or NULL if memory cannot be had. The bench outlives it. */
+    void *(*open)(const struct bench *bench);
+    /* Fills in ns for each finding; false if it could not be done. */
+    bool (*sample)(void *state, double *ns);
+    void (*close)(void *state);
+};
+
+/* In an order in which each finds known what it needs: lock and the objects' first. */
+extern const struct experiment lock_experiment, objects_experiment, zero_experiment, death_experiment,
+    zero_miss_experiment;
+extern const struct experiment refill_experiment, central_experiment, page_cache_experiment, pages_experiment,
+    span_setup_experiment, sweep_experiment;
+extern const struct experiment grow_experiment, fault_experiment, scavenge_experiment;
+extern const struct experiment cache_line_experiment, handoff_experiment;
+
+#endif

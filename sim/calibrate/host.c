@@ -1,0 +1,71 @@
+/* Reads /proc and /sys, which need not be there. */
+#include "calibrate/host.h"
+
+#include "calibrate/partner.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* The value of the first line "model name : VALUE". */
+static void read_model(char *model, size_t size)
+{
+    char line[512];
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    snprintf(model, size, "unknown processor");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        if (!colon)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(model, size, "%s", colon + 1 + strspn(colon + 1, " "));
+        break;
+    }
+    if (f)
+        fclose(f);
+}
+
+void host_describe(char *text, size_t size)
+{
+    char model[128];
+    struct utsname name;
+    read_model(model, sizeof model);
+    int cpus = partner_cpus();
+    bool known = uname(&name) == 0;
+    if (known)
+        name.release[strcspn(name.release, "-")] = '\0'; /* whose build it is does not matter */
+    snprintf(text, size, "%s, %d CPU%s, %s %s %s", model, cpus, cpus == 1 ? "" : "s", known ? name.sysname : "unknown",
+             known ? name.release : "", known ? name.machine : "");
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
+/* A size as the kernel writes it, "512K"; 0 if it is none. */
+static double parse_size(const char *text)
+{
+    unsigned long long number;
+    char unit = '\0';
+    if (sscanf(text, "%llu%c", &number, &unit) < 1)
+        return 0;
+    return (double)number * (unit == 'K' ? 1024 : unit == 'M' ? 1048576 : 1);
+}
+
+double host_cache_bytes(void)
+{
+    enum { MOST_CACHES = 10 };
+    double largest = 0;
+    for (int i = 0; i < MOST_CACHES; i++) {
+        char path[96], line[64];
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
+        FILE *f = fopen(path, "re");
+        if (!f)
+            continue;
+        double bytes = fgets(line, sizeof line, f) ? parse_size(line) : 0;
+        fclose(f);
+        if (bytes > largest)
+            largest = bytes;
+    }
+    return largest;
+}

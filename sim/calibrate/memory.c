@@ -1,0 +1,172 @@
+/* What the OS takes: address space made usable, pages backed when they are first touched, and taken back. */
+#include "calibrate/experiment.h"
+
+#include "calibrate/statistics.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CHUNK = 4 << 20, CHUNKS = 11 }; /* bytes that a heap grows by */
+
+static void memory_close(void *state)
+{
+    struct lab *lab = state;
+    lab_close(lab);
+    free(lab);
+}
+
+/* An empty heap. */
+static struct lab *memory_new(const struct bench *bench, const struct goheap_config *config)
+{
+    struct lab *lab = calloc(1, sizeof *lab);
+    if (!lab)
+        return NULL;
+    if (!lab_open(lab, config, bench->platform, CHUNKS)) {
+        memory_close(lab);
+        return NULL;
+    }
+    return lab;
+}
+
+static void *memory_open(const struct bench *bench)
+{
+    return memory_new(bench, &bench->configs->immediate);
+}
+
+/* Writes to each of the OS's pages. */
+static void touch(uint64_t addr, uint64_t bytes)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    for (uint64_t at = addr; at < addr + bytes; at += page)
+        *(volatile char *)(uintptr_t)at = 1;
+}
+
+/* --- grow ---------------------------------------------------------------------------------------------- */
+
+/* ns of allocating a chunk, the median. */
+static double time_chunks(struct lab *lab, bool *ok)
+{
+    double times[CHUNKS];
+    for (size_t i = 0; i < CHUNKS; i++) {
+        uint64_t began = now_ns();
+        lab->objects[i] = goheap_alloc(lab->p, CHUNK, GOHEAP_NOSCAN);
+        times[i] = ns_since(began);
+        *ok &= lab->objects[i] != 0;
+    }
+    return statistics_quartiles(times, CHUNKS).median;
+}
+
+/* The same objects where the heap has to grow for them, and where it has just grown. They stay: the next sample's
+ * heap is full again. */
+static bool grow_sample(void *state, double *ns)
+{
+    struct lab *lab = state;
+    bool ok = true;
+    double grown = time_chunks(lab, &ok);
+    lab_free_all(lab);
+    ns[0] = grown - time_chunks(lab, &ok);
+    return ok;
+}
+
+const struct experiment grow_experiment = {
+    .findings = {FINDING(grow, "objects of 4 MiB where the heap must grow for them, less the same where it need not")},
+    .open = memory_open,
+    .sample = grow_sample,
+    .close = memory_close,
+};
+
+/* --- fault_byte ---------------------------------------------------------------------------------------- */
+
+/* Piece by piece, and the median of these: somebody else may have the CPU meanwhile. So many that the OS does not hand
+ * out again what is in a cache still. */
+static bool fault_sample(void *state, double *ns)
+{
+    enum { BYTES = 16 << 20, PIECE = 128 << 10, PIECES = BYTES / PIECE };
+    struct lab *lab = state;
+    double times[PIECES];
+    uint64_t addr = goheap_alloc(lab->p, BYTES, GOHEAP_NOSCAN);
+    if (!addr)
+        return false;
+    for (int i = 0; i < PIECES; i++) {
+        uint64_t began = now_ns();
+        touch(addr + (uint64_t)i * PIECE, PIECE);
+        times[i] = ns_since(began);
+    }
+    ns[0] = statistics_quartiles(times, PIECES).median / PIECE;
+    goheap_free(lab->p, addr);
+    return goheap_scavenge(lab->heap, lab->p, BYTES) == BYTES;
+}
+
+const struct experiment fault_experiment = {
+    .findings = {FINDING(fault_byte, "16 MiB that were given back, or never used, touched page by page, a byte")},
+    .open = memory_open,
+    .sample = fault_sample,
+    .close = memory_close,
+};
+
+/* --- scavenge ------------------------------------------------------------------------------------------ */
+
+struct scavenge {
+    const struct bench *bench;
+    struct lab *lab;
+};
+
+static void scavenge_close(void *state)
+{
+    struct scavenge *s = state;
+    if (s->lab)
+        memory_close(s->lab);
+    free(s);
+}
+
+/* Without page caches, which would hold pages back. */
+static void *scavenge_open(const struct bench *bench)
+{
+    struct scavenge *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    struct goheap_config config = bench->configs->immediate;
+    config.page_cache = false;
+    s->bench = bench;
+    s->lab = memory_new(bench, &config);
+    if (s->lab)
+        return s;
+    scavenge_close(s);
+    return NULL;
+}
+
+/* ns of giving back one run of so many bytes that the OS backs; 0 if that was not what happened. */
+static double time_scavenge(struct lab *lab, uint64_t bytes)
+{
+    uint64_t addr = goheap_alloc(lab->p, bytes, GOHEAP_NOSCAN);
+    if (!addr)
+        return 0;
+    touch(addr, bytes);
+    goheap_free(lab->p, addr);
+    uint64_t began = now_ns();
+    uint64_t released = goheap_scavenge(lab->heap, lab->p, bytes);
+    double ns = ns_since(began);
+    return released == bytes ? ns : 0;
+}
+
+static bool scavenge_sample(void *state, double *ns)
+{
+    enum { LENGTHS = 5, TIMES = 9 };
+    static const double lengths[LENGTHS] = {40 << 10, 80 << 10, 160 << 10, 320 << 10, 640 << 10};
+    struct scavenge *s = state;
+    double times[LENGTHS], once[TIMES];
+    for (int i = 0; i < LENGTHS; i++) {
+        for (int j = 0; j < TIMES; j++)
+            once[j] = time_scavenge(s->lab, (uint64_t)lengths[i]);
+        times[i] = statistics_quartiles(once, TIMES).median - 2 * s->bench->known->lock; /* charged apart */
+    }
+    return statistics_fit(lengths, times, LENGTHS, &ns[0], &ns[1]);
+}
+
+const struct experiment scavenge_experiment = {
+    .findings = {FINDING(scavenge, "runs of 40 to 640 KiB given back (madvise): where a line begins"),
+                 FINDING(scavenge_byte, "and its slope")},
+    .open = scavenge_open,
+    .sample = scavenge_sample,
+    .close = scavenge_close,
+};
