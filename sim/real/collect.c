@@ -27,15 +27,11 @@ static struct pacer_memory memory_of(const struct sim *sim)
     };
 }
 
-static uint64_t trigger(const struct sim *sim)
+uint64_t collect_look(struct real *real)
 {
+    const struct sim *sim = &real->sim;
     struct pacer_memory memory = memory_of(sim);
-    return pacer_trigger(&sim->collector.pacer, &memory);
-}
-
-static bool trigger_reached(const struct sim *sim)
-{
-    return goheap_heap_live(sim->heap) >= trigger(sim);
+    return real->trigger = pacer_trigger(&sim->collector.pacer, &memory);
 }
 
 static void start_pacer(struct sim *sim, const struct goheap_marked *marked)
@@ -45,13 +41,14 @@ static void start_pacer(struct sim *sim, const struct goheap_marked *marked)
     pacer_start_cycle(&sim->collector.pacer, &memory, &progress);
 }
 
-static void end_pacer(struct sim *sim, const struct goheap_marked *marked, uint64_t heap_end, uint64_t survived)
+static void end_pacer(struct real *real, const struct goheap_marked *marked, uint64_t heap_end, uint64_t survived)
 {
+    struct sim *sim = &real->sim;
     struct pacer *pacer = &sim->collector.pacer;
     struct pacer_cycle cycle = {.heap_live = heap_end, .marked = survived, .heap_scan = marked->scan_bytes};
     pacer_end_cycle(pacer, &cycle);
     pacer_commit(pacer, goheap_sweep_done(sim->heap), survived);
-    goheap_sweep_pace(sim->heap, trigger(sim));
+    goheap_sweep_pace(sim->heap, collect_look(real));
 }
 
 /* What the heap may retain, which it sees to itself as it takes pages. */
@@ -71,6 +68,7 @@ void collect_init(struct real *real)
     pacer_init(&sim->collector.pacer, &policy);
     if (sim->config.background_scavenge && sim->core.reclaim == GOHEAP_RECLAIM_GC)
         goheap_scavenge_goals(sim->heap, 0, sim->config.gomemlimit); /* Go has them at 0 until a cycle ends */
+    collect_look(real);
 }
 
 /* --- work buffers -------------------------------------------------------------------------------------- */
@@ -151,7 +149,7 @@ static void turn(struct real *real, struct cycle_record *record, const struct go
     uint64_t last_goal = collector_goal(sim);
     goheap_gc_end(sim->heap, &survived);
     record->heap_marked = survived.bytes;
-    end_pacer(sim, marked, record->heap_end, survived.bytes);
+    end_pacer(real, marked, record->heap_end, survived.bytes);
     record->next_goal = collector_next_gc(sim);
     set_scavenge_goals(sim, last_goal);
     for (uint32_t i = 0; i < real->p_count; i++)
@@ -183,7 +181,7 @@ static void start(struct real_p *rp)
         ;
     uint64_t start_ns = real_now(real);
     stops_begin(&real->stops, true);
-    if (trigger_reached(&real->sim))
+    if (goheap_heap_live(real->sim.heap) >= collect_look(real))
         cycle(real, false, start_ns);
     stops_end(&real->stops, true);
 }
@@ -194,7 +192,7 @@ void collect_check(struct real_p *rp)
     if (rp->real->sim.core.reclaim != GOHEAP_RECLAIM_GC)
         return;
     give_work_buffers(rp);
-    if (trigger_reached(&rp->real->sim))
+    if (goheap_heap_live(rp->real->sim.heap) >= rp->real->trigger)
         start(rp);
 }
 

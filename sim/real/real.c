@@ -118,6 +118,7 @@ static void look(struct real *real)
     stops_begin(&real->stops, false);
     decode_fold(real);
     account_sample(sim, real_now(real));
+    collect_look(real);
     stops_end(&real->stops, false);
     if (sim->progress.tell && !tell_progress(real))
         real_fail(real, "interrupted");

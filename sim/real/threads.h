@@ -51,6 +51,7 @@ struct real {
     uint64_t read;            /* events of the trace */
     uint64_t began;           /* ticks */
     uint64_t mapped, memory;  /* bytes: mapped, written under the heap lock, atomic; that the machine has */
+    uint64_t trigger;         /* heap_live at which a cycle starts, as it was when last looked at */
     bool counting;            /* locks are: the threads are there */
     pthread_mutex_t stacks;   /* taking and giving stacks, which Ps free for each other */
     pthread_mutex_t failing;
@@ -91,6 +92,8 @@ void *thread_main(void *arg);
 
 /* collect.c */
 void collect_init(struct real *real);
+/* Sets the trigger, which moves with what is mapped if there is a memory limit, and returns it. The world is stopped. */
+uint64_t collect_look(struct real *real);
 /* Collects if the heap has reached the trigger. */
 void collect_check(struct real_p *rp);
 /* runtime.GC(): a complete cycle, everything swept on return. */

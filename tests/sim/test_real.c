@@ -124,14 +124,14 @@ static void same_addresses(const struct run *a, const struct run *b)
     for (unsigned i = 0; i < TIERS; i++)
         assert_int_equal(a->sim->accounts.latency[i].count, b->sim->accounts.latency[i].count);
     const char *x = a->addresses, *y = b->addresses;
-    uint64_t delta = 0;
-    for (bool first = true; *x; first = false) {
+    uint64_t delta = UINT64_MAX; /* of the two heaps */
+    while (*x) {
         uint64_t id[2], size[2], addr[2];
         assert_int_equal(sscanf(x, "%" SCNu64 " %" SCNu64 " %" SCNx64, &id[0], &size[0], &addr[0]), 3);
         assert_int_equal(sscanf(y, "%" SCNu64 " %" SCNu64 " %" SCNx64, &id[1], &size[1], &addr[1]), 3);
         assert_int_equal(id[0], id[1]);
         assert_int_equal(size[0], size[1]);
-        if (first)
+        if (delta == UINT64_MAX && size[0])
             delta = addr[1] - addr[0];
         assert_int_equal(addr[1] - addr[0], size[0] ? delta : 0);
         x = strchr(x, '\n') + 1;
