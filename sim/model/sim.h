@@ -210,6 +210,8 @@ struct measurement {
     const char *clock;      /* that was read, static; NULL: the run is simulated */
     double clock_ns;        /* that a reading takes, which all times are without */
     struct histogram frees; /* as accounts.latency has allocations */
+    uint64_t preemptions;   /* how often the OS took a core from a thread */
+    uint64_t preempted, preempted_ns; /* operations that were long because of it, and count as having taken no time */
 };
 
 /* Called now and then while a run goes on; false asks it to stop. */

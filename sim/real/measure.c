@@ -188,6 +188,13 @@ void measure_results(struct real *real)
         }
         to->sum = ticks_to_ns(&real->ticks, ticks);
     }
+    int64_t preempted = 0;
+    for (uint32_t i = 0; i < real->p_count; i++) {
+        sim->measured.preemptions += real->ps[i]->preemptions;
+        sim->measured.preempted += real->ps[i]->preempted;
+        preempted += real->ps[i]->preempted_ticks;
+    }
+    sim->measured.preempted_ns = ticks_to_ns(&real->ticks, preempted);
     sim->measured.clock = real->ticks.tsc ? "tsc" : "clock_gettime";
     sim->measured.clock_ns = (double)real->ticks.cost * real->ticks.ns;
 }

@@ -5,10 +5,21 @@
 #include "real/threads.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { SPINS = 1000, NAP_NS = 50 * 1000 }; /* waiting: some 20 us awake, then asleep between looks */
 
 /* --- measuring ----------------------------------------------------------------------------------------- */
+
+/* Whether the OS has taken the core away since the thread last looked. */
+static bool was_preempted(struct real_p *rp)
+{
+    struct rusage usage;
+    uint64_t before = rp->preemptions;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0)
+        rp->preemptions = (uint64_t)usage.ru_nivcsw;
+    return rp->preemptions != before;
+}
 
 static uint64_t begin_timing(struct real_p *rp)
 {
@@ -21,6 +32,11 @@ static void end_timing(struct real_p *rp, unsigned what, uint64_t began)
     const struct ticks *t = &rp->real->ticks;
     uint64_t ended = ticks_now(t);
     int64_t took = (int64_t)(ended - began) - (int64_t)(rp->readings * t->cost);
+    if (__builtin_expect(took > t->suspicious, 0) && was_preempted(rp)) {
+        rp->preempted++; /* how long it took is not known, only that this is next to nothing beside the rest */
+        rp->preempted_ticks += took;
+        took = 0;
+    }
     rp->ticks[what] += took;
     histogram_add(&rp->times[what], ticks_to_ns(t, took));
 }
@@ -209,6 +225,7 @@ void *thread_main(void *arg)
         do_event(rp, &rp->events[at]);
         __atomic_store_n(&rp->at, at + 1, __ATOMIC_RELAXED);
     }
+    was_preempted(rp);
     stops_depart(&real->stops);
     return NULL;
 }

@@ -35,6 +35,9 @@ struct real_p {
     uint8_t tier;      /* of the allocation under way */
     bool check_gc;     /* the heap grew: look at the trigger */
     pthread_t thread;
+    uint64_t preemptions; /* of the thread, when it last looked */
+    uint64_t preempted;   /* operations that one of them made long, */
+    int64_t preempted_ticks;
     int64_t ticks[TIMED];            /* sums, exact: */
     struct histogram times[TIMED];   /* ns, each rounded, and no less than 0 */
 } __attribute__((aligned(64)));

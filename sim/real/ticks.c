@@ -7,7 +7,7 @@
 #include <cpuid.h>
 #endif
 
-enum { RATE_NS = 20 * 1000 * 1000, READINGS = 4001 };
+enum { RATE_NS = 20 * 1000 * 1000, READINGS = 4001, SUSPICIOUS_NS = 100 * 1000 };
 
 /* CPUID 80000007h, EDX bit 8: the counter runs at one rate, whatever the core does. */
 static bool has_invariant_tsc(void)
@@ -54,4 +54,5 @@ void ticks_init(struct ticks *ticks)
     if (ticks->tsc)
         ticks->ns = rate(ticks);
     ticks->cost = cost(ticks);
+    ticks->suspicious = (int64_t)(SUSPICIOUS_NS / ticks->ns);
 }

@@ -12,6 +12,7 @@ struct ticks {
     bool tsc;
     double ns;     /* of one tick */
     uint64_t cost; /* ticks that a reading takes: the median of many */
+    int64_t suspicious; /* ticks: what takes longer may have been interrupted by the OS for another's sake */
 };
 
 /* Finds out all of it, in some 20 ms. */

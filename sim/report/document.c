@@ -65,6 +65,9 @@ static json_t *measured_json(const struct measurement *m)
     json_t *o = json_object(), *frees = json_object();
     json_object_set_new(o, "clock", json_string(m->clock));
     put_real(o, "clock_ns", m->clock_ns);
+    put(o, "preemptions", m->preemptions);
+    put(o, "preempted_operations", m->preempted);
+    put(o, "preempted_ns", m->preempted_ns);
     put_latency(frees, &m->frees);
     json_object_set_new(o, "frees", frees);
     return o;

@@ -24,7 +24,7 @@ counters() {
 
 # keys FILE: the top-level keys and those of run.memstats and the like, without what runs by threads have besides.
 keys() {
-    grep -oE '^ {1,3}"[^"]+":' "$1" | grep -vE '"(measured|clock|clock_ns|frees)":' | sort -u
+    grep -oE '^ {1,3}"[^"]+":' "$1" | grep -vE '"(measured|clock|clock_ns|preempt[a-z_]*|frees)":' | sort -u
 }
 
 @test "the document is a simulation's, and says that it was measured" {
@@ -88,4 +88,16 @@ keys() {
     ulimit -v 600000
     awk 'BEGIN { print "op,id,size"; for (i = 0; i < 1000; i++) print "alloc," i ",1048576" }' >grows.csv
     refused 1 "grows.csv: no memory for 1048576 bytes" replay --real grows.csv
+}
+
+@test "scripts/predicted: a row for each trace and number of threads" {
+    need timeout
+    GOHEAP=$goheap "$root/scripts/predicted" -n 3 -t "1 3" -s reclaim=immediate churn.csv "$sqlite" >table
+    awk 'NR > 2 { print $1, $2, NF, ($3 > 0 && $4 > 0 && $5 > 0), ($6 >= 0 && $7 >= 0) }' table >rows
+    diff rows - <<<"churn 1 7 1 1
+churn 3 7 1 1
+sqlite 1 7 1 1
+sqlite 3 7 1 1"
+    run "$root/scripts/predicted" -n none
+    [ "$status" -eq 2 ]
 }
