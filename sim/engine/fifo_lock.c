@@ -1,80 +1,46 @@
-/* Queueing for a lock, and the bookkeeping of it. */
-#include "engine/fifo_lock.h"
-
-#include <string.h>
-
-void fifo_lock_init(struct fifo_lock *lock, uint64_t acquire_ns, uint64_t handoff_ns)
-{
-    memset(lock, 0, sizeof *lock);
-    lock->acquire_ns = acquire_ns;
-    lock->handoff_ns = handoff_ns;
-}
-
-static void enqueue(struct fifo_lock *lock, struct process *process)
-{
-    process->next = NULL;
-    if (lock->last)
-        lock->last->next = process;
-    else
-        lock->first = process;
-    lock->last = process;
-    lock->parked++;
-}
+/* First come, first served. A holder's release lies ahead of the others' clocks as soon as it has been simulated:
+ * who arrives before that moment waits until it (free_at), whether or not the holder is still on the lock. Who
+ * comes just then need not wait. */
+#include "engine/lock.h"
 
 /* How many wait at this moment, the newcomer included. A holder may hold it only from a later moment on. */
-static void count_queue(struct fifo_lock *lock, uint64_t now)
+static uint64_t queue_with_newcomer(const struct lock *lock, uint64_t now)
 {
-    uint64_t queue = lock->parked + 1 + (lock->holder && lock->held_since > now);
-    if (queue > lock->longest_queue)
-        lock->longest_queue = queue;
-}
-
-static void grant(struct fifo_lock *lock, struct process *process, uint64_t at)
-{
-    lock->holder = process;
-    lock->held_since = at;
+    return lock->waiting + 1 + (lock->holder && lock->held_since > now);
 }
 
 /* Waits for a holder that is still there, or whose release lies in this process's future. */
-static void wait_turn(struct fifo_lock *lock, struct process *process)
+static void wait_turn(struct lock *lock, struct process *process)
 {
     uint64_t arrived = process->now;
-    lock->contended++;
-    count_queue(lock, arrived);
+    lock_note_contended(lock, queue_with_newcomer(lock, arrived));
     if (lock->holder) {
-        enqueue(lock, process);
-        process_park(process); /* the releaser grants it */
+        lock->waiting++;
+        lock_park(lock, process); /* the releaser grants it */
     } else {
-        process->now = lock->free_at + lock->handoff_ns;
-        grant(lock, process, process->now);
+        process->now = lock->free_at + lock->costs.handoff;
+        lock_hold(lock, process, process->now);
         process_sync(process);
     }
     histogram_add(&lock->wait, process->now - arrived);
 }
 
-void fifo_lock_acquire(struct fifo_lock *lock, struct process *process)
+void fifo_lock_acquire(struct lock *lock, struct process *process)
 {
-    process->now += lock->acquire_ns;
-    process_sync(process);
-    lock->acquisitions++;
     if (lock->holder || process->now < lock->free_at)
         wait_turn(lock, process);
     else
-        grant(lock, process, process->now);
+        lock_hold(lock, process, process->now);
 }
 
-void fifo_lock_release(struct fifo_lock *lock, struct process *process)
+void fifo_lock_release(struct lock *lock, struct process *process)
 {
-    lock->hold_ns += process->now - lock->held_since;
+    lock_let_go(lock, process->now);
     lock->free_at = process->now;
-    lock->holder = NULL;
-    struct process *next = lock->first;
+    struct process *next = lock_unpark(lock);
     if (!next)
         return;
-    lock->first = next->next;
-    if (!lock->first)
-        lock->last = NULL;
-    lock->parked--;
-    grant(lock, next, process->now + lock->handoff_ns);
+    lock->waiting--;
+    lock_hold(lock, next, process->now + lock->costs.handoff);
     process_wake(next, lock->held_since);
 }

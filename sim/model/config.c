@@ -13,6 +13,7 @@ static const char *const central_lists_names[] = {"sets", "lists", NULL};
 static const char *const sweep_order_names[] = {"by_class", "all_spans", "stack", NULL};
 static const char *const cons_mark_names[] = {"controller", "highest", NULL};
 static const char *const counts_from_names[] = {"trigger", "heap", NULL};
+static const char *const mutex_names[] = {"fifo", "go", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
 static const char *const stream_names[] = {"p", "g", NULL};
 
@@ -98,6 +99,8 @@ const struct setting config_table[] = {
     {.key = "ps", .type = SETTING_U64, AT(ps), .max = 4096, .help = "simulated Ps; 0: as many as the trace has"},
     {.key = "quantum_ns", .type = SETTING_U64, AT(quantum_ns), .max = 1000000000,
      .help = "how far a P may run ahead of the others between meetings; 0: strict order"},
+    {.key = "mutex", .type = SETTING_ENUM, AT(mutex), .names = mutex_names,
+     .help = "how a lock is waited for: first come, first served; as Go's runtime does, spinning and then asleep"},
     {.key = "pacing", .type = SETTING_ENUM, AT(pacing), .names = pacing_names,
      .help = "recorded: no event before its time; think: recorded gaps are kept; max: back to back"},
     {.key = "stream_by", .type = SETTING_ENUM, AT(stream_by), .names = stream_names,
@@ -126,7 +129,11 @@ const struct setting config_table[] = {
     COST(sweep_span, "ns: sweeping a span"),
     COST(sweep_object, "ns: and each of its slots"),
     COST(lock, "ns: taking a free lock"),
-    COST(handoff, "ns: from a release to the next holder"),
+    COST(handoff, "ns: from a release to the next holder, where mutex is fifo"),
+    COST(spin, "ns: a round of spinning, where mutex is go, as for the next three"),
+    COST(yield, "ns: giving way to other threads"),
+    COST(sleep, "ns: a call of the OS, to sleep or to wake somebody up"),
+    COST(wake, "ns: from a release to the one woken by it running on"),
     COST(mark_object, "ns: marking an object"),
     COST(mark_miss, "ns: and finding its span, with much more alive than mark_cache"),
     COST(mark_cache, "bytes"),

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "goheap.h"
-#include "base/settings.h"
 #include "model/pacer.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
@@ -38,7 +37,11 @@ struct costs {
     double sweep_span;     /* looking after one span */
     double sweep_object;   /* and each of its slots */
     double lock;           /* taking a lock that is free */
-    double handoff;        /* from a release to the next in the queue running on */
+    double handoff;        /* FIFO: from a release to the next in the queue running on */
+    double spin;           /* Go's mutex: a round of spinning, 30 PAUSEs */
+    double yield;          /* sched_yield */
+    double sleep;          /* a futex call: to sleep, or to wake somebody up */
+    double wake;           /* from a release to the one woken by it running on */
     double mark_object;    /* marking one object */
     double mark_miss;      /* and more, with much more alive than mark_cache: finding its span */
     double mark_cache;     /* bytes */
@@ -83,6 +86,7 @@ struct sim_config {
     /* the machine's and the trace's */
     uint64_t ps;          /* 0: as many as the trace has */
     uint64_t quantum_ns;
+    unsigned mutex;       /* enum lock_policy: how the heap's locks are waited for */
     unsigned pacing;      /* enum config_pacing */
     unsigned stream_by;   /* TRACE_STREAM_BY_P or _G */
     uint64_t window;      /* events read ahead at most */

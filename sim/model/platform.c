@@ -1,4 +1,4 @@
-/* The simulated world behind the core's seam: addresses are arithmetic, locks queue in virtual time, steps
+/* The simulated world behind the core's seam: addresses are arithmetic, locks wait in virtual time, steps
  * cost what the cost table says. Metadata is real memory, as everywhere.
  *
  * The process that pays is whichever one the engine is running; none is when results are read after a run. */
@@ -84,14 +84,24 @@ static struct named_lock **lock_of(struct goheap_lock *lock)
     return (struct named_lock **)(void *)lock->room;
 }
 
+static struct lock_costs lock_costs(const struct costs *c)
+{
+    return (struct lock_costs){.acquire = (uint64_t)c->lock,
+                               .handoff = (uint64_t)c->handoff,
+                               .spin = (uint64_t)c->spin,
+                               .yield = (uint64_t)c->yield,
+                               .sleep = (uint64_t)c->sleep,
+                               .wake = (uint64_t)c->wake};
+}
+
 static void sim_lock_init(void *self, struct goheap_lock *lock, enum goheap_lock_kind kind, unsigned index)
 {
     struct sim *sim = self;
     struct named_lock *named = calloc(1, sizeof *named);
     if (!named)
         abort(); /* a few megabytes at the start of a run */
-    const struct costs *c = &sim->config.costs;
-    fifo_lock_init(&named->fifo, (uint64_t)c->lock, (uint64_t)c->handoff);
+    const struct lock_costs costs = lock_costs(&sim->config.costs);
+    lock_init(&named->lock, sim->config.mutex, &costs);
     named->kind = kind;
     named->index = index;
     named->next = sim->locks;
@@ -121,12 +131,12 @@ static void sim_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
     if (sets)
         charge(sim, sim->config.costs.cache_line);
     if (alone(sim)) {
-        named->fifo.acquisitions += sim->engine.current != NULL;
+        named->lock.acquisitions += sim->engine.current != NULL;
     } else if (sets) {
         process_sync(sim->engine.current);
-        named->fifo.acquisitions++;
+        named->lock.acquisitions++;
     } else {
-        fifo_lock_acquire(&named->fifo, sim->engine.current);
+        lock_acquire(&named->lock, sim->engine.current);
     }
     if (named->kind == GOHEAP_LOCK_CENTRAL)
         charge(sim, sim->config.costs.central);
@@ -138,7 +148,7 @@ static void sim_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
     struct sim *sim = self;
     struct named_lock *named = *lock_of(lock);
     if (!alone(sim) && named->kind != GOHEAP_LOCK_SETS)
-        fifo_lock_release(&named->fifo, sim->engine.current);
+        lock_release(&named->lock, sim->engine.current);
 }
 
 /* --- steps --------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ struct sim *sim_new(const struct sim_config *config, struct error *error)
     }
     gh_size_classes_init(&sim->classes, &sim->core);
     engine_init(&sim->engine, config->quantum_ns);
-    fifo_lock_init(&sim->world, 0, 0);
+    lock_init(&sim->world, LOCK_FIFO, &(struct lock_costs){0}); /* worldsema: a semaphore hands over */
     sim_platform_init(sim);
     account_init(sim);
     sim->heap = goheap_new(&sim->core, &sim->platform);

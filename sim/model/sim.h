@@ -8,7 +8,7 @@
 #ifndef SIM_H
 #define SIM_H
 
-#include "engine/fifo_lock.h"
+#include "engine/lock.h"
 #include "model/config.h"
 #include "model/limiter.h"
 #include "model/pacer.h"
@@ -56,7 +56,7 @@ struct sim_p {
 
 /* A lock of the heap's, as the platform sees it. */
 struct named_lock {
-    struct fifo_lock fifo;
+    struct lock lock;
     enum goheap_lock_kind kind;
     unsigned index;
     struct named_lock *next; /* on sim->locks, newest first */
@@ -258,7 +258,7 @@ struct sim {
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */
 
     /* stopping the world */
-    struct fifo_lock world; /* whoever holds it may stop the world */
+    struct lock world; /* whoever holds it may stop the world */
     bool stopped;
     uint32_t busy;           /* processes inside the core: the world waits for them */
     struct process *stopper; /* waits for the busy ones */

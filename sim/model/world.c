@@ -37,7 +37,7 @@ void world_gate(struct sim *sim, struct process *process)
 
 void world_stop(struct sim *sim, struct process *process)
 {
-    fifo_lock_acquire(&sim->world, process);
+    lock_acquire(&sim->world, process);
     sim->stopped = true;
     const struct costs *c = &sim->config.costs;
     process->now += (uint64_t)(c->stop_world + (double)sim->p_count * c->stop_p);
@@ -52,6 +52,6 @@ void world_start(struct sim *sim, struct process *process)
 {
     process_sync(process); /* whoever is earlier finds the gate closed */
     sim->stopped = false;
-    fifo_lock_release(&sim->world, process);
+    lock_release(&sim->world, process);
     queue_wake(&sim->gate, process->now);
 }

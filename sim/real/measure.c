@@ -73,13 +73,13 @@ static void tell_readings(struct goheap_p *p, unsigned n)
         rp->readings += n;
 }
 
-/* Somebody holds the lock. `parked` counts those who wait, and is the only one of these that is not the holder's. */
+/* Somebody holds the lock. `waiting` counts those who wait, and is the only one of these that is not the holder's. */
 static void wait_turn(const struct real *real, struct real_lock *rl, uint64_t arrived)
 {
-    struct fifo_lock *f = &rl->named->fifo;
-    uint64_t queue = __atomic_add_fetch(&f->parked, 1, __ATOMIC_RELAXED);
+    struct lock *f = &rl->named->lock;
+    uint64_t queue = __atomic_add_fetch(&f->waiting, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&rl->mutex);
-    __atomic_fetch_sub(&f->parked, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&f->waiting, 1, __ATOMIC_RELAXED);
     rl->held_since = ticks_now(&real->ticks);
     f->contended++;
     if (queue > f->longest_queue)
@@ -103,7 +103,7 @@ static void measured_lock(void *self, struct goheap_p *p, struct goheap_lock *lo
         wait_turn(real, rl, arrived);
         tell_readings(p, 2);
     }
-    rl->named->fifo.acquisitions++;
+    rl->named->lock.acquisitions++;
 }
 
 static void measured_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
@@ -112,7 +112,7 @@ static void measured_unlock(void *self, struct goheap_p *p, struct goheap_lock *
     struct real_lock *rl = real_lock_of(lock);
     if (real->counting) {
         uint64_t held = ticks_now(&real->ticks) - rl->held_since;
-        rl->named->fifo.hold_ns += held > real->ticks.cost ? held - real->ticks.cost : 0; /* ticks, until the end */
+        rl->named->lock.hold_ns += held > real->ticks.cost ? held - real->ticks.cost : 0; /* ticks, until the end */
         tell_readings(p, 1);
     }
     pthread_mutex_unlock(&rl->mutex);
@@ -178,7 +178,7 @@ void measure_results(struct real *real)
 {
     struct sim *sim = &real->sim;
     for (struct named_lock *l = sim->locks; l; l = l->next)
-        l->fifo.hold_ns = ticks_to_ns(&real->ticks, (int64_t)l->fifo.hold_ns);
+        l->lock.hold_ns = ticks_to_ns(&real->ticks, (int64_t)l->lock.hold_ns);
     for (unsigned what = 0; what < TIMED; what++) {
         struct histogram *to = what < TIERS ? &sim->accounts.latency[what] : &sim->measured.frees;
         int64_t ticks = 0;

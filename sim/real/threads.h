@@ -95,7 +95,7 @@ void *thread_main(void *arg);
 
 /* collect.c */
 void collect_init(struct real *real);
-/* Sets the trigger, which moves with what is mapped if there is a memory limit, and returns it. The world is stopped. */
+/* Sets the trigger, which moves with what is mapped if there is a memory limit; returns it. The world is stopped. */
 uint64_t collect_look(struct real *real);
 /* Collects if the heap has reached the trigger. */
 void collect_check(struct real_p *rp);

@@ -250,7 +250,7 @@ static json_t *lock_json(const struct sim *sim, const struct named_lock *lock)
 {
     char name[64] = "";
     name_lock(sim, lock, name, sizeof name);
-    const struct fifo_lock *f = &lock->fifo;
+    const struct lock *f = &lock->lock;
     json_t *o = json_object();
     json_object_set_new(o, "name", json_string(name));
     json_object_set_new(o, "waits", json_boolean(lock->kind != GOHEAP_LOCK_SETS));
@@ -270,10 +270,10 @@ static json_t *lock_json(const struct sim *sim, const struct named_lock *lock)
 static int by_wait(const void *a, const void *b)
 {
     const struct named_lock *x = *(const struct named_lock *const *)a, *y = *(const struct named_lock *const *)b;
-    if (x->fifo.wait.sum != y->fifo.wait.sum)
-        return x->fifo.wait.sum < y->fifo.wait.sum ? 1 : -1;
-    if (x->fifo.acquisitions != y->fifo.acquisitions)
-        return x->fifo.acquisitions < y->fifo.acquisitions ? 1 : -1;
+    if (x->lock.wait.sum != y->lock.wait.sum)
+        return x->lock.wait.sum < y->lock.wait.sum ? 1 : -1;
+    if (x->lock.acquisitions != y->lock.acquisitions)
+        return x->lock.acquisitions < y->lock.acquisitions ? 1 : -1;
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
     return x->index < y->index ? -1 : 1;
@@ -290,7 +290,7 @@ static json_t *locks_json(const struct sim *sim)
         return array;
     n = 0;
     for (const struct named_lock *l = sim->locks; l; l = l->next)
-        if (l->fifo.acquisitions)
+        if (l->lock.acquisitions)
             sorted[n++] = l;
     qsort(sorted, n, sizeof sorted[0], by_wait);
     for (size_t i = 0; i < n; i++)

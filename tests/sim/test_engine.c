@@ -1,5 +1,5 @@
 /* The engine: order of processes, and locks whose waits are worked out by hand. */
-#include "engine/fifo_lock.h"
+#include "engine/lock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@ enum { MOST = 64 };
 
 struct script {
     struct process process;
-    struct fifo_lock *lock;
+    struct lock *lock;
     uint64_t first, think, service; /* ns: when it comes first, between, and how long it holds the lock */
     int rounds;
     uint64_t got[MOST]; /* when it got the lock, round by round */
@@ -24,15 +24,15 @@ static void use_lock(struct process *me, void *arg)
     struct script *s = arg;
     for (int i = 0; i < s->rounds; i++) {
         me->now += i ? s->think : 0;
-        fifo_lock_acquire(s->lock, me);
+        lock_acquire(s->lock, me);
         s->got[i] = me->now;
         me->now += s->service;
-        fifo_lock_release(s->lock, me);
+        lock_release(s->lock, me);
     }
     s->end = me->now;
 }
 
-static void run(struct script *scripts, uint32_t n, struct fifo_lock *lock, uint64_t quantum)
+static void run(struct script *scripts, uint32_t n, struct lock *lock, uint64_t quantum)
 {
     struct engine engine;
     engine_init(&engine, quantum);
@@ -54,8 +54,8 @@ static void run(struct script *scripts, uint32_t n, struct fifo_lock *lock, uint
 static void test_two_by_hand(void **state)
 {
     (void)state;
-    struct fifo_lock lock;
-    fifo_lock_init(&lock, 0, 0);
+    struct lock lock;
+    lock_init(&lock, LOCK_FIFO, &(struct lock_costs){0});
     struct script s[2] = {{.service = 100, .rounds = 3}, {.service = 70, .rounds = 3}};
     run(s, 2, &lock, 0);
     const uint64_t a[] = {0, 170, 340}, b[] = {100, 270, 440};
@@ -77,8 +77,8 @@ static void test_two_by_hand(void **state)
 static void test_costs_by_hand(void **state)
 {
     (void)state;
-    struct fifo_lock lock;
-    fifo_lock_init(&lock, 5, 10);
+    struct lock lock;
+    lock_init(&lock, LOCK_FIFO, &(struct lock_costs){.acquire = 5, .handoff = 10});
     struct script s[2] = {{.service = 50, .rounds = 2}, {.service = 30, .rounds = 2}};
     run(s, 2, &lock, 0);
     const uint64_t a[] = {5, 105}, b[] = {65, 165};
@@ -91,8 +91,8 @@ static void test_costs_by_hand(void **state)
 static void test_queue_order(void **state)
 {
     (void)state;
-    struct fifo_lock lock;
-    fifo_lock_init(&lock, 0, 0);
+    struct lock lock;
+    lock_init(&lock, LOCK_FIFO, &(struct lock_costs){0});
     /* ids run against the order of arrival */
     struct script s[4] = {{.first = 30, .service = 100, .rounds = 1},
                           {.first = 20, .service = 100, .rounds = 1},
@@ -109,8 +109,8 @@ static void test_queue_order(void **state)
 static void test_ties(void **state)
 {
     (void)state;
-    struct fifo_lock lock;
-    fifo_lock_init(&lock, 0, 0);
+    struct lock lock;
+    lock_init(&lock, LOCK_FIFO, &(struct lock_costs){0});
     struct script s[3] = {{.first = 0, .service = 50, .rounds = 1},
                           {.first = 0, .service = 50, .rounds = 1},
                           {.first = 100, .service = 50, .rounds = 1}};
@@ -127,10 +127,10 @@ static void test_quantum_does_not_matter_for_locks(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct script s[2][8];
-        struct fifo_lock lock[2];
+        struct lock lock[2];
         for (int k = 0; k < 2; k++) {
             uint64_t r = seed;
-            fifo_lock_init(&lock[k], 3, 7);
+            lock_init(&lock[k], LOCK_FIFO, &(struct lock_costs){.acquire = 3, .handoff = 7});
             for (int i = 0; i < 8; i++) {
                 r = r * UINT64_C(6364136223846793005) + 1442695040888963407u;
                 s[k][i] = (struct script){.first = (r >> 40) % 200,

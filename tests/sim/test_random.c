@@ -121,6 +121,7 @@ static void random_settings(uint64_t *seed, const char **settings)
         {"costs.lock=0", "costs.handoff=5000", "costs.mark_object=1000", "costs.sweep_span=5000"},
         {"window=4096", "window=4096", "window=1048576", "window=8192"},
         {"ps=0", "ps=1", "ps=3", "ps=64"},
+        {"mutex=fifo", "mutex=go", "mutex=fifo", "mutex=go"},
     };
     
     enum { N = sizeof choices / sizeof choices[0] };

@@ -140,11 +140,11 @@ static void same_addresses(const struct run *a, const struct run *b)
     assert_int_equal(*y, 0);
 }
 
-static const struct fifo_lock *lock_of(const struct sim *sim, enum goheap_lock_kind kind, unsigned index)
+static const struct lock *lock_of(const struct sim *sim, enum goheap_lock_kind kind, unsigned index)
 {
     for (const struct named_lock *l = sim->locks; l; l = l->next)
         if (l->kind == kind && l->index == index)
-            return &l->fifo;
+            return &l->lock;
     fail_msg("no lock of kind %d, index %u", (int)kind, index);
     return NULL;
 }
@@ -233,13 +233,13 @@ static void test_locks_of_one_thread(void **state)
     run_trace(&a, text, settings);
     run_real(&b, text, settings);
     for (const struct named_lock *l = a.sim->locks; l; l = l->next) {
-        const struct fifo_lock *f = lock_of(b.sim, l->kind, l->index);
-        assert_int_equal(f->acquisitions, l->fifo.acquisitions);
+        const struct lock *f = lock_of(b.sim, l->kind, l->index);
+        assert_int_equal(f->acquisitions, l->lock.acquisitions);
         assert_int_equal(f->contended, 0);
         assert_int_equal(f->wait.count, 0);
         assert_int_equal(f->longest_queue, 0);
     }
-    const struct fifo_lock *heap = lock_of(b.sim, GOHEAP_LOCK_HEAP, 0);
+    const struct lock *heap = lock_of(b.sim, GOHEAP_LOCK_HEAP, 0);
     assert_true(heap->acquisitions > 10);
     assert_true(heap->hold_ns > 0 && heap->hold_ns <= b.sim->end_ns);
     end_run(&a);

@@ -229,12 +229,12 @@ static void test_central_lock_on_paper(void **state)
     while (lock->kind != GOHEAP_LOCK_CENTRAL || lock->index != 67 * 2 + 1)
         lock = lock->next;
     uint64_t turns = 2 * (2 * K - 1);
-    assert_int_equal(lock->fifo.acquisitions, turns);
-    assert_int_equal(lock->fifo.contended, turns - 1);
-    assert_int_equal(lock->fifo.wait.sum, (turns - 1) * 1000);
-    assert_int_equal(lock->fifo.wait.max, 1000);
-    assert_int_equal(lock->fifo.hold_ns, turns * 1000);
-    assert_int_equal(lock->fifo.longest_queue, 1);
+    assert_int_equal(lock->lock.acquisitions, turns);
+    assert_int_equal(lock->lock.contended, turns - 1);
+    assert_int_equal(lock->lock.wait.sum, (turns - 1) * 1000);
+    assert_int_equal(lock->lock.wait.max, 1000);
+    assert_int_equal(lock->lock.hold_ns, turns * 1000);
+    assert_int_equal(lock->lock.longest_queue, 1);
     assert_int_equal(r.sim->end_ns, turns * 1000);
     end_run(&r);
 }
@@ -320,7 +320,7 @@ static void test_one_p_never_waits(void **state)
         run_trace(&r, text, (const char *const[]){"central_locked=true", pacings[k], NULL});
         assert_true(r.sim->collector.cycles > 5);
         for (const struct named_lock *lock = r.sim->locks; lock; lock = lock->next)
-            assert_int_equal(lock->fifo.contended, 0);
+            assert_int_equal(lock->lock.contended, 0);
         end_run(&r);
     }
     free(text);
