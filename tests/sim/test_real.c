@@ -1,5 +1,5 @@
 /* Runs by threads beside simulated ones of the same traces: what does not depend on time is the same. Each P is a
- * thread here (pthread_create), so all of this is also worth running under ThreadSanitizer. */
+ * thread, so all of this is also worth running under ThreadSanitizer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,8 +8,10 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
 
-#include "real/real.h"
+#include "real/threads.h"
 #include "run_trace.h"
 
 #define SETTINGS(...) (const char *const[]){__VA_ARGS__, NULL}
@@ -348,6 +350,56 @@ static void test_waiting_for_another(void **state)
     free(text);
 }
 
+/* --- waiting for a lock -------------------------------------------------------------------------------- */
+
+struct contender {
+    const struct goheap_platform *platform;
+    struct goheap_lock *lock;
+};
+
+static void *take_and_give(void *arg)
+{
+    const struct contender *c = arg;
+    c->platform->lock(c->platform->self, NULL, c->lock);
+    c->platform->unlock(c->platform->self, NULL, c->lock);
+    return NULL;
+}
+
+/* Two come while the lock is held, which is let go when both wait. */
+static void test_contended_lock(void **state)
+{
+    (void)state;
+    struct run r;
+    configure(&r, "go1.19", SETTINGS("ps=1"));
+    struct error error = {.text = ""};
+    struct sim *sim = real_new(&r.config, &error);
+    assert_non_null(sim);
+    ((struct real *)sim)->counting = true;
+    const struct goheap_platform *pf = &sim->platform;
+    struct goheap_lock lock;
+    pf->lock_init(pf->self, &lock, GOHEAP_LOCK_STACKS, 77);
+    const struct lock *l = lock_of(sim, GOHEAP_LOCK_STACKS, 77);
+    struct contender contender = {pf, &lock};
+    pthread_t threads[2];
+    pf->lock(pf->self, NULL, &lock);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, &contender), 0);
+    while (__atomic_load_n(&l->waiting, __ATOMIC_RELAXED) < 2)
+        sched_yield();
+    pf->unlock(pf->self, NULL, &lock);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(l->acquisitions, 3);
+    assert_int_equal(l->contended, 2);
+    assert_int_equal(l->wait.count, 2);
+    assert_true(l->wait.max > 0 && l->wait.sum >= l->wait.max);
+    assert_int_equal(l->longest_queue, 2);
+    assert_true(l->hold_ns > 0);
+    pf->lock_destroy(pf->self, &lock);
+    real_destroy(sim);
+    config_clear(&r.config);
+}
+
 /* --- what cannot be ------------------------------------------------------------------------------------ */
 
 static void test_refused(void **state)
@@ -373,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_one_thread_is_the_simulation), cmocka_unit_test(test_locks_of_one_thread),
         cmocka_unit_test(test_collections_of_one_thread),    cmocka_unit_test(test_threads_free_for_each_other),
         cmocka_unit_test(test_threads_collect),              cmocka_unit_test(test_waiting_for_another),
+        cmocka_unit_test(test_contended_lock),
         cmocka_unit_test(test_refused),                      cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
