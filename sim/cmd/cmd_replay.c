@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config_options.h"
 #include "model/address_log.h"
+#include "real/real.h"
 #include "report/report.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_GCTRACE, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
+enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_GCTRACE, OPT_REAL, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
 
 static const struct option_spec options[] = {
     CONFIG_OPTIONS,
@@ -22,6 +23,7 @@ static const struct option_spec options[] = {
     {OPT_OUT, 'o', "output", "DIR", "write run.json and CSV files there, made if missing"},
     {OPT_ADDRESSES, '\0', "addresses", "FILE", "write `id size address` for every allocation, in the trace's order"},
     {OPT_GCTRACE, '\0', "gctrace", NULL, "a line on stderr for each collection, as Go's GODEBUG=gctrace=1 has it"},
+    {OPT_REAL, '\0', "real", NULL, "run it on the real allocator, a thread a P, back to back, and measure"},
     {OPT_PRINT_CONFIG, '\0', "print-config", NULL, "print the effective configuration as JSON, and stop"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
     {OPT_QUIET, 'q', "quiet", NULL, "no summary and no progress"},
@@ -34,7 +36,9 @@ static const struct command_spec command = {
     .max_operands = 1,
     .description = "Replays a recorded trace (.csv or .csv.zst; - is stdin) against mcache, mcentral and mheap on\n"
                    "simulated Ps and prints where the memory and the time went.\n"
-                   "Without -c the configuration is " CONFIG_DEFAULT ".\n",
+                   "Without -c the configuration is " CONFIG_DEFAULT ".\n"
+                   "With --real the trace is decoded first, into 16 bytes an event and 16 a lifetime, and\n"
+                   "the heap takes memory as the trace asks for it: no more than the machine has.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -P 4 traces/redis.csv.zst\n"
@@ -45,7 +49,7 @@ static const struct command_spec command = {
 struct replay {
     struct config_options options;
     const char *json, *directory, *addresses;
-    bool print_config, gctrace, quiet;
+    bool print_config, gctrace, real, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
 
@@ -64,6 +68,9 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         return true;
     case OPT_GCTRACE:
         r->gctrace = true;
+        return true;
+    case OPT_REAL:
+        r->real = true;
         return true;
     case OPT_PRINT_CONFIG:
         r->print_config = true;
@@ -182,7 +189,7 @@ static bool run(const struct replay *r, struct sim *sim, struct trace_source *so
         sim->progress = (struct sim_progress){show_progress, &progress};
     if (r->gctrace)
         sim->listener = (struct cycle_listener){report_gctrace, stderr};
-    bool ok = sim_run(sim, source, error);
+    bool ok = r->real ? real_run(sim, source, error) : sim_run(sim, source, error);
     wall->seconds = seconds_now() - progress.began;
     wipe_progress(&progress);
     return ok;
@@ -191,7 +198,7 @@ static bool run(const struct replay *r, struct sim *sim, struct trace_source *so
 static bool replay_into(const struct replay *r, const char *path, struct outputs *o, struct error *error)
 {
     struct trace_source *source = trace_open(path, (int)r->options.config.stream_by, error);
-    struct sim *sim = source ? sim_new(&r->options.config, error) : NULL;
+    struct sim *sim = source ? (r->real ? real_new : sim_new)(&r->options.config, error) : NULL;
     bool ok = sim != NULL;
     if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
         ok = error_set(error, "out of memory");
@@ -203,7 +210,7 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
         abandon_outputs(o);
     if (sim)
         address_log_free(sim->addresses);
-    sim_destroy(sim);
+    (r->real ? real_destroy : sim_destroy)(sim);
     if (source)
         source->close(source);
     return ok;

@@ -205,6 +205,15 @@ struct memstats_snapshot {
     uint64_t pause_ns[PAUSES], pause_end[PAUSES];
 };
 
+/* Of a run by threads, whose times are the machine's (real/). */
+struct measurement {
+    const char *clock;      /* that was read, static; NULL: the run is simulated */
+    double clock_ns;        /* that a reading takes, which all times are without */
+    struct histogram frees; /* as accounts.latency has allocations */
+    uint64_t preemptions;   /* how often the OS took a core from a thread */
+    uint64_t preempted, preempted_ns; /* operations that were long because of it, and count as having taken no time */
+};
+
 /* Called now and then while a run goes on; false asks it to stop. */
 struct sim_progress {
     bool (*tell)(void *context, uint64_t events, const struct trace_source *source);
@@ -268,6 +277,7 @@ struct sim {
     struct memstats_snapshot last;
     struct portrait end;
     uint64_t end_ns;
+    struct measurement measured;
     struct sim_progress progress;
     uint64_t next_tell; /* events at which progress is told */
 };

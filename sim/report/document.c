@@ -36,7 +36,42 @@ static double ratio(double a, double b)
     return b > 0 ? a / b : 0;
 }
 
+static void put_quantiles(json_t *o, const char *prefix, const struct histogram *h)
+{
+    static const struct { const char *name; double q; } quantiles[] = {
+        {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+    char key[64];
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        snprintf(key, sizeof key, "%s%s_ns", prefix, quantiles[i].name);
+        put(o, key, histogram_quantile(h, quantiles[i].q));
+    }
+    snprintf(key, sizeof key, "%smax_ns", prefix);
+    put(o, key, h->max);
+}
+
+static void put_latency(json_t *o, const struct histogram *h)
+{
+    put(o, "count", h->count);
+    put(o, "total_ns", h->sum);
+    put_real(o, "mean_ns", ratio((double)h->sum, (double)h->count));
+    put_quantiles(o, "", h);
+}
+
 /* --- run ----------------------------------------------------------------------------------------------- */
+
+/* Of a run by threads. */
+static json_t *measured_json(const struct measurement *m)
+{
+    json_t *o = json_object(), *frees = json_object();
+    json_object_set_new(o, "clock", json_string(m->clock));
+    put_real(o, "clock_ns", m->clock_ns);
+    put(o, "preemptions", m->preemptions);
+    put(o, "preempted_operations", m->preempted);
+    put(o, "preempted_ns", m->preempted_ns);
+    put_latency(frees, &m->frees);
+    json_object_set_new(o, "frees", frees);
+    return o;
+}
 
 static json_t *run_json(const struct sim *sim, const char *trace, struct wall wall)
 {
@@ -52,6 +87,8 @@ static json_t *run_json(const struct sim *sim, const char *trace, struct wall wa
     put_real(w, "seconds", wall.seconds);
     put_real(w, "events_per_second", ratio((double)sim->events, wall.seconds));
     json_object_set_new(o, "wall", w);
+    if (sim->measured.clock)
+        json_object_set_new(o, "measured", measured_json(&sim->measured));
     return o;
 }
 
@@ -182,19 +219,6 @@ static json_t *fragmentation_json(const struct sim *sim)
 
 /* --- locks and latency --------------------------------------------------------------------------------- */
 
-static void put_quantiles(json_t *o, const char *prefix, const struct histogram *h)
-{
-    static const struct { const char *name; double q; } quantiles[] = {
-        {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-    char key[64];
-    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
-        snprintf(key, sizeof key, "%s%s_ns", prefix, quantiles[i].name);
-        put(o, key, histogram_quantile(h, quantiles[i].q));
-    }
-    snprintf(key, sizeof key, "%smax_ns", prefix);
-    put(o, key, h->max);
-}
-
 static void name_lock(const struct sim *sim, const struct named_lock *lock, char *name, size_t n)
 {
     uint32_t size = sim->core.table.classes[lock->index / 2].size;
@@ -273,14 +297,6 @@ static json_t *locks_json(const struct sim *sim)
         json_array_append_new(array, lock_json(sim, sorted[i]));
     free(sorted);
     return array;
-}
-
-static void put_latency(json_t *o, const struct histogram *h)
-{
-    put(o, "count", h->count);
-    put(o, "total_ns", h->sum);
-    put_real(o, "mean_ns", ratio((double)h->sum, (double)h->count));
-    put_quantiles(o, "", h);
 }
 
 static json_t *latency_json(const struct sim *sim)

@@ -5,7 +5,8 @@
  *                                                 +--> the summary on stdout, a sweep's row
  *     struct sim --samples---------------------------> heap.csv
  *
- * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall.
+ * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall, unless run.measured
+ * says that threads have been at it.
  */
 #ifndef REPORT_H
 #define REPORT_H

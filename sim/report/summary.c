@@ -57,6 +57,12 @@ static void heading(const json_t *d, FILE *out)
     fprintf(out, "%s on %s, %.0f P%s, pacing %s\n", json_string_value(report_at(d, "run.trace")), config,
             report_number(d, "run.ps"), report_number(d, "run.ps") == 1 ? "" : "s",
             json_string_value(report_at(d, "run.pacing")));
+    if (report_at(d, "run.measured")) {
+        fprintf(out, "  %s events by threads, measured: %s; preempted %s times\n\n",
+                count_text(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
+                count_text(report_number(d, "run.measured.preemptions")));
+        return;
+    }
     fprintf(out, "  %s events, %s of virtual time, simulated in %.2f s (%.1f M events/s)\n\n",
             count_text(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
             report_number(d, "run.wall.seconds"), report_number(d, "run.wall.events_per_second") / 1e6);

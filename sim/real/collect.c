@@ -1,0 +1,216 @@
+/* Collections among threads: the world stops, all that is live is marked at once, and sweeping begins.
+ *
+ *     trigger reached --sweep the rest--> [stop: begin, mark, end, next goal, Ps let go of their spans] --> Ps sweep
+ *
+ * Goals and triggers are the pacer's, told what it would be told of a cycle in which nothing is allocated and nobody
+ * assists. Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) as model/collector.c does.
+ */
+#include "real/threads.h"
+
+#include <sched.h>
+
+enum { WORK_BUFFERS_BYTES = 32 << 10 }; /* workbufAlloc */
+
+/* --- the pacer ----------------------------------------------------------------------------------------- */
+
+/* For a memory limit, and for nothing else. */
+static struct pacer_memory memory_of(const struct sim *sim)
+{
+    if (sim->config.gomemlimit == UINT64_MAX)
+        return (struct pacer_memory){0};
+    struct goheap_gauges g;
+    goheap_gauges(sim->heap, &g);
+    return (struct pacer_memory){
+        .mapped_ready = goheap_mapped_ready(sim->heap),
+        .heap_free = g.heap_free,
+        .heap_alloc = g.total_alloc - g.total_free,
+    };
+}
+
+uint64_t collect_look(struct real *real)
+{
+    const struct sim *sim = &real->sim;
+    struct pacer_memory memory = memory_of(sim);
+    return real->trigger = pacer_trigger(&sim->collector.pacer, &memory);
+}
+
+static void start_pacer(struct sim *sim, const struct goheap_marked *marked)
+{
+    struct pacer_memory memory = memory_of(sim);
+    struct pacer_progress progress = {.heap_live = goheap_heap_live(sim->heap), .heap_scan = marked->scan_bytes};
+    pacer_start_cycle(&sim->collector.pacer, &memory, &progress);
+}
+
+static void end_pacer(struct real *real, const struct goheap_marked *marked, uint64_t heap_end, uint64_t survived)
+{
+    struct sim *sim = &real->sim;
+    struct pacer *pacer = &sim->collector.pacer;
+    struct pacer_cycle cycle = {.heap_live = heap_end, .marked = survived, .heap_scan = marked->scan_bytes};
+    pacer_end_cycle(pacer, &cycle);
+    pacer_commit(pacer, goheap_sweep_done(sim->heap), survived);
+    goheap_sweep_pace(sim->heap, collect_look(real));
+}
+
+/* What the heap may retain, which it sees to itself as it takes pages. */
+static void set_scavenge_goals(struct sim *sim, uint64_t last_goal)
+{
+    struct goheap_gauges g;
+    goheap_gauges(sim->heap, &g);
+    uint64_t retain = scavenger_retain_goal(g.heap_inuse, collector_goal(sim), last_goal, g.heap_inuse + g.heap_free);
+    if (sim->config.background_scavenge)
+        goheap_scavenge_goals(sim->heap, retain, sim->config.gomemlimit);
+}
+
+void collect_init(struct real *real)
+{
+    struct sim *sim = &real->sim;
+    struct pacer_policy policy = config_pacer(&sim->config);
+    pacer_init(&sim->collector.pacer, &policy);
+    if (sim->config.background_scavenge && sim->core.reclaim == GOHEAP_RECLAIM_GC)
+        goheap_scavenge_goals(sim->heap, 0, sim->config.gomemlimit); /* Go has them at 0 until a cycle ends */
+    collect_look(real);
+}
+
+/* --- work buffers -------------------------------------------------------------------------------------- */
+
+/* The markers' work buffers are a span from a cycle's beginning until all is swept (mgcwork.go, getempty). */
+static void take_work_buffers(struct real *real)
+{
+    struct collector *c = &real->sim.collector;
+    if (!c->work_buffers)
+        c->work_buffers = goheap_stack_alloc(real->ps[0]->p, WORK_BUFFERS_BYTES);
+}
+
+/* Whoever sees that all is swept gives them back; one of them does. */
+static void give_work_buffers(struct real_p *rp)
+{
+    struct collector *c = &rp->real->sim.collector;
+    if (!goheap_sweep_done(rp->real->sim.heap) || !__atomic_load_n(&c->work_buffers, __ATOMIC_RELAXED))
+        return;
+    uint64_t buffers = __atomic_exchange_n(&c->work_buffers, 0, __ATOMIC_RELAXED);
+    if (buffers)
+        goheap_stack_free(rp->p, buffers);
+}
+
+/* --- a cycle ------------------------------------------------------------------------------------------- */
+
+static void record_cycle(struct sim *sim, struct cycle_record *record)
+{
+    struct collector *c = &sim->collector;
+    c->pause_ns[c->cycles % PAUSES] = record->pause_ns;
+    c->pause_end[c->cycles % PAUSES] = record->end_ns;
+    c->pause_total_ns += record->pause_ns;
+    c->stop_cpu_ns += record->pause_ns * sim->p_count;
+    c->last_end_ns = record->end_ns;
+    histogram_add(&c->pauses, record->pause_ns);
+    c->forced_cycles += record->forced;
+    record->number = ++c->cycles;
+    double all = (double)record->end_ns * sim->p_count;
+    record->cpu_fraction = all > 0 ? (double)c->stop_cpu_ns / all : 0;
+    if (record->number <= CYCLES_KEPT)
+        c->records[record->number - 1] = *record;
+    if (sim->listener.tell)
+        sim->listener.tell(sim->listener.context, sim, record);
+}
+
+#ifdef GOHEAP_DEBUG
+static void verify(struct real *real)
+{
+    char why[256];
+    if (!goheap_verify(real->sim.heap, why, sizeof why))
+        real_fail(real, "the heap is inconsistent: %s", why);
+}
+#else
+static void verify(struct real *real)
+{
+    (void)real;
+}
+#endif
+
+/* The world is stopped. */
+static void mark(struct real *real, struct cycle_record *record, struct goheap_marked *marked)
+{
+    struct sim *sim = &real->sim;
+    decode_fold(real);
+    account_peak(sim, record->start_ns);
+    goheap_gc_begin(sim->heap, NULL);
+    take_work_buffers(real);
+    record->heap_start = record->heap_end = goheap_heap_live(sim->heap);
+    goheap_gc_mark_live(sim->heap, marked);
+    start_pacer(sim, marked);
+    record->trigger = sim->collector.pacer.triggered;
+    record->goal = collector_next_gc(sim);
+}
+
+static void turn(struct real *real, struct cycle_record *record, const struct goheap_marked *marked)
+{
+    struct sim *sim = &real->sim;
+    struct goheap_marked survived;
+    uint64_t last_goal = collector_goal(sim);
+    goheap_gc_end(sim->heap, &survived);
+    record->heap_marked = survived.bytes;
+    end_pacer(real, marked, record->heap_end, survived.bytes);
+    record->next_goal = collector_next_gc(sim);
+    set_scavenge_goals(sim, last_goal);
+    for (uint32_t i = 0; i < real->p_count; i++)
+        goheap_p_begin_sweep(real->ps[i]->p);
+}
+
+/* The world is stopped, and was to be from start_ns on. */
+static void cycle(struct real *real, bool forced, uint64_t start_ns)
+{
+    struct cycle_record record = {.forced = forced, .start_ns = start_ns};
+    struct goheap_marked marked;
+    mark(real, &record, &marked);
+    record.first_stop_ns = real_now(real) - start_ns;
+    turn(real, &record, &marked);
+    record.end_ns = real_now(real);
+    record.pause_ns = record.end_ns - start_ns;
+    verify(real);
+    record_cycle(&real->sim, &record);
+    account_sample(&real->sim, record.end_ns);
+}
+
+/* --- what the Ps ask of it ----------------------------------------------------------------------------- */
+
+/* gcStart: whoever starts a cycle sweeps first what the last one left; another may have started one meanwhile. */
+static void start(struct real_p *rp)
+{
+    struct real *real = rp->real;
+    while (!stops_wanted(&real->stops) && goheap_sweep_one(real->sim.heap, rp->p) != UINT64_MAX)
+        ;
+    uint64_t start_ns = real_now(real);
+    stops_begin(&real->stops, true);
+    if (goheap_heap_live(real->sim.heap) >= collect_look(real))
+        cycle(real, false, start_ns);
+    stops_end(&real->stops, true);
+}
+
+void collect_check(struct real_p *rp)
+{
+    rp->check_gc = false;
+    if (rp->real->sim.core.reclaim != GOHEAP_RECLAIM_GC)
+        return;
+    give_work_buffers(rp);
+    if (goheap_heap_live(rp->real->sim.heap) >= rp->real->trigger)
+        start(rp);
+}
+
+void collect_force(struct real_p *rp)
+{
+    struct real *real = rp->real;
+    struct sim *sim = &real->sim;
+    if (sim->core.reclaim != GOHEAP_RECLAIM_GC)
+        return;
+    uint64_t start_ns = real_now(real);
+    stops_begin(&real->stops, true);
+    cycle(real, true, start_ns);
+    uint64_t cycles = sim->collector.cycles;
+    stops_end(&real->stops, true);
+    while (sim->collector.cycles == cycles && !goheap_sweep_done(sim->heap)) {
+        if (goheap_sweep_one(sim->heap, rp->p) == UINT64_MAX)
+            sched_yield(); /* others are sweeping still */
+        stops_check(&real->stops);
+    }
+    give_work_buffers(rp);
+}

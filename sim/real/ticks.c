@@ -1,0 +1,58 @@
+/* How fast the clock goes, and what it costs to read it. */
+#include "real/ticks.h"
+
+#include <stdlib.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+enum { RATE_NS = 20 * 1000 * 1000, READINGS = 4001, SUSPICIOUS_NS = 100 * 1000 };
+
+/* CPUID 80000007h, EDX bit 8: the counter runs at one rate, whatever the core does. */
+static bool has_invariant_tsc(void)
+{
+#ifdef __x86_64__
+    unsigned a, b, c, d;
+    return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
+#else
+    return false;
+#endif
+}
+
+static double rate(const struct ticks *ticks)
+{
+    uint64_t began_ns = ticks_monotonic_ns(), began = ticks_now(ticks), ns;
+    while ((ns = ticks_monotonic_ns() - began_ns) < RATE_NS)
+        ;
+    uint64_t n = ticks_now(ticks) - began;
+    return n ? (double)ns / (double)n : 1;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t cost(const struct ticks *ticks)
+{
+    uint64_t took[READINGS];
+    uint64_t last = ticks_now(ticks);
+    for (unsigned i = 0; i < READINGS; i++) {
+        uint64_t now = ticks_now(ticks);
+        took[i] = now - last;
+        last = now;
+    }
+    qsort(took, READINGS, sizeof took[0], by_size);
+    return took[READINGS / 2];
+}
+
+void ticks_init(struct ticks *ticks)
+{
+    *ticks = (struct ticks){.tsc = has_invariant_tsc(), .ns = 1};
+    if (ticks->tsc)
+        ticks->ns = rate(ticks);
+    ticks->cost = cost(ticks);
+    ticks->suspicious = (int64_t)(SUSPICIOUS_NS / ticks->ns);
+}
