@@ -50,6 +50,8 @@ static void wait_turn(struct fifo_lock *lock, struct process *process)
         process_sync(process);
     }
     histogram_add(&lock->wait, process->now - arrived);
+    if (lock->waited)
+        lock->waited(lock->context, process, arrived);
 }
 
 void fifo_lock_acquire(struct fifo_lock *lock, struct process *process)

@@ -21,6 +21,9 @@ struct fifo_lock {
     /* totals */
     uint64_t acquisitions, contended, hold_ns, longest_queue;
     struct histogram wait; /* of the contended acquisitions, ns */
+    /* Told when a wait is over, by the process that waited; NULL: nobody asks. */
+    void (*waited)(void *context, struct process *process, uint64_t since);
+    void *context;
 };
 
 void fifo_lock_init(struct fifo_lock *lock, uint64_t acquire_ns, uint64_t handoff_ns);

@@ -6,6 +6,7 @@
  */
 #include "model/sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_INTERVAL_NS = 1000 };
@@ -122,6 +123,30 @@ void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)
     goheap_class_stats(sim->heap, p->classes);
     memcpy(p->accounts, sim->accounts.of, sizeof p->accounts);
     goheap_free_pages(sim->heap, &p->free);
+}
+
+/* --- locks --------------------------------------------------------------------------------------------- */
+
+static struct lock_times *times_of(struct named_lock *lock)
+{
+    if (!lock->times) {
+        lock->times = calloc(1, sizeof *lock->times);
+        if (!lock->times)
+            abort(); /* 32 KiB */
+        wait_series_init(&lock->times->waits);
+    }
+    return lock->times;
+}
+
+void account_hold(struct named_lock *lock, const struct process *process)
+{
+    histogram_add(&times_of(lock)->hold, process->now - lock->fifo.held_since);
+}
+
+void account_wait(void *named_lock, struct process *process, uint64_t since)
+{
+    struct named_lock *lock = named_lock;
+    wait_series_add(&times_of(lock)->waits, since, process->now);
 }
 
 /* --- MemStats ------------------------------------------------------------------------------------------ */

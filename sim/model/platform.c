@@ -92,6 +92,8 @@ static void sim_lock_init(void *self, struct goheap_lock *lock, enum goheap_lock
         abort(); /* a few megabytes at the start of a run */
     const struct costs *c = &sim->config.costs;
     fifo_lock_init(&named->fifo, (uint64_t)c->lock, (uint64_t)c->handoff);
+    named->fifo.waited = account_wait;
+    named->fifo.context = named;
     named->kind = kind;
     named->index = index;
     named->next = sim->locks;
@@ -137,8 +139,11 @@ static void sim_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
     (void)p;
     struct sim *sim = self;
     struct named_lock *named = *lock_of(lock);
-    if (!alone(sim) && named->kind != GOHEAP_LOCK_SETS)
-        fifo_lock_release(&named->fifo, sim->engine.current);
+    if (alone(sim) || named->kind == GOHEAP_LOCK_SETS)
+        return;
+    struct process *me = sim->engine.current;
+    account_hold(named, me);
+    fifo_lock_release(&named->fifo, me);
 }
 
 /* --- steps --------------------------------------------------------------------------------------------- */
@@ -221,6 +226,7 @@ void sim_platform_destroy(struct sim *sim)
 {
     for (struct named_lock *lock = sim->locks, *next; lock; lock = next) {
         next = lock->next;
+        free(lock->times);
         free(lock);
     }
 }

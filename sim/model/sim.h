@@ -13,6 +13,7 @@
 #include "model/limiter.h"
 #include "model/pacer.h"
 #include "model/scavenger.h"
+#include "model/wait_series.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -54,9 +55,16 @@ struct sim_p {
     uint8_t look_at;
 };
 
+/* How long a lock was held, in ns, and when it was waited for. */
+struct lock_times {
+    struct histogram hold;
+    struct wait_series waits;
+};
+
 /* A lock of the heap's, as the platform sees it. */
 struct named_lock {
     struct fifo_lock fifo;
+    struct lock_times *times; /* NULL until it is first released: most locks of a heap never are */
     enum goheap_lock_kind kind;
     unsigned index;
     struct named_lock *next; /* on sim->locks, newest first */
@@ -380,6 +388,10 @@ void account_init(struct sim *sim);
 void account_alloc(struct sim *sim, const struct object *object);
 void account_death(struct sim *sim, const struct object *object);
 void account_sample(struct sim *sim, uint64_t now);
+/* A named lock is about to be released by the process that runs. */
+void account_hold(struct named_lock *lock, const struct process *process);
+/* A named lock's wait is over, which began then. */
+void account_wait(void *named_lock, struct process *process, uint64_t since);
 /* Takes the peak's portrait if more is in use than then. The world is stopped. */
 void account_peak(struct sim *sim, uint64_t now);
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);
