@@ -93,6 +93,8 @@ void account_sample(struct sim *sim, uint64_t now)
     struct accounts *a = &sim->accounts;
     struct sample s = take_sample(sim, now);
     sim->cold = cache_miss(sim->config.costs.zero_cache, (double)s.in_use);
+    if (sim->timeline)
+        timeline_sample(sim->timeline, &s);
     if (s.mapped > a->peak_mapped)
         a->peak_mapped = s.mapped;
     if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / a->peak_step)
@@ -141,12 +143,15 @@ static struct lock_times *times_of(struct named_lock *lock)
 void account_hold(struct named_lock *lock, const struct process *process)
 {
     histogram_add(&times_of(lock)->hold, process->now - lock->fifo.held_since);
+    lock->last_holder = process;
 }
 
 void account_wait(void *named_lock, struct process *process, uint64_t since)
 {
     struct named_lock *lock = named_lock;
     wait_series_add(&times_of(lock)->waits, since, process->now);
+    if (lock->sim->timeline)
+        timeline_waited(lock->sim->timeline, lock, process, since);
 }
 
 /* --- MemStats ------------------------------------------------------------------------------------------ */

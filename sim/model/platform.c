@@ -94,6 +94,7 @@ static void sim_lock_init(void *self, struct goheap_lock *lock, enum goheap_lock
     fifo_lock_init(&named->fifo, (uint64_t)c->lock, (uint64_t)c->handoff);
     named->fifo.waited = account_wait;
     named->fifo.context = named;
+    named->sim = sim;
     named->kind = kind;
     named->index = index;
     named->next = sim->locks;
@@ -158,6 +159,15 @@ static void reach_tier(struct goheap_p *p, enum tier tier)
         sp->tier = (uint8_t)tier;
 }
 
+static void charge_sweep(struct sim *sim, struct goheap_p *p, double ns)
+{
+    const struct process *me = sim->engine.current;
+    uint64_t before = me ? me->now : 0;
+    charge(sim, ns);
+    if (sim->timeline && me && p)
+        timeline_swept(sim->timeline, goheap_p_user(p), me->now - before);
+}
+
 static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
 {
     struct sim *sim = self;
@@ -168,7 +178,7 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         charge(sim, c->refill);
         break;
     case GOHEAP_STEP_SWEEP:
-        charge(sim, c->sweep_span + (double)amount * c->sweep_object);
+        charge_sweep(sim, p, c->sweep_span + (double)amount * c->sweep_object);
         break;
     case GOHEAP_STEP_SPAN_ALLOC:
         reach_tier(p, TIER_HEAP);

@@ -13,6 +13,7 @@
 #include "model/limiter.h"
 #include "model/pacer.h"
 #include "model/scavenger.h"
+#include "model/timeline.h"
 #include "model/wait_series.h"
 #include "size_class.h"
 #include "trace/trace.h"
@@ -65,6 +66,8 @@ struct lock_times {
 struct named_lock {
     struct fifo_lock fifo;
     struct lock_times *times; /* NULL until it is first released: most locks of a heap never are */
+    const struct process *last_holder; /* who released it last */
+    struct sim *sim;
     enum goheap_lock_kind kind;
     unsigned index;
     struct named_lock *next; /* on sim->locks, newest first */
@@ -255,6 +258,7 @@ struct sim {
     struct process *awaiting; /* Ps that wait for another's allocation */
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */
+    struct timeline *timeline;     /* likewise */
 
     /* stopping the world */
     struct fifo_lock world; /* whoever holds it may stop the world */
@@ -304,6 +308,11 @@ void feed_destroy(struct sim *sim);
 /* sim_p.c */
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start);
 void sim_p_destroy(struct sim_p *sp);
+/* What it does from now on, for the timeline if there is one; returns what it did until now. */
+static inline enum timeline_what sim_p_does(const struct sim_p *sp, enum timeline_what what)
+{
+    return sp->sim->timeline ? timeline_enter(sp->sim->timeline, sp, what) : what;
+}
 
 /* world.c */
 /* The last one has come out of the core: whoever wants to stop the world goes on. */

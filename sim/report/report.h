@@ -4,6 +4,7 @@
  *                                                 +--> classes.csv, locks.csv, waits.csv, latency.csv, cycles.csv
  *                                                 +--> the summary on stdout, a sweep's row
  *     struct sim --samples---------------------------> heap.csv
+ *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
  * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall.
  */
