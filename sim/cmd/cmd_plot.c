@@ -42,6 +42,7 @@ static const struct command_spec command = {
                    "  heap     heap.csv     what was mapped, in use, live and asked for, over virtual time\n"
                    "  waste    classes.csv  bytes without a live object in them, by size class, at the peak\n"
                    "  locks    locks.csv    who waited where, and for how long\n"
+                   "  waits    waits.csv    when they waited\n"
                    "  latency  latency.csv  what an allocation took, by who served it\n"
                    "  sweep    results.csv  lock waits and mapped memory over the configurations\n",
     .options = options,
@@ -61,6 +62,7 @@ static const struct figure {
      {"class", "size_bytes", "span_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes", "dead_bytes",
       "unused_bytes"}},
     {"locks", "locks.csv", {"lock", "acquisitions", "contended", "wait_ns"}},
+    {"waits", "waits.csv", {"lock", "t_ns", "width_ns", "contended", "wait_ns"}},
     {"latency", "latency.csv", {"tier", "count", "mean_ns", "p50_ns", "p99_ns", "max_ns"}},
     {"sweep", "results.csv",
      {"config", "trace", "size_classes", "ps", "gogc", "pacing", "peak_mapped_bytes", "lock_wait_ns"}},

@@ -6,13 +6,24 @@
 #include "model/address_log.h"
 #include "real/real.h"
 #include "report/report.h"
+#include "report/timeline_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_JSON, OPT_OUT, OPT_ADDRESSES, OPT_GCTRACE, OPT_REAL, OPT_PRINT_CONFIG, OPT_PROGRESS, OPT_QUIET };
+enum {
+    OPT_JSON,
+    OPT_OUT,
+    OPT_ADDRESSES,
+    OPT_TIMELINE,
+    OPT_GCTRACE,
+    OPT_REAL,
+    OPT_PRINT_CONFIG,
+    OPT_PROGRESS,
+    OPT_QUIET
+};
 
 static const struct option_spec options[] = {
     CONFIG_OPTIONS,
@@ -22,6 +33,7 @@ static const struct option_spec options[] = {
     {OPT_JSON, '\0', "json", "FILE", "write the results as one JSON document (- for stdout, instead of the summary)"},
     {OPT_OUT, 'o', "output", "DIR", "write run.json and CSV files there, made if missing"},
     {OPT_ADDRESSES, '\0', "addresses", "FILE", "write `id size address` for every allocation, in the trace's order"},
+    {OPT_TIMELINE, '\0', "timeline", "FILE", "write what each P does when, for Perfetto or chrome://tracing"},
     {OPT_GCTRACE, '\0', "gctrace", NULL, "a line on stderr for each collection, as Go's GODEBUG=gctrace=1 has it"},
     {OPT_REAL, '\0', "real", NULL, "run it on the real allocator, a thread a P, back to back, and measure"},
     {OPT_PRINT_CONFIG, '\0', "print-config", NULL, "print the effective configuration as JSON, and stop"},
@@ -42,13 +54,14 @@ static const struct command_spec command = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -P 4 traces/redis.csv.zst\n"
+                "goheap replay -q -P 4 --timeline redis.json traces/redis.csv.zst\n"
                 "goheap replay -c go1.19 --gogc 50 --set reclaim=immediate -o out/redis traces/redis.csv.zst\n"
                 "zcat t.csv.gz | goheap replay --json - -\n",
 };
 
 struct replay {
     struct config_options options;
-    const char *json, *directory, *addresses;
+    const char *json, *directory, *addresses, *timeline;
     bool print_config, gctrace, real, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
@@ -65,6 +78,9 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         return true;
     case OPT_ADDRESSES:
         r->addresses = argument;
+        return true;
+    case OPT_TIMELINE:
+        r->timeline = argument;
         return true;
     case OPT_GCTRACE:
         r->gctrace = true;
@@ -134,8 +150,9 @@ static bool print_config(const struct replay *r, struct error *error)
 
 /* What the run writes; opened before it begins, so that a target that cannot be written costs no run. */
 struct outputs {
-    struct out_file json, addresses;
-    FILE *json_stream, *addresses_stream; /* NULL: not asked for */
+    struct out_file json, addresses, timeline;
+    FILE *json_stream, *addresses_stream, *timeline_stream; /* NULL: not asked for */
+    struct timeline_writer writer;
 };
 
 static bool open_outputs(const struct replay *r, struct outputs *o, struct error *error)
@@ -147,7 +164,9 @@ static bool open_outputs(const struct replay *r, struct outputs *o, struct error
         return error_set(error, "%s: %s", r->directory, strerror(errno));
     if (r->json && !(o->json_stream = out_file_open(&o->json, r->json, error)))
         return false;
-    return !r->addresses || (o->addresses_stream = out_file_open(&o->addresses, r->addresses, error));
+    if (r->addresses && !(o->addresses_stream = out_file_open(&o->addresses, r->addresses, error)))
+        return false;
+    return !r->timeline || (o->timeline_stream = out_file_open(&o->timeline, r->timeline, error));
 }
 
 static void abandon_outputs(struct outputs *o)
@@ -156,6 +175,19 @@ static void abandon_outputs(struct outputs *o)
         out_file_abandon(&o->json);
     if (o->addresses_stream)
         out_file_abandon(&o->addresses);
+    if (o->timeline_stream)
+        out_file_abandon(&o->timeline);
+}
+
+/* Puts a file in place if all is well so far, else leaves nothing of it. */
+static bool settle(struct out_file *out, FILE *stream, bool ok, struct error *error)
+{
+    if (!stream)
+        return ok;
+    if (ok)
+        return out_file_commit(out, error);
+    out_file_abandon(out);
+    return false;
 }
 
 /* Files first: the summary comes last, and only if all is well. */
@@ -166,10 +198,11 @@ static bool emit(const struct replay *r, struct outputs *o, struct sim *sim, con
     bool ok = document || error_set(error, "out of memory");
     if (o->json_stream && ok)
         report_dump(document, o->json_stream);
-    if (o->json_stream)
-        ok = (ok ? out_file_commit(&o->json, error) : (out_file_abandon(&o->json), false));
-    if (o->addresses_stream)
-        ok = (ok ? out_file_commit(&o->addresses, error) : (out_file_abandon(&o->addresses), false));
+    if (o->timeline_stream && ok)
+        report_timeline_end(&o->writer);
+    ok = settle(&o->json, o->json_stream, ok, error);
+    ok = settle(&o->addresses, o->addresses_stream, ok, error);
+    ok = settle(&o->timeline, o->timeline_stream, ok, error);
     if (ok && r->directory)
         ok = report_write_directory(document, sim, r->directory, r->quiet, error);
     if (ok && !r->quiet && !(r->json && strcmp(r->json, "-") == 0)) {
@@ -202,6 +235,8 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
     bool ok = sim != NULL;
     if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
         ok = error_set(error, "out of memory");
+    if (ok && o->timeline_stream)
+        ok = report_timeline_begin(&o->writer, sim, o->timeline_stream, error);
     struct wall wall;
     ok = ok && run(r, sim, source, &wall, error);
     if (ok)
@@ -210,6 +245,7 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
         abandon_outputs(o);
     if (sim)
         address_log_free(sim->addresses);
+    report_timeline_free(&o->writer);
     (r->real ? real_destroy : sim_destroy)(sim);
     if (source)
         source->close(source);
@@ -231,9 +267,15 @@ static int check_usage(const struct replay *r, int operands)
 {
     if (operands == 0)
         return options_misuse(&command, "expected a TRACE");
-    if (r->json && r->addresses && strcmp(r->json, r->addresses) == 0)
-        return options_misuse(&command, "--json and --addresses cannot both go to %s",
-                              strcmp(r->json, "-") == 0 ? "standard output" : r->json);
+    if (r->real && r->timeline)
+        return options_misuse(&command, "--timeline is of simulated Ps: not with --real");
+    const struct { const char *option, *file; } files[] = {
+        {"json", r->json}, {"addresses", r->addresses}, {"timeline", r->timeline}};
+    for (int i = 0; i < 3; i++)
+        for (int k = i + 1; k < 3; k++)
+            if (files[i].file && files[k].file && strcmp(files[i].file, files[k].file) == 0)
+                return options_misuse(&command, "--%s and --%s cannot both go to %s", files[i].option, files[k].option,
+                                      strcmp(files[i].file, "-") == 0 ? "standard output" : files[i].file);
     return OPTIONS_RUN;
 }
 

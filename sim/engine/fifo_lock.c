@@ -22,7 +22,7 @@ static void wait_turn(struct lock *lock, struct process *process)
         lock_hold(lock, process, process->now);
         process_sync(process);
     }
-    histogram_add(&lock->wait, process->now - arrived);
+    lock_note_waited(lock, process, arrived);
 }
 
 void fifo_lock_acquire(struct lock *lock, struct process *process)

@@ -70,7 +70,7 @@ void go_lock_acquire(struct lock *lock, struct process *process)
         lock_note_contended(lock, ++lock->waiting);
         wait_turn(lock, process, key);
         lock->waiting--;
-        histogram_add(&lock->wait, process->now - arrived);
+        lock_note_waited(lock, process, arrived);
     }
     lock_hold(lock, process, process->now);
 }

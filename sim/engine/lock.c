@@ -36,6 +36,13 @@ void lock_note_contended(struct lock *lock, uint64_t queue)
         lock->longest_queue = queue;
 }
 
+void lock_note_waited(struct lock *lock, struct process *process, uint64_t since)
+{
+    histogram_add(&lock->wait, process->now - since);
+    if (lock->waited)
+        lock->waited(lock->context, process, since);
+}
+
 void lock_hold(struct lock *lock, struct process *process, uint64_t at)
 {
     lock->holder = process;

@@ -38,6 +38,9 @@ struct lock {
     /* totals */
     uint64_t acquisitions, contended, hold_ns, longest_queue;
     struct histogram wait; /* of the contended acquisitions, ns */
+    /* Told when a wait is over, by the process that waited; NULL: nobody asks. */
+    void (*waited)(void *context, struct process *process, uint64_t since);
+    void *context;
 };
 
 void lock_init(struct lock *lock, enum lock_policy policy, const struct lock_costs *costs);
@@ -55,6 +58,8 @@ void go_lock_release(struct lock *lock, struct process *process);
 
 /* Somebody has come who must wait; `queue` wait now, the newcomer included. */
 void lock_note_contended(struct lock *lock, uint64_t queue);
+/* It has waited since then, and need not any longer. */
+void lock_note_waited(struct lock *lock, struct process *process, uint64_t since);
 /* The process holds the lock from `at` on. */
 void lock_hold(struct lock *lock, struct process *process, uint64_t at);
 /* The holder lets it go, now. */

@@ -6,6 +6,7 @@
  */
 #include "model/sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_INTERVAL_NS = 1000 };
@@ -92,6 +93,8 @@ void account_sample(struct sim *sim, uint64_t now)
     struct accounts *a = &sim->accounts;
     struct sample s = take_sample(sim, now);
     sim->cold = cache_miss(sim->config.costs.zero_cache, (double)s.in_use);
+    if (sim->timeline)
+        timeline_sample(sim->timeline, &s);
     if (s.mapped > a->peak_mapped)
         a->peak_mapped = s.mapped;
     if (s.in_use > a->peak.sample.in_use + a->peak.sample.in_use / a->peak_step)
@@ -122,6 +125,43 @@ void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)
     goheap_class_stats(sim->heap, p->classes);
     memcpy(p->accounts, sim->accounts.of, sizeof p->accounts);
     goheap_free_pages(sim->heap, &p->free);
+}
+
+/* --- locks --------------------------------------------------------------------------------------------- */
+
+static struct lock_times *times_of(struct named_lock *lock)
+{
+    if (!lock->times) {
+        lock->times = calloc(1, sizeof *lock->times);
+        if (!lock->times)
+            abort(); /* 32 KiB */
+        wait_series_init(&lock->times->waits);
+    }
+    return lock->times;
+}
+
+void account_held(struct named_lock *lock, uint64_t ns)
+{
+    histogram_add(&times_of(lock)->hold, ns);
+}
+
+void account_waited(struct named_lock *lock, uint64_t since, uint64_t until)
+{
+    wait_series_add(&times_of(lock)->waits, since, until);
+}
+
+void account_hold(struct named_lock *lock, const struct process *process)
+{
+    account_held(lock, process->now - lock->lock.held_since);
+    lock->last_holder = process;
+}
+
+void account_wait(void *named_lock, struct process *process, uint64_t since)
+{
+    struct named_lock *lock = named_lock;
+    account_waited(lock, since, process->now);
+    if (lock->sim->timeline)
+        timeline_waited(lock->sim->timeline, lock, process, since);
 }
 
 /* --- MemStats ------------------------------------------------------------------------------------------ */

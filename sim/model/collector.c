@@ -85,6 +85,8 @@ static void record_cycle(struct sim *sim, struct cycle_record *record)
     record->cpu_fraction = all > 0 ? (double)(c->mark_cpu_ns + c->stop_cpu_ns) / all : 0;
     if (record->number <= CYCLES_KEPT)
         c->records[record->number - 1] = *record;
+    if (sim->timeline)
+        timeline_cycle(sim->timeline, record);
     if (sim->listener.tell)
         sim->listener.tell(sim->listener.context, sim, record);
 }
@@ -263,9 +265,12 @@ static void run_cycle(struct sim *sim, struct process *me)
     start_with(sim, me, true);
     record.first_stop_ns = me->now - record.start_ns;
     marking_run(sim, me);
-    if (sim->done)
-        return;
     record.mark_ns = me->now - record.start_ns - record.first_stop_ns;
+    if (sim->done) {
+        if (sim->timeline)
+            timeline_cycle(sim->timeline, &record);
+        return;
+    }
     terminate(sim, me, &record);
     queue_wake(&c->waiters, me->now);
     rouse(&c->sweeper, &c->sweeper_asleep, me->now);
@@ -298,10 +303,14 @@ static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
     if (me->now < sp->idle_since)
         me->now = sp->idle_since;
     sp->lent = true;
+    if (sim->timeline)
+        timeline_borrow(sim->timeline, me, sp);
     world_enter_core(sim);
     bool more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
     give_work_buffers(sim, sp->p);
     world_leave_core(sim, me);
+    if (sim->timeline)
+        timeline_give_back(sim->timeline, me);
     sp->lent = false;
     sp->idle_since = me->now;
     queue_wake(&sp->wants_back, me->now);
@@ -330,6 +339,8 @@ void collector_idle(struct sim_p *sp)
     sp->idle = true;
     sim->ps_idle++;
     sp->idle_since = sp->process.now;
+    if (sim->timeline)
+        timeline_rest(sim->timeline, sp);
     if (sim->marking.on)
         collector_rouse(sim, sp->process.now);
     if (sim->collector.sweeper_asleep && !goheap_sweep_done(sim->heap))
@@ -342,6 +353,8 @@ void collector_busy(struct sim_p *sp)
         queue_park(&sp->wants_back, &sp->process);
     sp->idle = false;
     sp->sim->ps_idle--;
+    if (sp->sim->timeline)
+        timeline_resume(sp->sim->timeline, sp);
 }
 
 /* --- what the Ps and the run ask of it ----------------------------------------------------------------- */
@@ -377,10 +390,12 @@ void collector_check(struct sim *sim, struct sim_p *sp)
     if (!trigger_reached(sim))
         return;
     /* gcStart: whoever starts a cycle sweeps first what the last one left. */
+    enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
     world_enter_core(sim);
     while (!c->running && goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX)
         ;
     world_leave_core(sim, &sp->process);
+    sim_p_does(sp, was);
     if (!c->running && trigger_reached(sim))
         request(sp, false);
 }
@@ -420,7 +435,9 @@ void collector_force(struct sim_p *sp)
     uint64_t cycles = c->cycles + 1;
     request(sp, true);
     marking_wait(sp, &c->waiters);
+    enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
     sweep_to_the_end(sp, cycles);
+    sim_p_does(sp, was);
 }
 
 bool collector_start(struct sim *sim)

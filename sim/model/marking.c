@@ -100,12 +100,18 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     double ns;
     uint64_t work = take(m, BACKGROUND_STEP / m->byte_ns * workers, &ns);
     ns /= workers;
+    uint64_t began = me->now;
     me->now += (uint64_t)(ns + 0.5);
+    if (sim->timeline)
+        timeline_lend_idle(sim->timeline, began, me->now);
     complete(sim, me, work);
     m->credit += (double)work;
     m->dedicated_ns += ns * (workers - idle);
     if (idle)
         count_idle(m, (double)work / workers, ns, idle, me->now);
+    if (sim->timeline)
+        timeline_marked(sim->timeline, began, me->now, workers, idle,
+                        m->idle_is_fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
 }
 
 void marking_run(struct sim *sim, struct process *me)
@@ -163,6 +169,8 @@ static void work_for_a_while(struct sim_p *sp)
         m->credit += (double)drain(sp, idle ? DRAIN_CHECK / 2 : DRAIN_CHECK, &ns);
         m->fractional_ns += (double)ns;
         sp->fractional_ns += ns;
+        if (sp->sim->timeline)
+            timeline_did(sp->sim->timeline, sp, TIMELINE_FRACTIONAL, sp->process.now - ns);
         if (idle || above_share(sp, 1.2 * m->fractional))
             break;
     }
@@ -205,6 +213,8 @@ static void pay_with_work(struct sim_p *sp, double want)
     uint64_t ns, work = drain(sp, want < slice ? want : slice, &ns);
     sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
     m->assist_ns += (double)ns;
+    if (sim->timeline)
+        timeline_did(sim->timeline, sp, TIMELINE_ASSISTS, now);
     sim->limiter.assist_ns += ns;
     if (sim->limiter.assist_ns > ASSIST_TIME_SLACK)
         limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
@@ -243,13 +253,16 @@ void marking_pay(struct sim_p *sp, uint64_t bytes)
 
 void marking_wait(struct sim_p *sp, struct process **queue)
 {
+    struct sim *sim = sp->sim;
+    enum timeline_what was = sim_p_does(sp, queue == &sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
     sp->blocked = true;
-    sp->sim->ps_blocked++;
-    if (sp->sim->marking.on)
-        collector_rouse(sp->sim, sp->process.now);
+    sim->ps_blocked++;
+    if (sim->marking.on)
+        collector_rouse(sim, sp->process.now);
     queue_park(queue, &sp->process);
-    sp->sim->ps_blocked--;
+    sim->ps_blocked--;
     sp->blocked = false;
+    sim_p_does(sp, was);
 }
 
 /* --- the phase ----------------------------------------------------------------------------------------- */

@@ -102,6 +102,9 @@ static void sim_lock_init(void *self, struct goheap_lock *lock, enum goheap_lock
         abort(); /* a few megabytes at the start of a run */
     const struct lock_costs costs = lock_costs(&sim->config.costs);
     lock_init(&named->lock, sim->config.mutex, &costs);
+    named->lock.waited = account_wait;
+    named->lock.context = named;
+    named->sim = sim;
     named->kind = kind;
     named->index = index;
     named->next = sim->locks;
@@ -147,8 +150,11 @@ static void sim_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
     (void)p;
     struct sim *sim = self;
     struct named_lock *named = *lock_of(lock);
-    if (!alone(sim) && named->kind != GOHEAP_LOCK_SETS)
-        lock_release(&named->lock, sim->engine.current);
+    if (alone(sim) || named->kind == GOHEAP_LOCK_SETS)
+        return;
+    struct process *me = sim->engine.current;
+    account_hold(named, me);
+    lock_release(&named->lock, me);
 }
 
 /* --- steps --------------------------------------------------------------------------------------------- */
@@ -163,6 +169,15 @@ static void reach_tier(struct goheap_p *p, enum tier tier)
         sp->tier = (uint8_t)tier;
 }
 
+static void charge_sweep(struct sim *sim, struct goheap_p *p, double ns)
+{
+    const struct process *me = sim->engine.current;
+    uint64_t before = me ? me->now : 0;
+    charge(sim, ns);
+    if (sim->timeline && me && p)
+        timeline_swept(sim->timeline, goheap_p_user(p), me->now - before);
+}
+
 static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
 {
     struct sim *sim = self;
@@ -173,7 +188,7 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         charge(sim, c->refill);
         break;
     case GOHEAP_STEP_SWEEP:
-        charge(sim, c->sweep_span + (double)amount * c->sweep_object);
+        charge_sweep(sim, p, c->sweep_span + (double)amount * c->sweep_object);
         break;
     case GOHEAP_STEP_SPAN_ALLOC:
         reach_tier(p, TIER_HEAP);
@@ -231,6 +246,7 @@ void sim_platform_destroy(struct sim *sim)
 {
     for (struct named_lock *lock = sim->locks, *next; lock; lock = next) {
         next = lock->next;
+        free(lock->times);
         free(lock);
     }
 }

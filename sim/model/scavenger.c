@@ -138,9 +138,13 @@ static struct sim_p *idle_p(const struct sim *sim)
 static uint64_t scavenge_on(struct sim *sim, struct process *me, struct sim_p *sp)
 {
     sp->lent = true;
+    if (sim->timeline)
+        timeline_borrow(sim->timeline, me, sp);
     world_enter_core(sim);
     uint64_t released = goheap_scavenge_background(sim->heap, sp->p, QUANTUM);
     world_leave_core(sim, me);
+    if (sim->timeline)
+        timeline_give_back(sim->timeline, me);
     sp->lent = false;
     sp->idle_since = me->now;
     queue_wake(&sp->wants_back, me->now);
@@ -152,13 +156,20 @@ static uint64_t scavenge_instead(struct sim *sim, struct process *me)
 {
     double ns = 0;
     sim->aside = sim->busy == 0 ? &ns : NULL;
+    if (sim->timeline)
+        timeline_borrow(sim->timeline, me, NULL);
     world_enter_core(sim);
     uint64_t released = goheap_scavenge_background(sim->heap, NULL, QUANTUM);
     world_leave_core(sim, me);
     sim->aside = NULL;
     me->now += (uint64_t)ns;
-    if (sim->p_count && sim->ps[0]->not_before < me->now)
+    if (sim->timeline)
+        timeline_give_back(sim->timeline, me);
+    if (sim->p_count && sim->ps[0]->not_before < me->now) {
         sim->ps[0]->not_before = me->now;
+        if (sim->timeline)
+            timeline_owes(sim->timeline, sim->ps[0]);
+    }
     return released;
 }
 

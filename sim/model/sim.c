@@ -55,6 +55,8 @@ bool sim_run(struct sim *sim, struct trace_source *source, struct error *error)
         return false;
     if (sim->ps_running)
         return sim_fail(sim, "%u Ps wait for each other: a bug in goheap", sim->ps_running);
+    if (sim->timeline)
+        timeline_end(sim->timeline, sim->end_ns);
     sim->accounts.next_sample = 0; /* the end is always a point of the series */
     account_sample(sim, sim->end_ns);
     account_peak(sim, sim->end_ns);

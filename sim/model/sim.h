@@ -13,6 +13,8 @@
 #include "model/limiter.h"
 #include "model/pacer.h"
 #include "model/scavenger.h"
+#include "model/timeline.h"
+#include "model/wait_series.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -54,9 +56,18 @@ struct sim_p {
     uint8_t look_at;
 };
 
+/* How long a lock was held, in ns, and when it was waited for. */
+struct lock_times {
+    struct histogram hold;
+    struct wait_series waits;
+};
+
 /* A lock of the heap's, as the platform sees it. */
 struct named_lock {
     struct lock lock;
+    struct lock_times *times; /* NULL until it is first released: most locks of a heap never are */
+    const struct process *last_holder; /* who released it last */
+    struct sim *sim;
     enum goheap_lock_kind kind;
     unsigned index;
     struct named_lock *next; /* on sim->locks, newest first */
@@ -256,6 +267,7 @@ struct sim {
     struct process *awaiting; /* Ps that wait for another's allocation */
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */
+    struct timeline *timeline;     /* likewise */
 
     /* stopping the world */
     struct lock world; /* whoever holds it may stop the world */
@@ -306,6 +318,11 @@ void feed_destroy(struct sim *sim);
 /* sim_p.c */
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start);
 void sim_p_destroy(struct sim_p *sp);
+/* What it does from now on, for the timeline if there is one; returns what it did until now. */
+static inline enum timeline_what sim_p_does(const struct sim_p *sp, enum timeline_what what)
+{
+    return sp->sim->timeline ? timeline_enter(sp->sim->timeline, sp, what) : what;
+}
 
 /* world.c */
 /* The last one has come out of the core: whoever wants to stop the world goes on. */
@@ -390,6 +407,13 @@ void account_init(struct sim *sim);
 void account_alloc(struct sim *sim, const struct object *object);
 void account_death(struct sim *sim, const struct object *object);
 void account_sample(struct sim *sim, uint64_t now);
+/* A named lock has been held, or waited for; by whoever holds it. */
+void account_held(struct named_lock *lock, uint64_t ns);
+void account_waited(struct named_lock *lock, uint64_t since, uint64_t until);
+/* A named lock is about to be released by the process that runs. */
+void account_hold(struct named_lock *lock, const struct process *process);
+/* A named lock's wait is over, which began then. */
+void account_wait(void *named_lock, struct process *process, uint64_t since);
 /* Takes the peak's portrait if more is in use than then. The world is stopped. */
 void account_peak(struct sim *sim, uint64_t now);
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);

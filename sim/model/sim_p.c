@@ -36,8 +36,11 @@ static void sleep_until(struct sim_p *sp, uint64_t time)
 static void wait_for_time(struct sim_p *sp, const struct trace_event *event)
 {
     struct process *me = &sp->process;
-    if (me->now < sp->not_before)
+    if (me->now < sp->not_before) {
+        if (sp->sim->timeline)
+            timeline_makes_up(sp->sim->timeline, sp, sp->not_before);
         me->now = sp->not_before;
+    }
     uint64_t time = time_of(sp, event);
     if (me->now < time)
         sleep_until(sp, time);
@@ -122,15 +125,24 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
         collector_check(sim, sp);
 }
 
-/* The object that the event ends, once it exists. */
-static struct object *existing(struct sim_p *sp, uint32_t slot)
+/* Until the object is allocated. Whatever is that was awaited wakes all who wait. */
+static void await(struct sim_p *sp, uint32_t slot)
 {
     struct sim *sim = sp->sim;
+    enum timeline_what was = sim_p_does(sp, TIMELINE_AWAITS);
     while (sim->objects[slot].addr <= OBJECT_AWAITED && !sim->failed) {
         sim->objects[slot].addr = OBJECT_AWAITED;
         marking_wait(sp, &sim->awaiting);
     }
-    return &sim->objects[slot];
+    sim_p_does(sp, was);
+}
+
+/* The object that the event ends, once it exists. */
+static inline struct object *existing(struct sim_p *sp, uint32_t slot)
+{
+    if (__builtin_expect(sp->sim->objects[slot].addr <= OBJECT_AWAITED, 0))
+        await(sp, slot);
+    return &sp->sim->objects[slot]; /* which may have moved */
 }
 
 static void end_object(struct sim_p *sp, struct object *o)
@@ -214,9 +226,12 @@ static void do_stats(struct sim_p *sp)
         sim->snapshots = snapshots;
         sim->snapshot_room = room;
     }
+    uint64_t began = sp->process.now;
     world_stop(sim, &sp->process);
     account_memstats(sim, sp->process.now, &sim->snapshots[sim->snapshot_count++]);
     world_start(sim, &sp->process);
+    if (sim->timeline)
+        timeline_did(sim->timeline, sp, TIMELINE_STOPS, began);
 }
 
 static void do_event(struct sim_p *sp, const struct trace_event *event)
@@ -307,7 +322,7 @@ static bool make_p_room(struct sim *sim)
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start)
 {
     struct sim_p *sp = calloc(1, sizeof *sp);
-    if (!sp || !make_p_room(sim)) {
+    if (!sp || !make_p_room(sim) || (sim->timeline && !timeline_p(sim->timeline, start))) {
         free(sp);
         sim_fail(sim, "out of memory");
         return NULL;

@@ -31,8 +31,12 @@ void world_is_quiet(struct sim *sim, uint64_t now)
 
 void world_gate(struct sim *sim, struct process *process)
 {
-    while (sim->stopped)
+    while (sim->stopped) {
+        uint64_t came = process->now;
         queue_park(&sim->gate, process);
+        if (sim->timeline)
+            timeline_stopped(sim->timeline, process, came);
+    }
 }
 
 void world_stop(struct sim *sim, struct process *process)

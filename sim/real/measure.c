@@ -84,7 +84,10 @@ static void wait_turn(const struct real *real, struct real_lock *rl, uint64_t ar
     f->contended++;
     if (queue > f->longest_queue)
         f->longest_queue = queue;
-    histogram_add(&f->wait, ticks_to_ns(&real->ticks, (int64_t)(rl->held_since - arrived - real->ticks.cost)));
+    uint64_t since = ticks_to_ns(&real->ticks, (int64_t)(arrived - real->began));
+    uint64_t waited = ticks_to_ns(&real->ticks, (int64_t)(rl->held_since - arrived - real->ticks.cost));
+    histogram_add(&f->wait, waited);
+    account_waited(rl->named, since, since + waited);
 }
 
 static void measured_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
@@ -112,7 +115,9 @@ static void measured_unlock(void *self, struct goheap_p *p, struct goheap_lock *
     struct real_lock *rl = real_lock_of(lock);
     if (real->counting) {
         uint64_t held = ticks_now(&real->ticks) - rl->held_since;
-        rl->named->lock.hold_ns += held > real->ticks.cost ? held - real->ticks.cost : 0; /* ticks, until the end */
+        held = held > real->ticks.cost ? held - real->ticks.cost : 0;
+        rl->named->lock.hold_ns += held; /* ticks, until the end */
+        account_held(rl->named, ticks_to_ns(&real->ticks, (int64_t)held));
         tell_readings(p, 1);
     }
     pthread_mutex_unlock(&rl->mutex);

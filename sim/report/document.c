@@ -219,7 +219,7 @@ static json_t *fragmentation_json(const struct sim *sim)
 
 /* --- locks and latency --------------------------------------------------------------------------------- */
 
-static void name_lock(const struct sim *sim, const struct named_lock *lock, char *name, size_t n)
+void report_lock_name(const struct sim *sim, const struct named_lock *lock, char *name, size_t n)
 {
     uint32_t size = sim->core.table.classes[lock->index / 2].size;
     const char *scan = lock->index % 2 ? "noscan" : "scan";
@@ -248,8 +248,9 @@ static void name_lock(const struct sim *sim, const struct named_lock *lock, char
 
 static json_t *lock_json(const struct sim *sim, const struct named_lock *lock)
 {
-    char name[64] = "";
-    name_lock(sim, lock, name, sizeof name);
+    static const struct histogram never;
+    char name[REPORT_LOCK_NAME] = "";
+    report_lock_name(sim, lock, name, sizeof name);
     const struct lock *f = &lock->lock;
     json_t *o = json_object();
     json_object_set_new(o, "name", json_string(name));
@@ -261,6 +262,7 @@ static json_t *lock_json(const struct sim *sim, const struct named_lock *lock)
     put_quantiles(o, "wait_", &f->wait);
     put(o, "hold_ns", f->hold_ns);
     put_real(o, "hold_mean_ns", ratio((double)f->hold_ns, (double)f->acquisitions));
+    put_quantiles(o, "hold_", lock->times ? &lock->times->hold : &never);
     put_real(o, "utilisation", ratio((double)f->hold_ns, (double)sim->end_ns));
     put(o, "longest_queue", f->longest_queue);
     return o;
@@ -279,24 +281,88 @@ static int by_wait(const void *a, const void *b)
     return x->index < y->index ? -1 : 1;
 }
 
-static json_t *locks_json(const struct sim *sim)
+/* Those that were taken, in that order; the caller frees them. NULL if there is no memory. */
+static const struct named_lock **sorted_locks(const struct sim *sim, size_t *n)
 {
-    size_t n = 0;
+    size_t all = 0;
     for (const struct named_lock *l = sim->locks; l; l = l->next)
-        n++;
-    const struct named_lock **sorted = malloc((n ? n : 1) * sizeof(struct named_lock *));
-    json_t *array = json_array();
+        all++;
+    *n = 0;
+    const struct named_lock **sorted = malloc((all ? all : 1) * sizeof(struct named_lock *));
     if (!sorted)
-        return array;
-    n = 0;
+        return NULL;
     for (const struct named_lock *l = sim->locks; l; l = l->next)
         if (l->lock.acquisitions)
-            sorted[n++] = l;
-    qsort(sorted, n, sizeof sorted[0], by_wait);
+            sorted[(*n)++] = l;
+    qsort(sorted, *n, sizeof sorted[0], by_wait);
+    return sorted;
+}
+
+static json_t *locks_json(const struct sim *sim, const struct named_lock *const *locks, size_t n)
+{
+    json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, lock_json(sim, sorted[i]));
-    free(sorted);
+        json_array_append_new(array, lock_json(sim, locks[i]));
     return array;
+}
+
+/* A row for each stretch of time in which somebody waited. */
+static json_t *series_json(const char *name, const struct wait_series *s)
+{
+    json_t *o = json_object(), *rows = json_array();
+    json_object_set_new(o, "name", json_string(name));
+    for (uint32_t i = 0; i < s->used; i++) {
+        if (s->buckets[i].begun == 0 && s->buckets[i].wait_ns == 0)
+            continue;
+        json_t *row = json_object();
+        put(row, "t_ns", i * s->width_ns);
+        put(row, "contended", s->buckets[i].begun);
+        put(row, "wait_ns", s->buckets[i].wait_ns);
+        json_array_append_new(rows, row);
+    }
+    json_object_set_new(o, "rows", rows);
+    return o;
+}
+
+/* Waits over time: of all locks together, and of those that were waited for most, in stretches of one width. NULL if
+ * there is no memory. */
+static json_t *waits_json(const struct sim *sim, const struct named_lock *const *locks, size_t n)
+{
+    enum { MOST_WAITED_FOR = 5 };
+    struct wait_series *all = calloc(2, sizeof *all), *one = all + 1;
+    if (!all)
+        return NULL;
+    wait_series_init(all);
+    for (size_t i = 0; i < n; i++)
+        if (locks[i]->times)
+            wait_series_merge(all, &locks[i]->times->waits);
+    json_t *o = json_object(), *array = json_array();
+    put(o, "width_ns", all->width_ns);
+    json_object_set_new(o, "locks", array);
+    json_array_append_new(array, series_json("all", all));
+    for (size_t i = 0; i < n && i < MOST_WAITED_FOR && locks[i]->lock.contended && locks[i]->times; i++) {
+        char name[REPORT_LOCK_NAME];
+        report_lock_name(sim, locks[i], name, sizeof name);
+        *one = locks[i]->times->waits;
+        wait_series_widen(one, all->width_ns);
+        json_array_append_new(array, series_json(name, one));
+    }
+    free(all);
+    return o;
+}
+
+static bool put_locks(json_t *o, const struct sim *sim)
+{
+    size_t n;
+    const struct named_lock **locks = sorted_locks(sim, &n);
+    if (!locks)
+        return false;
+    json_object_set_new(o, "locks", locks_json(sim, locks, n));
+    json_t *waits = waits_json(sim, locks, n);
+    if (waits)
+        json_object_set_new(o, "lock_waits", waits);
+    free(locks);
+    return waits != NULL;
 }
 
 static json_t *latency_json(const struct sim *sim)
@@ -398,7 +464,10 @@ json_t *report_document(struct sim *sim, const char *trace, struct wall wall)
     json_object_set_new(o, "memstats", memstats_json(sim, &sim->last));
     json_object_set_new(o, "size_classes", classes_json(sim));
     json_object_set_new(o, "fragmentation", fragmentation_json(sim));
-    json_object_set_new(o, "locks", locks_json(sim));
+    if (!put_locks(o, sim)) {
+        json_decref(o);
+        return NULL;
+    }
     json_object_set_new(o, "latency", latency_json(sim));
     json_object_set_new(o, "latency_all", latency_all_json(sim));
     json_object_set_new(o, "gc", gc_json(sim));

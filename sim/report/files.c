@@ -38,7 +38,8 @@ static const struct table tables[] = {
     {"locks.csv", "locks",
      {{"lock", "name"}, {"acquisitions", "acquisitions"}, {"contended", "contended"}, {"wait_ns", "wait_ns"},
       {"wait_mean_ns", "wait_mean_ns"}, {"wait_p99_ns", "wait_p99_ns"}, {"wait_max_ns", "wait_max_ns"},
-      {"hold_ns", "hold_ns"}, {"utilisation", "utilisation"}, {"longest_queue", "longest_queue"}}},
+      {"hold_ns", "hold_ns"}, {"hold_p99_ns", "hold_p99_ns"}, {"hold_max_ns", "hold_max_ns"},
+      {"utilisation", "utilisation"}, {"longest_queue", "longest_queue"}}},
     {"latency.csv", "latency",
      {{"tier", "tier"}, {"count", "count"}, {"mean_ns", "mean_ns"}, {"p50_ns", "p50_ns"}, {"p90_ns", "p90_ns"},
       {"p99_ns", "p99_ns"}, {"p999_ns", "p999_ns"}, {"max_ns", "max_ns"}}},
@@ -73,6 +74,19 @@ static void write_table(FILE *f, const struct table *table, const json_t *array)
         }
         fputc('\n', f);
     }
+}
+
+/* In long form: a row a lock and stretch of time. */
+static void write_waits(FILE *f, const json_t *waits)
+{
+    const json_t *lock, *row;
+    size_t i, k;
+    fprintf(f, "lock,t_ns,width_ns,contended,wait_ns\n");
+    json_array_foreach(report_at(waits, "locks"), i, lock)
+        json_array_foreach(report_at(lock, "rows"), k, row)
+            fprintf(f, "%s,%.0f,%.0f,%.0f,%.0f\n", json_string_value(report_at(lock, "name")),
+                    report_number(row, "t_ns"), report_number(waits, "width_ns"), report_number(row, "contended"),
+                    report_number(row, "wait_ns"));
 }
 
 static void write_series(FILE *f, const struct accounts *a)
@@ -129,6 +143,11 @@ bool report_write_directory(const json_t *document, const struct sim *sim, const
         if (!close_in(&e, quiet, error))
             return false;
     }
+    if (!(f = open_in(&e, directory, "waits.csv", error)))
+        return false;
+    write_waits(f, report_at(document, "lock_waits"));
+    if (!close_in(&e, quiet, error))
+        return false;
     if (!(f = open_in(&e, directory, "heap.csv", error)))
         return false;
     write_series(f, &sim->accounts);

@@ -1,9 +1,10 @@
 /* What a run found, as one tree of results and the forms it is shown in.
  *
  *     struct sim --report_document--> JSON tree --+--> run.json
- *                                                 +--> classes.csv, locks.csv, latency.csv, cycles.csv
+ *                                                 +--> classes.csv, locks.csv, waits.csv, latency.csv, cycles.csv
  *                                                 +--> the summary on stdout, a sweep's row
  *     struct sim --samples---------------------------> heap.csv
+ *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
  * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall, unless run.measured
  * says that threads have been at it.
@@ -33,6 +34,10 @@ void report_summary(const json_t *document, FILE *out);
 
 /* A cycle_listener: a line for the cycle, as Go's gctrace has it, on the FILE that the context is. */
 void report_gctrace(void *stream, const struct sim *sim, const struct cycle_record *record);
+
+/* What a lock is called; nothing in it needs quoting in JSON or CSV. */
+enum { REPORT_LOCK_NAME = 64 };
+void report_lock_name(const struct sim *sim, const struct named_lock *lock, char *name, size_t n);
 
 /* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
 const json_t *report_at(const json_t *document, const char *path);

@@ -54,15 +54,15 @@ is_png() {
     [ "$(wc -c <"$1")" -gt 10000 ]
 }
 
-@test "a replay's four figures are drawn, and named" {
+@test "a replay's five figures are drawn, and named" {
     need gnuplot
     goheap replay -q -P 4 -o run "$sqlite"
     goheap plot run/ 2>err
-    [ "$(cat err)" = "$(printf 'wrote run/%s.png\n' heap waste locks latency)" ]
-    for figure in heap waste locks latency; do
+    [ "$(cat err)" = "$(printf 'wrote run/%s.png\n' heap waste locks waits latency)" ]
+    for figure in heap waste locks waits latency; do
         is_png "run/$figure.png"
     done
-    holds run run.json {classes,cycles,heap,latency,locks}.csv {heap,latency,locks,waste}.png
+    holds run run.json {classes,cycles,heap,latency,locks,waits}.csv {heap,latency,locks,waits,waste}.png
 }
 
 @test "SVG is the same byte for byte, whatever the locale and the user's own settings" {
@@ -74,7 +74,7 @@ is_png() {
     mkdir home
     echo 'set title "mine"' >home/.gnuplot
     HOME=$PWD/home LC_ALL=C TZ=Asia/Tokyo goheap plot --format svg run
-    for figure in heap waste locks latency; do
+    for figure in heap waste locks waits latency; do
         cmp "first/$figure.svg" "run/$figure.svg"
         shows "run/$figure.svg" "sqlite.csv.zst, locked-central, 4 Ps, max pacing"
     done
@@ -152,6 +152,7 @@ is_png() {
     shows none/heap.svg "no data: nothing was ever allocated"
     shows none/waste.svg "no data"
     shows none/locks.svg "no data"
+    shows none/waits.svg "no data"
     shows none/latency.svg "no data"
     printf 't_ns,op,id,size\n5,alloc,1,100\n' >one.csv
     goheap replay -q -o one one.csv

@@ -1,0 +1,39 @@
+# When the Ps waited for locks: the time waited per ms of virtual time, and how many waits began; all locks together
+# and the one with most waiting time. Stretches of time in which nobody waited have no row, and no bar.
+IN = ARG2; OUT = ARG3; FORMAT = ARG4; TITLE = ARG5; ROWS = ARG6
+set loadpath ARG1
+load 'style.gp'
+set label 1 'Time spent waiting for locks, over time'
+CSV = IN.'/waits.csv'
+if (ROWS eq 'nothing') { WHY = 'no data: nobody waited for a lock'; load 'nothing.gp'; exit }
+
+# The first rows are those of all locks, then come those of the most waited-for.
+MOST = ''
+in_all(x) = stringcolumn('lock') eq 'all'
+stats CSV using (MOST eq '' && !in_all(0) ? (MOST = stringcolumn('lock'), 0) : 0) nooutput
+of(name, x) = stringcolumn('lock') eq name ? x : NaN
+rate(x) = x / column('width_ns') * 1e6 # per ms
+stats CSV using (of('all', rate(column('wait_ns')))) name 'WAIT' nooutput
+stats CSV using (of('all', rate(column('contended')))) name 'BEGUN' nooutput
+stats CSV using (of('all', column('wait_ns'))) name 'ALL' nooutput
+stats CSV using (column('t_ns') + column('width_ns')) name 'TIME' nooutput
+
+T = time_scale(TIME_max); S = time_scale(WAIT_max)
+middle(x) = (column('t_ns') + column('width_ns') / 2) / T
+width(x) = column('width_ns') / T
+set xrange [0:TIME_max / T]
+set yrange [0:1.06 * WAIT_max / S]
+set y2range [0:1.06 * BEGUN_max]
+set border 11
+set rmargin at screen 0.9
+set y2tics nomirror out
+set xlabel 'virtual time ('.time_unit(TIME_max).'); '.duration(ALL_sum).' waited in all'
+set ylabel 'waited per ms ('.time_unit(WAIT_max).')'
+set y2label 'waits begun per ms'
+set bmargin at screen 0.2
+set key horizontal maxrows 1
+plot CSV using (middle(0)):(of('all', rate(column('wait_ns')) / S)):(width(0)) with boxes lc rgb SKY \
+         title 'all locks', \
+     '' using (middle(0)):(of(MOST, rate(column('wait_ns')) / S)):(width(0)) with boxes lc rgb VERMILION title MOST, \
+     '' using (middle(0)):(of('all', rate(column('contended')))) axes x1y2 with points pt 7 ps 0.35 lc rgb BLACK \
+         title 'waits begun (right axis)'
