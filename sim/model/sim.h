@@ -294,6 +294,13 @@ bool feed_next(struct sim_p *sp, struct trace_event *event);
 /* Reads a batch into the Ps' queues, on behalf of a P whose queue is empty, or of none. Ps that it brings into
  * being start at `now`. */
 bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now);
+/* With so many Ps nobody does several events at a time. */
+static inline bool feed_takes_turns(const struct sim *sim)
+{
+    return sim->p_count >= 16;
+}
+/* The P's turn is over: what its next ones will touch is fetched meanwhile. */
+void feed_look_ahead(const struct sim_p *sp);
 /* Wakes all that wait for the window to move. */
 void feed_all(struct sim *sim, uint64_t now);
 void feed_destroy(struct sim *sim);

@@ -301,6 +301,8 @@ static bool sim_p_step(struct process *me, void *arg)
         }
         set_out(sp);
     } while (!process_is_ahead(me));
+    if (feed_takes_turns(sp->sim))
+        feed_look_ahead(sp);
     return true;
 }
 
