@@ -191,7 +191,7 @@ static void fetch_freed(const struct sim *sim, const struct trace_event *e,
         fetch(sim->heap, &sim->objects[e->slot].addr, 1);
 }
 
-/* The same where a P's turn is one event, and much passes through the cache until the next: an event takes a step a turn. */
+/* The same where a P's turn is one event, and much passes through the cache until the next: a step a turn. */
 void feed_look_ahead(const struct sim_p *sp)
 {
     const struct sim *sim = sp->sim;

@@ -111,9 +111,9 @@ share() {
     awk -v one="$(lock "mcentral $1" wait_ns)" -v all="$(lock mcentral wait_ns)" 'BEGIN { print one / all }'
 }
 
-# Sixteen streams refill from half empty spans, so that nobody needs the page heap; all classes have 8 slots a span. Waits
-# grow faster than the load on a lock: a class that has seven in ten of the objects has nearly all of the waiting, and so
-# have two with four each, about equally.
+# Sixteen streams refill from half empty spans, so that nobody needs the page heap; all classes have 8 slots a span.
+# Waits grow faster than the load on a lock: a class that has seven in ten of the objects has nearly all of the waiting,
+# and so have two with four each, about equally.
 @test "one hot size class is one hot lock, two are two" {
     table='size_classes=[[8,1],[16,1],[1000,1],[1008,1],[1016,1],[1024,1],[32768,4]]'
     holes 16 800 1024 1024 1024 1024 1024 1024 1024 1000 1008 1016 >one.csv
