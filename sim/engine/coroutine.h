@@ -21,6 +21,7 @@ struct coroutine {
     ucontext_t first;
     void (*run)(void *arg);
     void *arg;
+    struct coroutine *next; /* free for whoever keeps them in a list */
 };
 
 /* Makes the running thread's own stack a coroutine that can be switched away from and back to. */

@@ -59,53 +59,118 @@ static void push(struct engine *engine, struct process *process)
     rise(engine, engine->ready_count++, (struct ready){process->now, process->id, process});
 }
 
+/* Fills the hole at the top with an entry. */
+static void sink(struct engine *engine, struct ready entry)
+{
+    struct ready *heap = engine->heap;
+    uint32_t at = 0;
+    for (uint32_t child; (child = 2 * at + 1) < engine->ready_count; at = child) {
+        if (child + 1 < engine->ready_count)
+            child += earlier(heap[child + 1], heap[child]);
+        if (!earlier(heap[child], entry))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = entry;
+    set_limit(engine);
+}
+
 static struct process *pop(struct engine *engine)
 {
     if (engine->ready_count == 0)
         return NULL;
     struct process *first = engine->heap[0].process;
-    struct ready last = engine->heap[--engine->ready_count];
-    uint32_t at = 0;
-    for (uint32_t child; (child = 2 * at + 1) < engine->ready_count; at = child) {
-        if (child + 1 < engine->ready_count && earlier(engine->heap[child + 1], engine->heap[child]))
-            child++;
-        if (!earlier(engine->heap[child], last))
-            break;
-        engine->heap[at] = engine->heap[child];
-    }
-    engine->heap[at] = last;
-    set_limit(engine);
+    engine->ready_count--;
+    sink(engine, engine->heap[engine->ready_count]);
     return first;
 }
 
-/* Leaves the running process for the earliest ready one, or for engine_run when there is none. */
-static void switch_away(struct engine *engine, struct coroutine *from)
+/* Whether the running process has to wait for an earlier one. */
+static bool is_late(const struct engine *engine, struct ready me)
 {
-    struct process *next = pop(engine);
-    if (next && &next->coroutine == from)
-        return;
+    return engine->ready_count && earlier(engine->heap[0], me);
+}
+
+/* The earliest one leaves the heap, the running process takes its place there. */
+static struct process *exchange(struct engine *engine, struct ready me)
+{
+    struct process *first = engine->heap[0].process;
+    sink(engine, me);
+    return first;
+}
+
+/* Leaves a stack for the one that `next` waits on, for a spare one where it is between two steps, or for
+ * engine_run's where there is no next. Whoever waits has a stack, and `next` none: one is spare. */
+static void switch_to(struct engine *engine, struct coroutine *from, struct process *next)
+{
+    struct coroutine *to = next ? next->stack : &engine->main;
+    if (!to) {
+        to = engine->spare;
+        engine->spare = to->next;
+    } else if (next) {
+        next->stack = NULL;
+    }
     engine->current = next;
-    coroutine_switch(from, next ? &next->coroutine : &engine->main);
+    engine->stack = to;
+    coroutine_switch(from, to);
 }
 
-static void process_main(void *arg)
+/* The running process waits in the middle of a step. */
+static void suspend(struct process *process, struct process *next)
 {
-    struct process *process = arg;
+    struct coroutine *stack = process->engine->stack;
+    process->stack = stack;
+    switch_to(process->engine, stack, next);
+}
+
+/* One step, or the whole process; true if there is another. */
+static bool run_step(struct process *process)
+{
+    if (process->step)
+        return process->step(process, process->arg);
     process->run(process, process->arg);
-    process->finished = true;
-    switch_away(process->engine, &process->coroutine);
+    return false;
 }
 
-bool engine_spawn(struct engine *engine, struct process *process, uint32_t id, uint64_t start,
-                  void (*run)(struct process *, void *arg), void *arg)
+/* Runs a process, and says who is next. */
+static struct process *run_on(struct engine *engine, struct process *process)
 {
-    if (!make_room(engine) || !coroutine_create(&process->coroutine, process_main, process))
+    if (run_step(process)) {
+        struct ready me = {process->now, process->id, process};
+        return is_late(engine, me) ? exchange(engine, me) : process;
+    }
+    process->finished = true;
+    return pop(engine);
+}
+
+/* What every stack does: step after step of whoever is the earliest, until that one waits on another stack. */
+static void stack_main(void *arg)
+{
+    struct process *owner = arg;
+    struct engine *engine = owner->engine;
+    for (;;) {
+        struct process *next = engine->current;
+        do {
+            engine->current = next;
+            next = run_on(engine, next);
+        } while (next && !next->stack);
+        owner->own.next = engine->spare;
+        engine->spare = &owner->own;
+        switch_to(engine, &owner->own, next);
+    }
+}
+
+static bool spawn(struct engine *engine, struct process *process, uint32_t id, uint64_t start, void *arg)
+{
+    if (!make_room(engine) || !coroutine_create(&process->own, stack_main, process))
         return false;
+    process->own.next = engine->spare;
+    engine->spare = &process->own;
     process->now = start;
     process->id = id;
     process->finished = false;
     process->engine = engine;
-    process->run = run;
+    process->stack = NULL;
     process->arg = arg;
     process->next = NULL;
     engine->processes++;
@@ -113,41 +178,45 @@ bool engine_spawn(struct engine *engine, struct process *process, uint32_t id, u
     return true;
 }
 
+bool engine_spawn(struct engine *engine, struct process *process, uint32_t id, uint64_t start,
+                  void (*run)(struct process *, void *arg), void *arg)
+{
+    process->run = run;
+    process->step = NULL;
+    return spawn(engine, process, id, start, arg);
+}
+
+bool engine_spawn_steps(struct engine *engine, struct process *process, uint32_t id, uint64_t start,
+                        bool (*step)(struct process *, void *arg), void *arg)
+{
+    process->run = NULL;
+    process->step = step;
+    return spawn(engine, process, id, start, arg);
+}
+
 void process_destroy(struct process *process)
 {
-    coroutine_destroy(&process->coroutine);
+    coroutine_destroy(&process->own);
 }
 
 void engine_run(struct engine *engine)
 {
-    if (engine->ready_count)
-        switch_away(engine, &engine->main);
+    struct process *first = pop(engine);
+    if (first)
+        switch_to(engine, &engine->main, first);
 }
 
 void process_sync(struct process *process)
 {
     struct engine *engine = process->engine;
     struct ready me = {process->now, process->id, process};
-    if (engine->ready_count && earlier(engine->heap[0], me)) {
-        push(engine, process);
-        switch_away(engine, &process->coroutine);
-    }
-}
-
-void process_yield(struct process *process)
-{
-    struct engine *engine = process->engine;
-    if (engine->quantum == 0) {
-        process_sync(process);
-    } else {
-        push(engine, process);
-        switch_away(engine, &process->coroutine);
-    }
+    if (is_late(engine, me))
+        suspend(process, exchange(engine, me));
 }
 
 void process_park(struct process *process)
 {
-    switch_away(process->engine, &process->coroutine);
+    suspend(process, pop(process->engine));
 }
 
 void process_wake(struct process *process, uint64_t at)

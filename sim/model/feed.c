@@ -3,8 +3,9 @@
  *     source --batches--> [window: all queues together]  P 0: e1 e4 e5   P 1: e2 e3 ...
  *
  * A stream of the trace (a recorded P or thread, or a goroutine) belongs to P (stream mod Ps). Whichever P
- * runs out reads on, until the window is full; then it waits for the others to use theirs up. The earliest
- * event not executed yet is always in a queue and waits for nobody, so somebody can always go on.
+ * runs out reads on, until the window is full; then it waits for the others to use theirs up, or to read on and come
+ * upon an event for it. The earliest event not executed yet is always in a queue and waits for nobody, so somebody can
+ * always go on.
  */
 #include "base/pages.h"
 #include "model/address_log.h"
@@ -14,6 +15,31 @@
 #include <string.h>
 
 enum { BATCH = 256, MAX_PS = 4096 };
+
+/* A P that has nothing to do until others have used up some of the window, or come upon events of its own. */
+static void starve(struct sim_p *sp)
+{
+    collector_idle(sp);
+    sp->starving = true;
+    sp->sim->starving++;
+    process_park(&sp->process);
+    collector_busy(sp);
+}
+
+static void feed_one(struct sim_p *sp, uint64_t now)
+{
+    if (!sp->starving)
+        return;
+    sp->starving = false;
+    sp->sim->starving--;
+    process_wake(&sp->process, now);
+}
+
+void feed_all(struct sim *sim, uint64_t now)
+{
+    for (uint32_t i = 0; i < sim->p_count && sim->starving; i++)
+        feed_one(sim->ps[i], now);
+}
 
 /* Room for n more events; what is queued stays in order. */
 static bool make_queue_room(struct sim_p *sp, uint32_t n)
@@ -96,6 +122,8 @@ static bool distribute(struct sim *sim, struct sim_p *reader, struct trace_event
         if (sp != reader) {
             if (!push_event(sp, &batch[i]))
                 return false;
+            if (__builtin_expect(sp->starving, 0))
+                feed_one(sp, now);
         } else {
             if (kept != i)
                 batch[kept] = batch[i];
@@ -156,6 +184,30 @@ static void look_ahead(struct sim_p *sp)
     goheap_prefetch_bits(heap, bits->addrs, bits->n);
 }
 
+static void fetch_freed(const struct sim *sim, const struct trace_event *e,
+                        void (*fetch)(const struct goheap *, const uint64_t *, unsigned))
+{
+    if (e->op == TRACE_FREE)
+        fetch(sim->heap, &sim->objects[e->slot].addr, 1);
+}
+
+/* The same where a P's turn is one event, and much passes through the cache until the next: a step a turn. */
+void feed_look_ahead(const struct sim_p *sp)
+{
+    const struct sim *sim = sp->sim;
+    const struct trace_event *events = sp->events;
+    uint32_t mask = sp->room - 1, at = sp->first;
+    fetch_freed(sim, &sp->event, goheap_prefetch_bits);
+    if (sp->count < 3)
+        return;
+    fetch_freed(sim, &events[at], goheap_prefetch_near);
+    at = (at + 1) & mask;
+    fetch_freed(sim, &events[at], goheap_prefetch_far);
+    at = (at + 1) & mask;
+    __builtin_prefetch(&sim->objects[events[at].slot], 1);
+    __builtin_prefetch(&events[(at + 1) & mask]);
+}
+
 bool feed_next(struct sim_p *sp, struct trace_event *event)
 {
     struct sim *sim = sp->sim;
@@ -166,19 +218,17 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
             if (!feed_read(sim, sp, sp->process.now))
                 return false;
         } else {
-            collector_idle(sp);
-            queue_park(&sim->starved, &sp->process);
-            collector_busy(sp);
+            starve(sp);
         }
     }
-    if (sp->first % LOOK_GROUP == 0)
+    if (sp->first % LOOK_GROUP == 0 && !feed_takes_turns(sim))
         look_ahead(sp);
     *event = sp->events[sp->first];
     sp->first = (sp->first + 1) & (sp->room - 1);
     sp->count--;
     sim->buffered--;
-    if (__builtin_expect(sim->starved != NULL, 0) && (sim->buffered <= sim->config.window / 2 || sim->failed))
-        queue_wake(&sim->starved, sp->process.now);
+    if (__builtin_expect(sim->starving != 0, 0) && (sim->buffered <= sim->config.window / 2 || sim->failed))
+        feed_all(sim, sp->process.now);
     return true;
 }
 

@@ -43,12 +43,15 @@ struct sim_p {
     uint64_t last_time; /* recorded time of its last event */
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
+    bool starving;      /* it waits for the window to move, or for an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
     uint64_t preempt_at; /* end of its goroutine's time slice */
     uint64_t fractional_ns; /* marking in this cycle as a fractional worker */
     uint64_t idle_since;
     struct process *wants_back; /* its own process, when that waits for the sweeper */
+    struct trace_event event; /* in hand, if there is one: done next */
+    bool in_hand;
     /* its share of the trace, in file order: a ring */
     struct trace_event *events;
     uint32_t first, count, room;
@@ -261,7 +264,7 @@ struct sim {
     bool source_ended;
     unsigned pacing; /* decided: recorded, think or max */
     uint64_t buffered;
-    struct process *starved; /* Ps that wait for the window to move */
+    uint32_t starving; /* Ps that wait for the window to move */
     struct object *objects;
     uint64_t object_room;
     struct process *awaiting; /* Ps that wait for another's allocation */
@@ -313,6 +316,15 @@ bool feed_next(struct sim_p *sp, struct trace_event *event);
 /* Reads a batch into the Ps' queues, on behalf of a P whose queue is empty, or of none. Ps that it brings into
  * being start at `now`. */
 bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now);
+/* With so many Ps nobody does several events at a time. */
+static inline bool feed_takes_turns(const struct sim *sim)
+{
+    return sim->p_count >= 16;
+}
+/* The P's turn is over: what its next ones will touch is fetched meanwhile. */
+void feed_look_ahead(const struct sim_p *sp);
+/* Wakes all that wait for the window to move. */
+void feed_all(struct sim *sim, uint64_t now);
 void feed_destroy(struct sim *sim);
 
 /* sim_p.c */

@@ -1,7 +1,8 @@
 /* A simulated P: takes its events one by one and does what they say.
  *
- * Every event is: wait for its time, let earlier Ps go first, pass the gate, act. Time spent in the core is
- * charged by the platform as the core reports its steps; what the fast path takes is charged here.
+ * Every event is: wait for its time, let earlier Ps go first, pass the gate, act. A step of the P's process ends where
+ * it lets others go first, with the event in hand. Time spent in the core is charged by the platform as the core
+ * reports its steps; what the fast path takes is charged here.
  */
 #include "model/address_log.h"
 #include "model/sim.h"
@@ -24,16 +25,8 @@ static uint64_t time_of(struct sim_p *sp, const struct trace_event *event)
     return now;
 }
 
-/* Nothing to do until then. */
-static void sleep_until(struct sim_p *sp, uint64_t time)
-{
-    collector_idle(sp);
-    sp->process.now = time;
-    process_pace(&sp->process);
-    collector_busy(sp);
-}
-
-static void wait_for_time(struct sim_p *sp, const struct trace_event *event)
+/* Sets the P's clock to when the event in hand may happen; it is idle until then. */
+static void set_out(struct sim_p *sp)
 {
     struct process *me = &sp->process;
     if (me->now < sp->not_before) {
@@ -41,13 +34,20 @@ static void wait_for_time(struct sim_p *sp, const struct trace_event *event)
             timeline_makes_up(sp->sim->timeline, sp, sp->not_before);
         me->now = sp->not_before;
     }
-    uint64_t time = time_of(sp, event);
-    if (me->now < time)
-        sleep_until(sp, time);
-    else
-        process_pace(me);
+    uint64_t time = time_of(sp, &sp->event);
+    if (me->now < time) {
+        collector_idle(sp);
+        me->now = time;
+    }
+}
+
+/* Its time has come. */
+static void arrive(struct sim_p *sp)
+{
+    if (sp->idle)
+        collector_busy(sp);
     if (__builtin_expect(sp->sim->stopped, 0))
-        world_gate(sp->sim, me);
+        world_gate(sp->sim, &sp->process);
 }
 
 static void out_of_space(struct sim_p *sp, const struct trace_event *event)
@@ -284,26 +284,41 @@ static void finish(struct sim_p *sp)
     collector_idle(sp);
     if (--sim->ps_running == 0 || sim->failed) {
         queue_wake(&sim->awaiting, 0);
-        queue_wake(&sim->starved, 0);
+        feed_all(sim, 0);
         if (!sim->done)
             collector_stop(sim);
     }
 }
 
-static void sim_p_main(struct process *me, void *arg)
+static void act(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    const struct process *me = &sp->process;
+    arrive(sp);
+    do_event(sp, &sp->event);
+    if (__builtin_expect(me->now >= sim->accounts.next_sample, 0))
+        account_sample(sim, me->now);
+    if (__builtin_expect(++sim->events >= sim->next_tell, 0))
+        tell_progress(sim);
+}
+
+/* From the event in hand to the next one that others go before. */
+static bool sim_p_step(struct process *me, void *arg)
 {
     struct sim_p *sp = arg;
-    struct sim *sim = sp->sim;
-    struct trace_event event;
-    while (!sim->failed && feed_next(sp, &event)) {
-        wait_for_time(sp, &event);
-        do_event(sp, &event);
-        if (__builtin_expect(me->now >= sim->accounts.next_sample, 0))
-            account_sample(sim, me->now);
-        if (__builtin_expect(++sim->events >= sim->next_tell, 0))
-            tell_progress(sim);
-    }
-    finish(sp);
+    do {
+        if (sp->in_hand)
+            act(sp);
+        sp->in_hand = !sp->sim->failed && feed_next(sp, &sp->event);
+        if (!sp->in_hand) {
+            finish(sp);
+            return false;
+        }
+        set_out(sp);
+    } while (!process_is_ahead(me));
+    if (feed_takes_turns(sp->sim))
+        feed_look_ahead(sp);
+    return true;
 }
 
 static bool make_p_room(struct sim *sim)
@@ -319,6 +334,17 @@ static bool make_p_room(struct sim *sim)
     return true;
 }
 
+/* The heap's part of a P. Takes no time and lets nobody else run: whoever reads the trace is in the midst of it. */
+static struct goheap_p *new_heap_p(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    double ns = 0;
+    sim->aside = &ns;
+    struct goheap_p *p = goheap_p_new(sim->heap, sp);
+    sim->aside = NULL;
+    return p;
+}
+
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start)
 {
     struct sim_p *sp = calloc(1, sizeof *sp);
@@ -328,8 +354,8 @@ struct sim_p *sim_p_new(struct sim *sim, uint64_t start)
         return NULL;
     }
     sp->sim = sim;
-    sp->p = goheap_p_new(sim->heap, sp);
-    if (!sp->p || !engine_spawn(&sim->engine, &sp->process, sim->p_count, start, sim_p_main, sp)) {
+    sp->p = new_heap_p(sp);
+    if (!sp->p || !engine_spawn_steps(&sim->engine, &sp->process, sim->p_count, start, sim_p_step, sp)) {
         free(sp);
         sim_fail(sim, "out of memory for P %u", sim->p_count);
         return NULL;
