@@ -1,4 +1,4 @@
-/* Reading a histogram back. */
+/* Putting histograms together, and reading them back. */
 #include "engine/histogram.h"
 
 static uint64_t bucket_top(unsigned bucket)
@@ -8,6 +8,15 @@ static uint64_t bucket_top(unsigned bucket)
     unsigned shift = bucket / HISTOGRAM_SUB - 1;
     uint64_t lead = bucket - shift * HISTOGRAM_SUB;
     return ((lead + 1) << shift) - 1;
+}
+
+void histogram_merge(struct histogram *to, const struct histogram *from)
+{
+    to->count += from->count;
+    to->sum += from->sum;
+    to->max = from->max > to->max ? from->max : to->max;
+    for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
+        to->buckets[b] += from->buckets[b];
 }
 
 uint64_t histogram_quantile(const struct histogram *h, double q)

@@ -164,6 +164,17 @@ void account_wait(void *named_lock, struct process *process, uint64_t since)
         timeline_waited(lock->sim->timeline, lock, process, since);
 }
 
+/* --- whose account --------------------------------------------------------------------------------------- */
+
+unsigned account_of_slot(const struct sim *sim, uint64_t addr, uint64_t size, bool noscan)
+{
+    if (size == 0)
+        return ACCOUNT_ZERO;
+    uint64_t slot = goheap_usable_size(sim->heap, addr);
+    bool large = slot > GH_MAX_SMALL || gh_header_of(&sim->classes, slot, noscan);
+    return large ? 0 : gh_class_of_small(&sim->classes, slot);
+}
+
 /* --- MemStats ------------------------------------------------------------------------------------------ */
 
 void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *m)
@@ -185,4 +196,18 @@ void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *m
     memcpy(m->pause_end, c->pause_end, sizeof m->pause_end);
     double all = (double)now * (double)(sim->p_count ? sim->p_count : 1);
     m->gc_cpu_fraction = all > 0 ? (double)(c->mark_cpu_ns + c->stop_cpu_ns) / all : 0;
+}
+
+bool account_snapshot(struct sim *sim, uint64_t now)
+{
+    if (sim->snapshot_count == sim->snapshot_room) {
+        size_t room = sim->snapshot_room ? sim->snapshot_room * 2 : 8;
+        struct memstats_snapshot *snapshots = realloc(sim->snapshots, room * sizeof *snapshots);
+        if (!snapshots)
+            return false;
+        sim->snapshots = snapshots;
+        sim->snapshot_room = room;
+    }
+    account_memstats(sim, now, &sim->snapshots[sim->snapshot_count++]);
+    return true;
 }

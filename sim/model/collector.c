@@ -22,14 +22,14 @@ static struct pacer_memory memory_now(const struct sim *sim)
 }
 
 /* For a memory limit, and for nothing else. */
-static struct pacer_memory memory_of(const struct sim *sim)
+struct pacer_memory collector_memory(const struct sim *sim)
 {
     return sim->config.gomemlimit == UINT64_MAX ? (struct pacer_memory){0} : memory_now(sim);
 }
 
 uint64_t collector_goal(struct sim *sim)
 {
-    struct pacer_memory memory = memory_of(sim);
+    struct pacer_memory memory = collector_memory(sim);
     return pacer_goal(&sim->collector.pacer, &memory);
 }
 
@@ -67,7 +67,7 @@ static void flush_ps(struct sim *sim, uint64_t now)
     }
 }
 
-static void record_cycle(struct sim *sim, struct cycle_record *record)
+void collector_record(struct sim *sim, struct cycle_record *record)
 {
     struct collector *c = &sim->collector;
     c->pause_ns[c->cycles % PAUSES] = record->pause_ns;
@@ -129,7 +129,7 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
     judge_cycle(sim, record);
     c->scan_counted = c->scan_seen = sim->accounts.scan_allocated;
     pacer_commit(&c->pacer, goheap_sweep_done(sim->heap), survived.bytes);
-    struct pacer_memory memory = memory_of(sim);
+    struct pacer_memory memory = collector_memory(sim);
     goheap_sweep_pace(sim->heap, pacer_trigger(&c->pacer, &memory));
     record->next_goal = collector_next_gc(sim);
     scavenger_end_cycle(sim, last_goal);
@@ -137,16 +137,17 @@ static void end_marking(struct sim *sim, uint64_t now, struct cycle_record *reco
 }
 
 #ifdef GOHEAP_DEBUG
-static void verify(struct sim *sim)
+bool collector_verify(const struct sim *sim, char *why, size_t size)
 {
-    char why[256];
-    if (!goheap_verify(sim->heap, why, sizeof why))
-        sim_fail(sim, "the heap is inconsistent: %s", why);
+    return goheap_verify(sim->heap, why, size);
 }
 #else
-static void verify(struct sim *sim)
+bool collector_verify(const struct sim *sim, char *why, size_t size)
 {
     (void)sim;
+    (void)why;
+    (void)size;
+    return true;
 }
 #endif
 
@@ -198,7 +199,7 @@ static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *re
     struct goheap_marked marked;
     goheap_gc_mark_live(sim->heap, &marked);
     marking_begin(sim, &marked, now);
-    struct pacer_memory memory = memory_of(sim);
+    struct pacer_memory memory = collector_memory(sim);
     struct pacer_progress progress = progress_of(sim);
     pacer_start_cycle(&sim->collector.pacer, &memory, &progress);
 }
@@ -246,10 +247,12 @@ static void terminate(struct sim *sim, struct process *me, struct cycle_record *
     uint64_t stopping = me->now;
     stop_for(sim, me);
     end_marking(sim, me->now, record);
-    verify(sim);
+    char why[256];
+    if (!collector_verify(sim, why, sizeof why))
+        sim_fail(sim, "the heap is inconsistent: %s", why);
     record->end_ns = me->now;
     record->pause_ns = record->first_stop_ns + me->now - stopping;
-    record_cycle(sim, record);
+    collector_record(sim, record);
     account_sample(sim, me->now);
     sim->collector.running = false;
     start_with(sim, me, false);
@@ -289,16 +292,22 @@ static void collector_main(struct process *me, void *arg)
 
 /* --- background sweeping ------------------------------------------------------------------------------- */
 
-static struct sim_p *idle_p(const struct sim *sim)
+/* There is a P again whose time it may use. */
+static void rouse_sweeper(struct sim *sim, uint64_t now)
+{
+    if (sim->collector.sweeper_asleep && !goheap_sweep_done(sim->heap))
+        rouse(&sim->collector.sweeper, &sim->collector.sweeper_asleep, now);
+}
+
+struct sim_p *collector_idle_p(const struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->p_count; i++)
-        if (sim->ps[i]->idle)
+        if (sim->ps[i]->idle && !sim->ps[i]->lent)
             return sim->ps[i];
     return NULL;
 }
 
-/* One span on the time of an idle P, which cannot go on before that is done. */
-static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
+void collector_borrow(struct sim *sim, struct process *me, struct sim_p *sp)
 {
     if (me->now < sp->idle_since)
         me->now = sp->idle_since;
@@ -306,14 +315,26 @@ static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
     if (sim->timeline)
         timeline_borrow(sim->timeline, me, sp);
     world_enter_core(sim);
-    bool more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
-    give_work_buffers(sim, sp->p);
+}
+
+void collector_give_back(struct sim *sim, struct process *me, struct sim_p *sp)
+{
     world_leave_core(sim, me);
     if (sim->timeline)
         timeline_give_back(sim->timeline, me);
     sp->lent = false;
     sp->idle_since = me->now;
     queue_wake(&sp->wants_back, me->now);
+    rouse_sweeper(sim, me->now);
+}
+
+/* One span on the time of an idle P, which cannot go on before that is done. */
+static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
+{
+    collector_borrow(sim, me, sp);
+    bool more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
+    give_work_buffers(sim, sp->p);
+    collector_give_back(sim, me, sp);
     return more;
 }
 
@@ -323,7 +344,7 @@ static void sweeper_main(struct process *me, void *arg)
     struct sim *sim = arg;
     while (!sim->done) {
         world_gate(sim, me);
-        struct sim_p *sp = goheap_sweep_done(sim->heap) ? NULL : idle_p(sim);
+        struct sim_p *sp = goheap_sweep_done(sim->heap) ? NULL : collector_idle_p(sim);
         if (sp && sweep_on(sim, me, sp)) {
             sim->collector.spans_swept_background++;
             process_sync(me);
@@ -343,8 +364,7 @@ void collector_idle(struct sim_p *sp)
         timeline_rest(sim->timeline, sp);
     if (sim->marking.on)
         collector_rouse(sim, sp->process.now);
-    if (sim->collector.sweeper_asleep && !goheap_sweep_done(sim->heap))
-        rouse(&sim->collector.sweeper, &sim->collector.sweeper_asleep, sp->process.now);
+    rouse_sweeper(sim, sp->process.now);
 }
 
 void collector_busy(struct sim_p *sp)
@@ -370,7 +390,7 @@ static void request(struct sim_p *sp, bool forced)
 
 static bool trigger_reached(struct sim *sim)
 {
-    struct pacer_memory memory = memory_of(sim);
+    struct pacer_memory memory = collector_memory(sim);
     return goheap_heap_live(sim->heap) >= pacer_trigger(&sim->collector.pacer, &memory);
 }
 
@@ -379,7 +399,7 @@ void collector_check(struct sim *sim, struct sim_p *sp)
     struct collector *c = &sim->collector;
     sp->check_gc = false;
     if (sim->marking.on) {
-        struct pacer_memory memory = memory_of(sim);
+        struct pacer_memory memory = collector_memory(sim);
         struct pacer_progress progress = progress_of(sim);
         pacer_revise(&c->pacer, &memory, &progress);
     } else {

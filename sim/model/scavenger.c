@@ -126,28 +126,12 @@ static bool goals_are_met(struct sim *sim)
 
 /* --- the process --------------------------------------------------------------------------------------- */
 
-static struct sim_p *idle_p(const struct sim *sim)
-{
-    for (uint32_t i = 0; i < sim->p_count; i++)
-        if (sim->ps[i]->idle && !sim->ps[i]->lent)
-            return sim->ps[i];
-    return NULL;
-}
-
 /* On the time of an idle P, which cannot go on before that is done. */
 static uint64_t scavenge_on(struct sim *sim, struct process *me, struct sim_p *sp)
 {
-    sp->lent = true;
-    if (sim->timeline)
-        timeline_borrow(sim->timeline, me, sp);
-    world_enter_core(sim);
+    collector_borrow(sim, me, sp);
     uint64_t released = goheap_scavenge_background(sim->heap, sp->p, QUANTUM);
-    world_leave_core(sim, me);
-    if (sim->timeline)
-        timeline_give_back(sim->timeline, me);
-    sp->lent = false;
-    sp->idle_since = me->now;
-    queue_wake(&sp->wants_back, me->now);
+    collector_give_back(sim, me, sp);
     return released;
 }
 
@@ -175,7 +159,7 @@ static uint64_t scavenge_instead(struct sim *sim, struct process *me)
 
 static uint64_t scavenge(struct sim *sim, struct process *me, double *worked)
 {
-    struct sim_p *sp = idle_p(sim);
+    struct sim_p *sp = collector_idle_p(sim);
     if (sp && me->now < sp->idle_since)
         me->now = sp->idle_since;
     uint64_t began = me->now;

@@ -370,6 +370,17 @@ void collector_force(struct sim_p *sp);
 /* The P has nothing to do: the sweeper may use its time, until it is busy again. */
 void collector_idle(struct sim_p *sp);
 void collector_busy(struct sim_p *sp);
+/* The memory that a limit is of; nothing if there is none. */
+struct pacer_memory collector_memory(const struct sim *sim);
+/* A cycle is over: numbers it, adds it to the totals, tells who listens. The world is stopped. */
+void collector_record(struct sim *sim, struct cycle_record *record);
+/* Debug builds walk the whole heap: false with the reason if something does not hold. */
+bool collector_verify(const struct sim *sim, char *why, size_t size);
+/* The first P that has nothing to do and whose time nobody is using; NULL if there is none. */
+struct sim_p *collector_idle_p(const struct sim *sim);
+/* A process of the runtime's goes into the core on an idle P's time, and comes out again. */
+void collector_borrow(struct sim *sim, struct process *me, struct sim_p *sp);
+void collector_give_back(struct sim *sim, struct process *me, struct sim_p *sp);
 uint64_t collector_goal(struct sim *sim);
 /* The same as MemStats has it: where nothing sets a goal, what a memory limit of 2^63 - 1 comes to. */
 uint64_t collector_next_gc(struct sim *sim);
@@ -416,6 +427,17 @@ void scavenger_ready(struct sim *sim);
 
 /* account.c */
 void account_init(struct sim *sim);
+/* Whose account an allocation goes on. An aligned one, of which the slot is known, may lie in a larger class than its
+ * size's. */
+static inline unsigned account_of(const struct sim *sim, uint64_t size, bool noscan)
+{
+    if (size == 0)
+        return ACCOUNT_ZERO;
+    if (noscan && size < sim->core.tiny_size)
+        return ACCOUNT_TINY;
+    return gh_class_of(&sim->classes, size, noscan);
+}
+unsigned account_of_slot(const struct sim *sim, uint64_t addr, uint64_t size, bool noscan);
 void account_alloc(struct sim *sim, const struct object *object);
 void account_death(struct sim *sim, const struct object *object);
 void account_sample(struct sim *sim, uint64_t now);
@@ -430,5 +452,7 @@ void account_wait(void *named_lock, struct process *process, uint64_t since);
 void account_peak(struct sim *sim, uint64_t now);
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);
 void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *snapshot);
+/* The same as a `stats` event asks for it: kept in sim->snapshots. The world is stopped. False if there is no memory. */
+bool account_snapshot(struct sim *sim, uint64_t now);
 
 #endif

@@ -57,21 +57,6 @@ static void out_of_space(struct sim_p *sp, const struct trace_event *event)
              (unsigned long long)sp->sim->config.address_space);
 }
 
-/* Whose account an allocation goes on: an aligned one may lie in a larger class than its size's. */
-static unsigned account_of(const struct sim *sim, uint64_t addr, const struct trace_event *event)
-{
-    if (event->size == 0)
-        return ACCOUNT_ZERO;
-    if (event->align_log2) {
-        uint64_t slot = goheap_usable_size(sim->heap, addr);
-        bool large = slot > GH_MAX_SMALL || gh_header_of(&sim->classes, slot, event->noscan);
-        return large ? 0 : gh_class_of_small(&sim->classes, slot);
-    }
-    if (event->noscan && event->size < sim->core.tiny_size)
-        return ACCOUNT_TINY;
-    return gh_class_of(&sim->classes, event->size, event->noscan);
-}
-
 /* What an allocation will count for: its slot, or if it is tiny or large, itself. */
 static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *event)
 {
@@ -109,7 +94,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     }
     struct object *o = &sim->objects[event->slot];
     bool awaited = o->addr == OBJECT_AWAITED;
-    unsigned account = account_of(sim, addr, event);
+    unsigned account = event->align_log2 ? account_of_slot(sim, addr, event->size, event->noscan)
+                                         : account_of(sim, event->size, event->noscan);
     *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
     account_alloc(sim, o);
     if (!event->noscan) {
@@ -216,19 +202,10 @@ static void do_stack_free(struct sim_p *sp, const struct trace_event *event)
 static void do_stats(struct sim_p *sp)
 {
     struct sim *sim = sp->sim;
-    if (sim->snapshot_count == sim->snapshot_room) {
-        size_t room = sim->snapshot_room ? sim->snapshot_room * 2 : 8;
-        struct memstats_snapshot *snapshots = realloc(sim->snapshots, room * sizeof *snapshots);
-        if (!snapshots) {
-            sim_fail(sim, "out of memory for %zu snapshots", room);
-            return;
-        }
-        sim->snapshots = snapshots;
-        sim->snapshot_room = room;
-    }
     uint64_t began = sp->process.now;
     world_stop(sim, &sp->process);
-    account_memstats(sim, sp->process.now, &sim->snapshots[sim->snapshot_count++]);
+    if (!account_snapshot(sim, sp->process.now))
+        sim_fail(sim, "out of memory for %zu snapshots", sim->snapshot_count + 1);
     world_start(sim, &sp->process);
     if (sim->timeline)
         timeline_did(sim->timeline, sp, TIMELINE_STOPS, began);

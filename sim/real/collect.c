@@ -13,30 +13,16 @@ enum { WORK_BUFFERS_BYTES = 32 << 10 }; /* workbufAlloc */
 
 /* --- the pacer ----------------------------------------------------------------------------------------- */
 
-/* For a memory limit, and for nothing else. */
-static struct pacer_memory memory_of(const struct sim *sim)
-{
-    if (sim->config.gomemlimit == UINT64_MAX)
-        return (struct pacer_memory){0};
-    struct goheap_gauges g;
-    goheap_gauges(sim->heap, &g);
-    return (struct pacer_memory){
-        .mapped_ready = goheap_mapped_ready(sim->heap),
-        .heap_free = g.heap_free,
-        .heap_alloc = g.total_alloc - g.total_free,
-    };
-}
-
 uint64_t collect_look(struct real *real)
 {
     const struct sim *sim = &real->sim;
-    struct pacer_memory memory = memory_of(sim);
+    struct pacer_memory memory = collector_memory(sim);
     return real->trigger = pacer_trigger(&sim->collector.pacer, &memory);
 }
 
 static void start_pacer(struct sim *sim, const struct goheap_marked *marked)
 {
-    struct pacer_memory memory = memory_of(sim);
+    struct pacer_memory memory = collector_memory(sim);
     struct pacer_progress progress = {.heap_live = goheap_heap_live(sim->heap), .heap_scan = marked->scan_bytes};
     pacer_start_cycle(&sim->collector.pacer, &memory, &progress);
 }
@@ -94,39 +80,6 @@ static void give_work_buffers(struct real_p *rp)
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
 
-static void record_cycle(struct sim *sim, struct cycle_record *record)
-{
-    struct collector *c = &sim->collector;
-    c->pause_ns[c->cycles % PAUSES] = record->pause_ns;
-    c->pause_end[c->cycles % PAUSES] = record->end_ns;
-    c->pause_total_ns += record->pause_ns;
-    c->stop_cpu_ns += record->pause_ns * sim->p_count;
-    c->last_end_ns = record->end_ns;
-    histogram_add(&c->pauses, record->pause_ns);
-    c->forced_cycles += record->forced;
-    record->number = ++c->cycles;
-    double all = (double)record->end_ns * sim->p_count;
-    record->cpu_fraction = all > 0 ? (double)c->stop_cpu_ns / all : 0;
-    if (record->number <= CYCLES_KEPT)
-        c->records[record->number - 1] = *record;
-    if (sim->listener.tell)
-        sim->listener.tell(sim->listener.context, sim, record);
-}
-
-#ifdef GOHEAP_DEBUG
-static void verify(struct real *real)
-{
-    char why[256];
-    if (!goheap_verify(real->sim.heap, why, sizeof why))
-        real_fail(real, "the heap is inconsistent: %s", why);
-}
-#else
-static void verify(struct real *real)
-{
-    (void)real;
-}
-#endif
-
 /* The world is stopped. */
 static void mark(struct real *real, struct cycle_record *record, struct goheap_marked *marked)
 {
@@ -166,8 +119,10 @@ static void cycle(struct real *real, bool forced, uint64_t start_ns)
     turn(real, &record, &marked);
     record.end_ns = real_now(real);
     record.pause_ns = record.end_ns - start_ns;
-    verify(real);
-    record_cycle(&real->sim, &record);
+    char why[256];
+    if (!collector_verify(&real->sim, why, sizeof why))
+        real_fail(real, "the heap is inconsistent: %s", why);
+    collector_record(&real->sim, &record);
     account_sample(&real->sim, record.end_ns);
 }
 

@@ -97,21 +97,11 @@ static bool push_event(struct real *real, struct real_p *rp, const struct trace_
     return true;
 }
 
-/* Whose account an allocation goes on. An aligned one may lie in a larger class: its thread finds out. */
-static unsigned account_of(const struct sim *sim, const struct trace_event *event)
-{
-    if (event->size == 0)
-        return ACCOUNT_ZERO;
-    if (event->noscan && event->size < sim->core.tiny_size)
-        return ACCOUNT_TINY;
-    return gh_class_of(&sim->classes, event->size, event->noscan);
-}
-
 static void begin_object(struct real *real, const struct trace_event *event)
 {
     struct sim *sim = &real->sim;
     bool stack = event->op == TRACE_STACKALLOC;
-    unsigned account = stack ? ACCOUNT_STACK : account_of(sim, event);
+    unsigned account = stack ? ACCOUNT_STACK : account_of(sim, event->size, event->noscan); /* aligned: do_alloc looks */
     real->objects[event->slot] =
         (struct object){.size = event->size & (2 * TRACE_MAX_SIZE - 1), .account = account & 0x1ff};
     real->object_count = event->slot + UINT64_C(1);

@@ -171,14 +171,6 @@ void measure_platform(struct real *real)
     real->memory = machine_memory();
 }
 
-static void add_histogram(struct histogram *to, const struct histogram *h)
-{
-    to->count += h->count;
-    to->max = h->max > to->max ? h->max : to->max;
-    for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
-        to->buckets[b] += h->buckets[b];
-}
-
 void measure_results(struct real *real)
 {
     struct sim *sim = &real->sim;
@@ -188,7 +180,7 @@ void measure_results(struct real *real)
         struct histogram *to = what < TIERS ? &sim->accounts.latency[what] : &sim->measured.frees;
         int64_t ticks = 0;
         for (uint32_t i = 0; i < real->p_count; i++) {
-            add_histogram(to, &real->ps[i]->times[what]);
+            histogram_merge(to, &real->ps[i]->times[what]);
             ticks += real->ps[i]->ticks[what];
         }
         to->sum = ticks_to_ns(&real->ticks, ticks);

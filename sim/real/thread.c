@@ -86,16 +86,6 @@ static void out_of_space(struct real_p *rp, const struct real_event *event)
               (unsigned long long)real->sim.core.address_space);
 }
 
-/* An aligned object may lie in a larger class than its size's. */
-static unsigned aligned_account(const struct sim *sim, uint64_t addr, const struct real_event *event)
-{
-    if (event->size == 0)
-        return ACCOUNT_ZERO;
-    uint64_t slot = goheap_usable_size(sim->heap, addr);
-    bool large = slot > GH_MAX_SMALL || gh_header_of(&sim->classes, slot, event->noscan);
-    return large ? 0 : gh_class_of_small(&sim->classes, slot);
-}
-
 /* --- events -------------------------------------------------------------------------------------------- */
 
 static void do_alloc(struct real_p *rp, const struct real_event *event)
@@ -114,7 +104,7 @@ static void do_alloc(struct real_p *rp, const struct real_event *event)
     }
     struct object *o = &real->objects[event->slot];
     if (__builtin_expect(event->align_log2 != 0, 0))
-        o->account = aligned_account(&real->sim, addr, event) & 0x1ff;
+        o->account = account_of_slot(&real->sim, addr, event->size, event->noscan) & 0x1ff;
     __atomic_store_n(&o->addr, addr, __ATOMIC_RELEASE);
     if (__builtin_expect(rp->check_gc, 0))
         collect_check(rp);
@@ -165,19 +155,8 @@ static void do_stack_free(struct real_p *rp, const struct real_event *event)
 static void do_stats(struct real_p *rp)
 {
     struct real *real = rp->real;
-    struct sim *sim = &real->sim;
     stops_begin(&real->stops, true);
-    if (sim->snapshot_count == sim->snapshot_room) {
-        size_t room = sim->snapshot_room ? sim->snapshot_room * 2 : 8;
-        struct memstats_snapshot *snapshots = realloc(sim->snapshots, room * sizeof *snapshots);
-        if (snapshots) {
-            sim->snapshots = snapshots;
-            sim->snapshot_room = room;
-        }
-    }
-    if (sim->snapshot_count < sim->snapshot_room)
-        account_memstats(sim, real_now(real), &sim->snapshots[sim->snapshot_count++]);
-    else
+    if (!account_snapshot(&real->sim, real_now(real)))
         real_fail(real, "out of memory for snapshots");
     stops_end(&real->stops, true);
 }

@@ -27,29 +27,46 @@ static void configure(struct run *r, const char *config, const char *const *sett
             fail_msg("%s", error.text);
 }
 
-static void run_trace_on(struct run *r, const char *config, const char *text, const char *const *settings)
+static struct trace_source *open_text(const char *text, const struct sim_config *config)
 {
-    configure(r, config, settings);
     char path[] = "/tmp/goheap-test-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     close(fd);
     struct error error = {.text = ""};
-    struct trace_source *source = trace_open(path, (int)r->config.stream_by, &error);
+    struct trace_source *source = trace_open(path, (int)config->stream_by, &error);
     unlink(path);
-    r->sim = source ? sim_new(&r->config, &error) : NULL;
+    if (!source)
+        fail_msg("%s", error.text);
+    return source;
+}
+
+/* Makes and runs it by sim_new and sim_run, or by what does the same with threads. */
+static void run_trace_by(struct run *r, const char *text,
+                         struct sim *(*make)(const struct sim_config *config, struct error *error),
+                         bool (*run)(struct sim *sim, struct trace_source *source, struct error *error))
+{
+    struct error error = {.text = ""};
+    struct trace_source *source = open_text(text, &r->config);
+    r->sim = make(&r->config, &error);
     if (!r->sim)
         fail_msg("%s", error.text);
     FILE *log = open_memstream(&r->addresses, &r->addresses_size);
     r->sim->addresses = address_log_new(log);
-    if (!sim_run(r->sim, source, &error))
+    if (!run(r->sim, source, &error))
         fail_msg("%s", error.text);
     fclose(log);
     source->close(source);
     char why[256] = "";
     if (!goheap_verify(r->sim->heap, why, sizeof why))
         fail_msg("%s", why);
+}
+
+static inline void run_trace_on(struct run *r, const char *config, const char *text, const char *const *settings)
+{
+    configure(r, config, settings);
+    run_trace_by(r, text, sim_new, sim_run);
 }
 
 static inline void run_trace(struct run *r, const char *text, const char *const *settings)

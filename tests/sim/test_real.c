@@ -18,38 +18,10 @@
 
 /* --- runs ---------------------------------------------------------------------------------------------- */
 
-static struct trace_source *open_text(const char *text, const struct sim_config *config)
-{
-    char path[] = "/tmp/goheap-test-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-    struct error error = {.text = ""};
-    struct trace_source *source = trace_open(path, (int)config->stream_by, &error);
-    unlink(path);
-    if (!source)
-        fail_msg("%s", error.text);
-    return source;
-}
-
 static void run_real(struct run *r, const char *text, const char *const *settings)
 {
     configure(r, "go1.19", settings);
-    struct error error = {.text = ""};
-    struct trace_source *source = open_text(text, &r->config);
-    r->sim = real_new(&r->config, &error);
-    if (!r->sim)
-        fail_msg("%s", error.text);
-    FILE *log = open_memstream(&r->addresses, &r->addresses_size);
-    r->sim->addresses = address_log_new(log);
-    if (!real_run(r->sim, source, &error))
-        fail_msg("%s", error.text);
-    fclose(log);
-    source->close(source);
-    char why[256] = "";
-    if (!goheap_verify(r->sim->heap, why, sizeof why))
-        fail_msg("%s", why);
+    run_trace_by(r, text, real_new, real_run);
 }
 
 static void end_real(struct run *r)
