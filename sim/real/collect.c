@@ -128,14 +128,22 @@ static void cycle(struct real *real, bool forced, uint64_t start_ns)
 
 /* --- what the Ps ask of it ----------------------------------------------------------------------------- */
 
+/* Since when the world was to stop: not from before others stopped it, for which this P has waited. */
+static uint64_t stop(struct real *real)
+{
+    stops_claim(&real->stops, true);
+    uint64_t start_ns = real_now(real);
+    stops_wait(&real->stops);
+    return start_ns;
+}
+
 /* gcStart: whoever starts a cycle sweeps first what the last one left; another may have started one meanwhile. */
 static void start(struct real_p *rp)
 {
     struct real *real = rp->real;
     while (!stops_wanted(&real->stops) && goheap_sweep_one(real->sim.heap, rp->p) != UINT64_MAX)
         ;
-    uint64_t start_ns = real_now(real);
-    stops_begin(&real->stops, true);
+    uint64_t start_ns = stop(real);
     if (goheap_heap_live(real->sim.heap) >= collect_look(real))
         cycle(real, false, start_ns);
     stops_end(&real->stops, true);
@@ -157,8 +165,7 @@ void collect_force(struct real_p *rp)
     struct sim *sim = &real->sim;
     if (sim->core.reclaim != GOHEAP_RECLAIM_GC)
         return;
-    uint64_t start_ns = real_now(real);
-    stops_begin(&real->stops, true);
+    uint64_t start_ns = stop(real);
     cycle(real, true, start_ns);
     uint64_t cycles = sim->collector.cycles;
     stops_end(&real->stops, true);

@@ -94,7 +94,7 @@ void stops_gather(struct stops *stops, uint32_t n)
         pthread_cond_wait(&stops->quiet, &stops->mutex);
 }
 
-void stops_begin(struct stops *stops, bool running)
+void stops_claim(struct stops *stops, bool running)
 {
     pthread_mutex_lock(&stops->mutex);
     if (running)
@@ -102,6 +102,10 @@ void stops_begin(struct stops *stops, bool running)
     while (stops->wanted)
         pthread_cond_wait(&stops->go, &stops->mutex);
     set_wanted(stops, true);
+}
+
+void stops_wait(struct stops *stops)
+{
     while (stops->running)
         pthread_cond_wait(&stops->quiet, &stops->mutex);
 }

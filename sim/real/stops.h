@@ -37,8 +37,15 @@ bool stops_wait_end(struct stops *stops, unsigned ms);
 void stops_arrive(struct stops *stops);
 void stops_depart(struct stops *stops);
 
-/* Stops the world; `running`: by one of its threads, which is outside of the heap. */
-void stops_begin(struct stops *stops, bool running);
+/* Stops the world; `running`: by one of its threads, which is outside of the heap. In two steps: once it has been
+ * claimed nobody else stops it before stops_end, and from then on it is waited for. */
+void stops_claim(struct stops *stops, bool running);
+void stops_wait(struct stops *stops);
+static inline void stops_begin(struct stops *stops, bool running)
+{
+    stops_claim(stops, running);
+    stops_wait(stops);
+}
 void stops_end(struct stops *stops, bool running);
 
 /* The slow half of stops_check. */
