@@ -1,0 +1,75 @@
+/* A trace as its file tells it: rows, before one is held against another.
+ *
+ *   file --a row_source: CSV, or what others record--> struct trace_row --row_events--> struct trace_event --> replay
+ *                                                           |---------> writers, figures about the trace
+ *
+ * The columns are those of a CSV trace; a reader of another format says what its file says in these terms, and gives
+ * each lifetime an id of its own, which no other lifetime of the trace has.
+ */
+#ifndef ROW_H
+#define ROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "trace/trace.h"
+
+/* The columns with numbers in them come first. */
+enum row_column {
+    ROW_T_NS, /* ns from the start of the trace, non-decreasing within one p */
+    ROW_P,    /* the P, or the thread */
+    ROW_G,    /* the goroutine, or the thread */
+    ROW_ID,   /* of the lifetime */
+    ROW_SIZE, /* requested bytes; for what the recorded runtime said its value */
+    ROW_NOSCAN,
+    ROW_ALIGN, /* bytes, a power of two */
+    ROW_NUMBERS,
+    ROW_OP = ROW_NUMBERS,
+    ROW_TYPE,
+    ROW_COLUMNS
+};
+
+/* Beside enum trace_op: a row about the trace itself, whose type is key=value. Before all other rows. */
+enum { TRACE_META = TRACE_OPS, ROW_OPS };
+
+struct trace_row {
+    uint64_t value[ROW_NUMBERS]; /* 0 where the row has none, but noscan: 1 */
+    uint64_t line;               /* where in the file, for messages: the line, or the number of the record, from 1 */
+    const char *type;            /* a label without NULs and line feeds, the source's until the next read; not ended */
+    uint32_t type_length;        /* bytes */
+    uint16_t present;            /* 1 << enum row_column for each column with something in it; ROW_OP always */
+    uint8_t op;                  /* enum trace_op or TRACE_META */
+};
+
+extern const char *const row_column_names[ROW_COLUMNS]; /* as CSV has them */
+extern const char *const row_op_names[ROW_OPS];
+
+/* The error of a row: "NAME:LINE: ...", the name shortened if it is long; of line 0 "NAME: ...". Returns false. */
+bool row_fail(struct error *error, const char *name, uint64_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A reader of some format. */
+struct row_source {
+    /* Fills in up to max rows in the trace's order and returns how many; 0 at the end or after a failure, which is then
+     * in *error as "NAME:LINE: what was expected, what there is". Rows before a failure are handed out first. */
+    size_t (*read)(struct row_source *source, struct trace_row *rows, size_t max, struct error *error);
+    /* What was repaired, guessed or left out, one line each, once everything has been read; NULL: never anything. */
+    void (*tell)(const struct row_source *source, FILE *out);
+    void (*close)(struct row_source *source);
+    const char *name;                 /* of the file, for messages; owned by the source */
+    uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
+    uint16_t columns;                 /* 1 << enum row_column for each that any row may have; from the start */
+};
+
+/* What a reader of what others record may be asked for; a format takes what applies to it. */
+struct row_options {
+    enum { SIZE_FIT, SIZE_SLOT, SIZE_UNIFORM } size;  /* requested sizes where only the slot's is recorded */
+    enum { DEATH_GC, DEATH_SWEEP, DEATH_UNIFORM } death; /* deaths where only the sweep is recorded */
+    bool salvage;                                     /* a broken file: what is good in it, and then its end */
+    uint64_t seed;                                    /* of what is drawn at random */
+};
+
+#endif
