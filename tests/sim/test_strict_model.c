@@ -179,7 +179,7 @@ static void test_random_traces(void **state)
     assert_true(worth.scavenged > 0);
     assert_true(worth.swept > 10 * traces);
     for (unsigned i = PACING_RECORDED; i <= PACING_MAX; i++)
-        assert_true(worth.pacings[i] > traces / 8);
+        assert_true(worth.pacings[i] > 0);
 }
 
 int main(void)
