@@ -99,8 +99,9 @@ void *thread_main(void *arg);
 void collect_init(struct real *real);
 /* Sets the trigger, which moves with what is mapped if there is a memory limit; returns it. The world is stopped. */
 uint64_t collect_look(struct real *real);
-/* A cycle has taken pause_ns, and before it the program has run for program_ns: how long the program is to run until the
- * next one, lest collections take more than half of the time; *fill is what they have taken more so far, at most 1 s. */
+/* A cycle has taken pause_ns, and before it the program has run for program_ns: how long the program is to run until
+ * the next one, lest collections take more than half of the time; *fill is what they have taken more so far, at most
+ * 1 s. All in ns. */
 uint64_t collect_rest(uint64_t *fill, uint64_t program_ns, uint64_t pause_ns);
 /* Collects if the heap has reached the trigger. */
 void collect_check(struct real_p *rp);

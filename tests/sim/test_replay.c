@@ -261,8 +261,8 @@ static void test_free_waits_for_allocation(void **state)
     }
 }
 
-/* P 1 declares dead what P 0 frees at the same time, and comes second by its number: by the trace, the free is the later
- * one. What P 0 allocates then may get the same slot of the reader's. */
+/* P 1 declares dead what P 0 frees at the same time, and comes second by its number: by the trace, the free is the
+ * later one. What P 0 allocates then may get the same slot of the reader's. */
 static void test_free_waits_for_death(void **state)
 {
     (void)state;

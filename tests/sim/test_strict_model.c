@@ -127,9 +127,9 @@ static void same_text(uint64_t seed, const char *config, const char *what, const
     unsigned line = 1;
     for (size_t i = 0, begin = 0; engine[i] || reference[i]; i++) {
         if (engine[i] != reference[i])
-            fail_msg("trace %" PRIu64 " on %s, %s, line %u: \"%.*s\"; in plain order \"%.*s\"", seed, config, what, line,
-                     (int)strcspn(engine + begin, "\n"), engine + begin, (int)strcspn(reference + begin, "\n"),
-                     reference + begin);
+            fail_msg("trace %" PRIu64 " on %s, %s, line %u: \"%.*s\"; in plain order \"%.*s\"", seed, config, what,
+                     line, (int)strcspn(engine + begin, "\n"), engine + begin,
+                     (int)strcspn(reference + begin, "\n"), reference + begin);
         if (engine[i] == '\n') {
             line++;
             begin = i + 1;
