@@ -251,7 +251,7 @@ struct goheap_p *goheap_p_new(struct goheap *heap, void *user)
         __atomic_store_n(&heap->ps, p, __ATOMIC_RELEASE);
     }
     if (++heap->p_count > heap->p_peak)
-        heap->p_peak = heap->p_count;
+        __atomic_store_n(&heap->p_peak, heap->p_count, __ATOMIC_RELAXED); /* goheap_mapped_ready reads it */
     gh_unlock(heap, p, &heap->lock);
     return p;
 }

@@ -52,7 +52,7 @@ static bool add_pages(struct goheap *heap, uint64_t bytes)
         gh_page_alloc_grow(&heap->pages, heap->grown, bytes);
         gh_add(&heap->released, bytes);
     }
-    heap->grown += bytes;
+    __atomic_store_n(&heap->grown, heap->grown + bytes, __ATOMIC_RELAXED); /* goheap_mapped_ready reads it */
     return true;
 }
 

@@ -161,7 +161,7 @@ struct gh_span *gh_descriptor_take(struct gh_descriptors *d)
             return NULL;
         s = &d->chunks->spans[d->chunks->used];
         __atomic_store_n(&d->chunks->used, d->chunks->used + 1, __ATOMIC_RELEASE);
-        d->made++;
+        __atomic_store_n(&d->made, d->made + 1, __ATOMIC_RELAXED); /* goheap_mapped_ready reads it */
     }
     s->next = NULL;
     d->in_use++;

@@ -46,7 +46,7 @@ struct gh_descriptors {
     struct gh_descriptor_chunk *chunks;
     struct gh_span *free;
     uint64_t in_use; /* handed out, those in Ps' supplies included */
-    uint64_t made;   /* ever cut */
+    uint64_t made;   /* ever cut; atomic: others look */
 };
 
 /* Each chunk is twice as large as the one before, up to a limit: large ones are few and can lie on huge pages. */

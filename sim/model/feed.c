@@ -118,6 +118,8 @@ static bool distribute(struct sim *sim, struct sim_p *reader, struct trace_event
             return false;
         if (sim->addresses && batch[i].op == TRACE_ALLOC)
             batch[i].number = address_log_expect(sim->addresses, batch[i].id, batch[i].size);
+        if (batch[i].op == TRACE_DEAD)
+            sim->objects[batch[i].slot].death_due = 1;
         __builtin_prefetch(&sim->objects[batch[i].slot], 1);
         if (sp != reader) {
             if (!push_event(sp, &batch[i]))

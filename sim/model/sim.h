@@ -82,6 +82,8 @@ struct object {
     uint64_t size : 47;   /* requested */
     uint64_t account : 9; /* the size class that serves it, 0 if it is large; or one of the two below */
     uint64_t dead : 1;    /* its death has been told to the heap */
+    uint64_t death_due : 1;     /* a `dead` of it has been read and not executed yet: its `free` comes after that */
+    uint64_t death_awaited : 1; /* and a P waits for it */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
 enum { OBJECT_AWAITED = 1 };

@@ -67,7 +67,7 @@ static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *even
     return class ? sim->core.table.classes[class].size : size;
 }
 
-/* Somebody may have come to free the object before it was allocated. */
+/* Somebody may have come to free the object before it was allocated, or declared dead. */
 static void tell_awaiting(struct sim *sim, uint64_t now)
 {
     queue_wake(&sim->awaiting, now); /* those who want another slot go back to waiting */
@@ -96,7 +96,10 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     bool awaited = o->addr == OBJECT_AWAITED;
     unsigned account = event->align_log2 ? account_of_slot(sim, addr, event->size, event->noscan)
                                          : account_of(sim, event->size, event->noscan);
-    *o = (struct object){.addr = addr, .size = event->size & TRACE_SIZE_MASK, .account = account & 0x1ff};
+    *o = (struct object){.addr = addr,
+                         .size = event->size & TRACE_SIZE_MASK,
+                         .account = account & 0x1ff,
+                         .death_due = o->death_due};
     account_alloc(sim, o);
     if (!event->noscan) {
         sim->accounts.scan_allocated += event->size;
@@ -121,6 +124,16 @@ static void await(struct sim_p *sp, uint32_t slot)
         marking_wait(sp, &sim->awaiting);
     }
     sim_p_does(sp, was);
+}
+
+/* Until the object has been declared dead, where that stands before its end: else its slot would be another's then. */
+static void await_death(struct sim_p *sp, uint32_t slot)
+{
+    struct sim *sim = sp->sim;
+    while (sim->objects[slot].death_due && !sim->failed) {
+        sim->objects[slot].death_awaited = 1;
+        marking_wait(sp, &sim->awaiting);
+    }
 }
 
 /* The object that the event ends, once it exists. */
@@ -151,6 +164,10 @@ static void end_object(struct sim_p *sp, struct object *o)
 static void do_free(struct sim_p *sp, const struct trace_event *event)
 {
     struct object *o = existing(sp, event->slot);
+    if (__builtin_expect(o->death_due, 0)) {
+        await_death(sp, event->slot);
+        o = &sp->sim->objects[event->slot]; /* which may have moved */
+    }
     if (sp->sim->failed)
         return;
     end_object(sp, o);
@@ -161,9 +178,17 @@ static void do_free(struct sim_p *sp, const struct trace_event *event)
 /* Under collection an object that cannot be reached any more is dead, whatever is freed later. */
 static void do_dead(struct sim_p *sp, const struct trace_event *event)
 {
+    struct sim *sim = sp->sim;
     struct object *o = existing(sp, event->slot);
-    if (!sp->sim->failed && sp->sim->core.reclaim == GOHEAP_RECLAIM_GC)
+    if (sim->failed)
+        return;
+    if (sim->core.reclaim == GOHEAP_RECLAIM_GC)
         end_object(sp, o);
+    o = &sim->objects[event->slot]; /* which may have moved */
+    bool awaited = o->death_awaited;
+    o->death_due = o->death_awaited = 0;
+    if (awaited)
+        tell_awaiting(sim, sp->process.now);
 }
 
 static void do_stack_alloc(struct sim_p *sp, const struct trace_event *event)

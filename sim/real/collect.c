@@ -3,21 +3,50 @@
  *     trigger reached --sweep the rest--> [stop: begin, mark, end, next goal, Ps let go of their spans] --> Ps sweep
  *
  * Goals and triggers are the pacer's, told what it would be told of a cycle in which nothing is allocated and nobody
- * assists. Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) as model/collector.c does.
+ * assists. Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) as model/collector.c does. A memory limit
+ * below what lives has Go collect all the time, beside the program; here, where the program stands still meanwhile, a
+ * cycle on account of the limit waits until the heap has grown by something, and its turn on the CPU has come.
  */
 #include "real/threads.h"
 
 #include <sched.h>
 
-enum { WORK_BUFFERS_BYTES = 32 << 10 }; /* workbufAlloc */
+enum {
+    WORK_BUFFERS_BYTES = 32 << 10, /* workbufAlloc */
+    LEAST_GROWTH = 1 << 20         /* sweepMinHeapDistance */
+};
 
 /* --- the pacer ----------------------------------------------------------------------------------------- */
 
 uint64_t collect_look(struct real *real)
 {
     const struct sim *sim = &real->sim;
+    const struct pacer *pacer = &sim->collector.pacer;
     struct pacer_memory memory = collector_memory(sim);
-    return real->trigger = pacer_trigger(&sim->collector.pacer, &memory);
+    struct pacer unlimited = *pacer;
+    unlimited.policy.memory_limit = UINT64_MAX;
+    real->unlimited_trigger = pacer_trigger(&unlimited, &memory);
+    uint64_t limited = pacer_trigger(pacer, &memory), least = pacer->heap_marked + LEAST_GROWTH;
+    if (limited < least)
+        limited = least;
+    return real->trigger = limited < real->unlimited_trigger ? limited : real->unlimited_trigger;
+}
+
+/* Whether the heap has reached the trigger; one that only the limit has set gives the program its time first. */
+static bool is_due(const struct real *real)
+{
+    uint64_t live = goheap_heap_live(real->sim.heap);
+    return live >= real->trigger && (live >= real->unlimited_trigger || real_now(real) >= real->rest_until);
+}
+
+/* The bucket of mgclimit.go (gcCPULimiterState.accumulate), of one P, as all stand still together. */
+uint64_t collect_rest(uint64_t *fill, uint64_t program_ns, uint64_t pause_ns)
+{
+    const uint64_t capacity = 1000000000; /* capacityPerProc */
+    *fill -= *fill < program_ns ? *fill : program_ns;
+    *fill = capacity - *fill < pause_ns ? capacity : *fill + pause_ns;
+    uint64_t room = capacity - *fill;
+    return room < pause_ns ? pause_ns - room : 0;
 }
 
 static void start_pacer(struct sim *sim, const struct goheap_marked *marked)
@@ -109,6 +138,15 @@ static void turn(struct real *real, struct cycle_record *record, const struct go
         goheap_p_begin_sweep(real->ps[i]->p);
 }
 
+/* The cycle is over, and not recorded yet. */
+static void set_rest(struct real *real, const struct cycle_record *record)
+{
+    uint64_t last = real->sim.collector.last_end_ns;
+    uint64_t program = record->start_ns > last ? record->start_ns - last : 0;
+    if (real->sim.config.cpu_limiter)
+        real->rest_until = record->end_ns + collect_rest(&real->limiter_fill, program, record->pause_ns);
+}
+
 /* The world is stopped, and was to be from start_ns on. */
 static void cycle(struct real *real, bool forced, uint64_t start_ns)
 {
@@ -122,6 +160,7 @@ static void cycle(struct real *real, bool forced, uint64_t start_ns)
     char why[256];
     if (!collector_verify(&real->sim, why, sizeof why))
         real_fail(real, "the heap is inconsistent: %s", why);
+    set_rest(real, &record);
     collector_record(&real->sim, &record);
     account_sample(&real->sim, record.end_ns);
 }
@@ -144,7 +183,8 @@ static void start(struct real_p *rp)
     while (!stops_wanted(&real->stops) && goheap_sweep_one(real->sim.heap, rp->p) != UINT64_MAX)
         ;
     uint64_t start_ns = stop(real);
-    if (goheap_heap_live(real->sim.heap) >= collect_look(real))
+    collect_look(real);
+    if (is_due(real))
         cycle(real, false, start_ns);
     stops_end(&real->stops, true);
 }
@@ -155,7 +195,7 @@ void collect_check(struct real_p *rp)
     if (rp->real->sim.core.reclaim != GOHEAP_RECLAIM_GC)
         return;
     give_work_buffers(rp);
-    if (goheap_heap_live(rp->real->sim.heap) >= rp->real->trigger)
+    if (is_due(rp->real))
         start(rp);
 }
 

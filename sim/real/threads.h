@@ -55,6 +55,8 @@ struct real {
     uint64_t began;           /* ticks */
     uint64_t mapped, memory;  /* bytes: mapped, written under the heap lock, atomic; that the machine has */
     uint64_t trigger;         /* heap_live at which a cycle starts, as it was when last looked at */
+    uint64_t unlimited_trigger; /* the same, were there no memory limit */
+    uint64_t limiter_fill, rest_until; /* ns: collecting less running; one for the limit alone starts no earlier */
     bool counting;            /* locks are: the threads are there */
     pthread_mutex_t stacks;   /* taking and giving stacks, which Ps free for each other */
     pthread_mutex_t failing;
@@ -97,6 +99,10 @@ void *thread_main(void *arg);
 void collect_init(struct real *real);
 /* Sets the trigger, which moves with what is mapped if there is a memory limit; returns it. The world is stopped. */
 uint64_t collect_look(struct real *real);
+/* A cycle has taken pause_ns, and before it the program has run for program_ns: how long the program is to run until
+ * the next one, lest collections take more than half of the time; *fill is what they have taken more so far, at most
+ * 1 s. All in ns. */
+uint64_t collect_rest(uint64_t *fill, uint64_t program_ns, uint64_t pause_ns);
 /* Collects if the heap has reached the trigger. */
 void collect_check(struct real_p *rp);
 /* runtime.GC(): a complete cycle, everything swept on return. */

@@ -297,6 +297,54 @@ static void test_threads_collect(void **state)
     free(text);
 }
 
+/* --- a memory limit ------------------------------------------------------------------------------------ */
+
+/* Threads take pages, which has them look at what is mapped, while others map and make more; the limit has them
+ * collect, and can be kept. */
+static void test_threads_within_a_limit(void **state)
+{
+    (void)state;
+    char *text = churn(4, 12000, 300, true, false);
+    struct run r;
+    run_real(&r, text, SETTINGS("ps=4", "gogc=off", "gomemlimit=16MiB", "runtime_bytes=0"));
+    assert_true(r.sim->collector.cycles > 1);
+    end_real(&r);
+    free(text);
+}
+
+/* More lives than the limit allows, and Go would collect all the time. Here the program gets on between two cycles. */
+static void test_limit_below_what_lives(void **state)
+{
+    (void)state;
+    char *text = churn(2, 6000, 4000, false, false);
+    struct run r;
+    run_real(&r, text, SETTINGS("ps=2", "gogc=off", "gomemlimit=1MiB"));
+    const struct collector *c = &r.sim->collector;
+    assert_true(c->cycles > 3 && c->cycles < CYCLES_KEPT);
+    assert_true(c->cycles <= 1 + (r.sim->last.heap.total_alloc >> 20) * 2);
+    for (uint64_t i = 1; i < c->cycles; i++)
+        assert_true(c->records[i].heap_start >= c->records[i - 1].heap_marked + (1 << 20));
+    end_real(&r);
+    free(text);
+}
+
+/* In steps of 100 ms: collections may take a second more than the program, and then as much as it. */
+static void test_rest_between_collections(void **state)
+{
+    (void)state;
+    const uint64_t ms = 1000000;
+    uint64_t fill = 0;
+    for (int i = 1; i <= 9; i++)
+        assert_int_equal(collect_rest(&fill, 0, 100 * ms), 0); /* there is room for another: 100, 200, ... 900 */
+    assert_int_equal(collect_rest(&fill, 50 * ms, 100 * ms), 50 * ms); /* 950: room for half of one */
+    assert_int_equal(collect_rest(&fill, 50 * ms, 100 * ms), 100 * ms); /* 1,000: full */
+    assert_int_equal(collect_rest(&fill, 100 * ms, 100 * ms), 100 * ms);
+    assert_int_equal(collect_rest(&fill, 0, 3000 * ms), 3000 * ms); /* more than it holds */
+    assert_int_equal(fill, 1000 * ms);
+    assert_int_equal(collect_rest(&fill, 5000 * ms, 100 * ms), 0); /* the program has run for long */
+    assert_int_equal(fill, 100 * ms);
+}
+
 /* P 1 has nothing to do but to wait for what P 0 allocates, one by one; gc and stats stop it in the middle of that. */
 static void test_waiting_for_another(void **state)
 {
@@ -397,7 +445,8 @@ int main(void)
         cmocka_unit_test(test_one_thread_is_the_simulation), cmocka_unit_test(test_locks_of_one_thread),
         cmocka_unit_test(test_collections_of_one_thread),    cmocka_unit_test(test_threads_free_for_each_other),
         cmocka_unit_test(test_threads_collect),              cmocka_unit_test(test_waiting_for_another),
-        cmocka_unit_test(test_contended_lock),
+        cmocka_unit_test(test_threads_within_a_limit),       cmocka_unit_test(test_limit_below_what_lives),
+        cmocka_unit_test(test_rest_between_collections),     cmocka_unit_test(test_contended_lock),
         cmocka_unit_test(test_refused),                      cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,6 +261,28 @@ static void test_free_waits_for_allocation(void **state)
     }
 }
 
+/* P 1 declares dead what P 0 frees at the same time, and comes second by its number: by the trace, the free is the
+ * later one. What P 0 allocates then may get the same slot of the reader's. */
+static void test_free_waits_for_death(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "t_ns,p,op,id,size,noscan\n"
+        "1000,0,alloc,1,1000,1\n"
+        "1000,1,alloc,2,2000,1\n"
+        "9000,1,dead,1,,\n"
+        "9000,0,free,1,,\n"
+        "9000,0,alloc,3,3000,1\n";
+    static const char *const reclaims[] = {"reclaim=gc", "reclaim=immediate"};
+    for (int i = 0; i < 2; i++) {
+        struct run r;
+        run_trace(&r, text, (const char *const[]){"quantum_ns=0", reclaims[i], NULL});
+        assert_int_equal(r.sim->events, 5);
+        assert_int_equal(r.sim->accounts.live_requested, 2000 + 3000);
+        end_run(&r);
+    }
+}
+
 /* A P far ahead in the file waits for the window to move: all is read, whatever its size. */
 static void test_small_window(void **state)
 {
@@ -333,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_addresses_on_paper),
         cmocka_unit_test(test_central_lock_on_paper),
         cmocka_unit_test(test_free_waits_for_allocation),
+        cmocka_unit_test(test_free_waits_for_death),
         cmocka_unit_test(test_small_window),
         cmocka_unit_test(test_collections_by_size),
         cmocka_unit_test(test_one_p_never_waits),

@@ -14,6 +14,15 @@
 
 enum { PS = 4, TRACKS = 64, WINDOWS = 2048 };
 
+/* What is asked of a slice again and again; text is the document's. */
+struct slice {
+    const char *name;
+    const char *lock; /* that it was spent waiting for, or NULL */
+    bool held;        /* and somebody is said to have held it */
+    bool on_p;        /* on a P's track */
+    uint64_t from, to;
+};
+
 /* A replay with its timeline, parsed. */
 struct told {
     struct sim_config config;
@@ -22,6 +31,8 @@ struct told {
     size_t size;
     json_t *document;
     const json_t *events;
+    struct slice *slices;
+    size_t slice_count;
 };
 
 /* --- the trace ----------------------------------------------------------------------------------------- */
@@ -84,31 +95,6 @@ static struct sim *replay(const struct sim_config *config, const char *path, FIL
     return sim;
 }
 
-static void begin(struct told *t, const char *name, const char *const *settings, unsigned seed)
-{
-    char path[] = "/tmp/goheap-test-XXXXXX";
-    write_trace(path, seed);
-    configure(&t->config, name, settings);
-    FILE *out = open_memstream(&t->text, &t->size);
-    t->sim = replay(&t->config, path, out);
-    fclose(out);
-    unlink(path);
-    json_error_t why;
-    t->document = json_loadb(t->text, t->size, JSON_REJECT_DUPLICATES, &why);
-    if (!t->document)
-        fail_msg("line %d: %s", why.line, why.text);
-    t->events = json_object_get(t->document, "traceEvents");
-    assert_true(json_array_size(t->events) > 100);
-}
-
-static void end(struct told *t)
-{
-    json_decref(t->document);
-    free(t->text);
-    sim_destroy(t->sim);
-    config_clear(&t->config);
-}
-
 /* --- reading ------------------------------------------------------------------------------------------- */
 
 static uint64_t ns(const json_t *event, const char *key)
@@ -134,16 +120,62 @@ static bool of_p(const struct told *t, const json_t *event)
     return tid(event) >= 1 && tid(event) <= t->sim->p_count;
 }
 
+static void read_slices(struct told *t)
+{
+    size_t i;
+    const json_t *e;
+    t->slice_count = 0;
+    t->slices = calloc(json_array_size(t->events), sizeof *t->slices);
+    assert_non_null(t->slices);
+    json_array_foreach(t->events, i, e) {
+        if (!is(e, "ph", "X"))
+            continue;
+        const json_t *args = json_object_get(e, "args");
+        t->slices[t->slice_count++] = (struct slice){
+            .name = json_string_value(json_object_get(e, "name")),
+            .lock = is(e, "cat", "waiting") ? json_string_value(json_object_get(args, "lock")) : NULL,
+            .held = json_object_get(args, "held_by") != NULL,
+            .on_p = of_p(t, e),
+            .from = ns(e, "ts"),
+            .to = ns(e, "ts") + ns(e, "dur"),
+        };
+    }
+}
+
+static void begin(struct told *t, const char *name, const char *const *settings, unsigned seed)
+{
+    char path[] = "/tmp/goheap-test-XXXXXX";
+    write_trace(path, seed);
+    configure(&t->config, name, settings);
+    FILE *out = open_memstream(&t->text, &t->size);
+    t->sim = replay(&t->config, path, out);
+    fclose(out);
+    unlink(path);
+    json_error_t why;
+    t->document = json_loadb(t->text, t->size, JSON_REJECT_DUPLICATES, &why);
+    if (!t->document)
+        fail_msg("line %d: %s", why.line, why.text);
+    t->events = json_object_get(t->document, "traceEvents");
+    assert_true(json_array_size(t->events) > 100);
+    read_slices(t);
+}
+
+static void end(struct told *t)
+{
+    free(t->slices);
+    json_decref(t->document);
+    free(t->text);
+    sim_destroy(t->sim);
+    config_clear(&t->config);
+}
+
 /* Of slices with that name that lie in a stretch of time; on Ps' tracks or on others. */
 static uint64_t sum_named(const struct told *t, const char *name, bool on_ps, uint64_t from, uint64_t to)
 {
     uint64_t sum = 0;
-    size_t i;
-    const json_t *e;
-    json_array_foreach(t->events, i, e)
-        if (is(e, "ph", "X") && is(e, "name", name) && of_p(t, e) == on_ps && ns(e, "ts") >= from &&
-            ns(e, "ts") + ns(e, "dur") <= to)
-            sum += ns(e, "dur");
+    for (const struct slice *s = t->slices; s < t->slices + t->slice_count; s++)
+        if (s->from >= from && s->to <= to && s->on_p == on_ps && strcmp(s->name, name) == 0)
+            sum += s->to - s->from;
     return sum;
 }
 
@@ -192,16 +224,14 @@ static void check_locks(const struct told *t)
     for (const struct named_lock *lock = t->sim->locks; lock; lock = lock->next) {
         char name[REPORT_LOCK_NAME] = "";
         uint64_t contended = 0, waited = 0;
-        size_t i;
-        const json_t *e;
         if (lock->lock.acquisitions == 0)
             continue; /* a generation's that has no use for it, and no name of its own */
         report_lock_name(t->sim, lock, name, sizeof name);
-        json_array_foreach(t->events, i, e)
-            if (is(e, "cat", "waiting") && is(json_object_get(e, "args"), "lock", name)) {
+        for (const struct slice *s = t->slices; s < t->slices + t->slice_count; s++)
+            if (s->lock && strcmp(s->lock, name) == 0) {
                 contended++;
-                waited += ns(e, "dur");
-                assert_non_null(json_object_get(json_object_get(e, "args"), "held_by"));
+                waited += s->to - s->from;
+                assert_true(s->held);
             }
         assert_int_equal(contended, lock->lock.contended);
         assert_int_equal(waited, lock->lock.wait.sum);
