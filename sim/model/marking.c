@@ -289,7 +289,7 @@ bool marking_wait(struct sim_p *sp, struct waiters *waiters)
         sched_leave(sp, waiters);
         return false;
     }
-    enum timeline_what was = sim_p_does(sp, waiters == &sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
+    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
     sp->blocked = true;
     sim->ps_blocked++;
     if (sim->marking.on)

@@ -9,11 +9,6 @@ enum { LEAST_ROOM = 8 }; /* events, of a stream's ring: there may be many stream
 
 /* --- the queue ----------------------------------------------------------------------------------------- */
 
-static bool goes_before(const struct stream *a, const struct stream *b)
-{
-    return a->ready_at != b->ready_at ? a->ready_at < b->ready_at : a->number < b->number;
-}
-
 /* The queue holds a copy of the time, so that a comparison reads no stream unless times are equal. */
 static bool place_before(struct sched_place a, struct sched_place b)
 {
@@ -139,6 +134,8 @@ static bool go_over(struct sim_p *sp, struct stream *s, uint64_t now)
 static bool begin(struct sim *sim, uint64_t now)
 {
     sim->sched.on = true;
+    if (!idle_ps_init(&sim->sched.idle, sim->p_count))
+        return sim_fail(sim, "out of memory");
     for (uint32_t i = 0; i < sim->p_count; i++) {
         struct stream *s = new_stream(sim);
         if (!s || !go_over(sim->ps[i], s, now))
@@ -157,42 +154,29 @@ void sched_destroy(struct sim *sim)
     }
     free(q->streams);
     free(q->queue);
+    idle_ps_destroy(&q->idle);
 }
 
 /* --- into the queue ------------------------------------------------------------------------------------ */
 
-/* A P with nothing to do that is to have the stream: one that waits for none, else the one whose own comes last. */
-static struct sim_p *idle_p_for(const struct sim *sim, const struct stream *s)
-{
-    struct sim_p *last = NULL;
-    for (uint32_t i = 0; sim->ps_idle && i < sim->p_count; i++) {
-        struct sim_p *sp = sim->ps[i];
-        if (sp->rests)
-            return sp;
-        if (sp->waits && goes_before(last ? last->stream : s, sp->stream))
-            last = sp;
-    }
-    return last;
-}
-
-/* It can go on, at ready_at. */
+/* It can go on, at ready_at: on a P with nothing to do that waits for none, or for one that comes later. */
 static void queue_up(struct sim *sim, struct stream *s)
 {
-    struct sim_p *sp = idle_p_for(sim, s);
-    if (!sp) {
-        put(&sim->sched, s);
+    struct sched *q = &sim->sched;
+    struct sim_p *sp = idle_ps_first(&q->idle);
+    struct stream *instead = sp ? sp->stream : NULL;
+    if (!sp || (instead && !stream_before(s, instead))) {
+        put(q, s);
         return;
     }
-    struct stream *instead = sp->stream;
     sp->stream = s;
     s->held = true;
+    idle_ps_replaced(&q->idle);
     if (instead) {
         instead->held = false;
-        put(&sim->sched, instead);
+        put(q, instead);
         process_hasten(&sp->process, s->ready_at);
     } else {
-        sp->rests = false;
-        sp->waits = true;
         process_wake(&sp->process, s->ready_at);
     }
 }
@@ -330,7 +314,7 @@ static void choose(struct sim_p *sp)
     bool over = own && own->ready_at <= now;
     if (over)
         own->ready_at = now; /* goschedImpl: behind those that wait already */
-    if (own && (!next || goes_before(own, next)))
+    if (own && (!next || stream_before(own, next)))
         return;
     if (own) {
         put_down(sp);
@@ -348,17 +332,17 @@ static void choose(struct sim_p *sp)
 static void be_idle(struct sim_p *sp)
 {
     struct process *me = &sp->process;
+    struct idle_ps *idle = &sp->sim->sched.idle;
     collector_idle(sp);
+    idle_ps_add(idle, sp);
     if (sp->stream) {
-        sp->waits = true;
         me->now = sp->stream->ready_at;
         process_sync(me);
     } else {
-        sp->rests = true;
         process_park(me);
-        sp->rests = false;
     }
-    sp->waits = false;
+    if (sp->idle_place)
+        idle_ps_remove(idle, sp);
     collector_busy(sp);
 }
 
@@ -407,11 +391,9 @@ bool sched_next(struct sim_p *sp, struct trace_event *event)
 
 void sched_end(struct sim *sim, uint64_t now)
 {
-    for (uint32_t i = 0; sim->sched.on && i < sim->p_count; i++) {
-        struct sim_p *sp = sim->ps[i];
-        if (sp->rests) {
-            sp->rests = false;
-            process_wake(&sp->process, now);
-        }
+    struct idle_ps *idle = &sim->sched.idle;
+    for (struct sim_p *sp; (sp = idle_ps_first(idle)) && !sp->stream;) {
+        idle_ps_remove(idle, sp);
+        process_wake(&sp->process, now);
     }
 }

@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/histogram.h"
 #include "model/event_ring.h"
+#include "model/idle_ps.h"
 
 struct sim;
 struct sim_p;
@@ -41,6 +42,12 @@ struct stream {
     struct stream *next;    /* that waits for the same */
 };
 
+/* First come, first served. */
+static inline bool stream_before(const struct stream *a, const struct stream *b)
+{
+    return a->ready_at != b->ready_at ? a->ready_at < b->ready_at : a->number < b->number;
+}
+
 /* Who waits for something: Ps with all that is on them, while each has a stream of its own; else streams. */
 struct waiters {
     struct process *processes;
@@ -59,6 +66,7 @@ struct sched {
     uint32_t stream_count, stream_room;
     struct sched_place *queue; /* a heap with room for all streams */
     uint32_t queued;
+    struct idle_ps idle;     /* Ps that wait for a stream's time, or for a stream */
     uint64_t switches;       /* a P went on with another stream than it ran last */
     uint64_t preemptions;    /* a time slice was over and another stream's turn come */
     struct histogram latency; /* ns from when a stream could run until a P took it up */

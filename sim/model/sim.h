@@ -46,8 +46,7 @@ struct sim_p {
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
     bool starving;      /* it waits for the window to move, or for an event */
-    bool waits;         /* idle until its process' time, when its stream has something to do */
-    bool rests;         /* idle without a stream, parked */
+    bool waits;         /* idle until its process' time, with an event in hand */
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
@@ -60,6 +59,7 @@ struct sim_p {
     struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
     struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
     uint32_t ran_last;      /* number of the one that it ran last */
+    uint32_t idle_place;    /* in sched.idle */
     struct look look[3]; /* one a step; look_at is where the next group goes */
     uint8_t look_at;
 };
@@ -89,7 +89,7 @@ struct object {
     uint64_t dead : 1;    /* its death has been told to the heap */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
-enum { OBJECT_AWAITED = 1 };
+enum { OBJECT_AWAITED = 1, AWAITED = 1024 };
 
 /* Objects of a kind, and the bytes that they asked for: all there ever were, and those of them that died. */
 struct class_account {
@@ -272,7 +272,7 @@ struct sim {
     uint32_t starving; /* Ps that wait for the window to move */
     struct object *objects;
     uint64_t object_room;
-    struct waiters awaiting; /* those who wait for another's allocation */
+    struct waiters awaiting[AWAITED]; /* another's allocation: streams by slot, Ps in the first */
     struct sched sched;
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */

@@ -77,8 +77,8 @@ static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *even
 /* Somebody may have come to free the object before it was allocated. */
 static void tell_awaiting(struct sim *sim, uint32_t slot, uint64_t now)
 {
-    queue_wake(&sim->awaiting.processes, now); /* those who want another slot go back to waiting */
-    sched_wake_for(sim, &sim->awaiting, slot, now);
+    queue_wake(&sim->awaiting[0].processes, now); /* those who want another slot go back to waiting */
+    sched_wake_for(sim, &sim->awaiting[slot % AWAITED], slot, now);
 }
 
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
@@ -130,7 +130,7 @@ static bool await(struct sim_p *sp, uint32_t slot)
         sim->objects[slot].addr = OBJECT_AWAITED;
         if (sp->stream)
             sp->stream->awaits = slot;
-        here = marking_wait(sp, &sim->awaiting);
+        here = marking_wait(sp, &sim->awaiting[sp->stream ? slot % AWAITED : 0]);
     }
     sim_p_does(sp, was);
     return here && !sim->failed;
@@ -274,7 +274,7 @@ static void finish(struct sim_p *sp)
     collector_idle(sp);
     sched_end(sim, sp->process.now);
     if (--sim->ps_running == 0 || sim->failed) {
-        queue_wake(&sim->awaiting.processes, 0);
+        queue_wake(&sim->awaiting[0].processes, 0);
         feed_all(sim, 0);
         if (!sim->done)
             collector_stop(sim);
