@@ -7,7 +7,7 @@
  * mgcpacer.go (startCycle, findRunnableGCWorker). Work is bytes to scan; marking takes its time with them. Whoever
  * takes some holds it until its clock has passed the time it takes; marking is over when the pool is empty and nobody
  * holds any. A dedicated worker that has to take its P from the program slows all busy Ps down alike, as their
- * goroutines share the rest; goroutines do not move otherwise.
+ * goroutines share the rest.
  */
 #include "model/sim.h"
 
