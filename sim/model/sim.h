@@ -89,7 +89,7 @@ struct object {
     uint64_t dead : 1;    /* its death has been told to the heap */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
-enum { OBJECT_AWAITED = 1, AWAITED = 1024 };
+enum { OBJECT_AWAITED = 1, AWAITING_LISTS = 1024 };
 
 /* Objects of a kind, and the bytes that they asked for: all there ever were, and those of them that died. */
 struct class_account {
@@ -272,7 +272,7 @@ struct sim {
     uint32_t starving; /* Ps that wait for the window to move */
     struct object *objects;
     uint64_t object_room;
-    struct waiters awaiting[AWAITED]; /* another's allocation: streams by slot, Ps in the first */
+    struct waiters awaiting[AWAITING_LISTS]; /* another's allocation: streams by slot, Ps in the first */
     struct sched sched;
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */

@@ -78,7 +78,7 @@ static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *even
 static void tell_awaiting(struct sim *sim, uint32_t slot, uint64_t now)
 {
     queue_wake(&sim->awaiting[0].processes, now); /* those who want another slot go back to waiting */
-    sched_wake_for(sim, &sim->awaiting[slot % AWAITED], slot, now);
+    sched_wake_for(sim, &sim->awaiting[slot % AWAITING_LISTS], slot, now);
 }
 
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
@@ -130,7 +130,7 @@ static bool await(struct sim_p *sp, uint32_t slot)
         sim->objects[slot].addr = OBJECT_AWAITED;
         if (sp->stream)
             sp->stream->awaits = slot;
-        here = marking_wait(sp, &sim->awaiting[sp->stream ? slot % AWAITED : 0]);
+        here = marking_wait(sp, &sim->awaiting[sp->stream ? slot % AWAITING_LISTS : 0]);
     }
     sim_p_does(sp, was);
     return here && !sim->failed;
