@@ -351,7 +351,7 @@ static bool all_is_done(const struct sim *sim)
     return sim->failed || (sim->source_ended && sim->buffered == 0);
 }
 
-/* findRunnable: a stream that can go on, unless the P has been woken for nothing. False if there is nothing left to run. */
+/* findRunnable: a stream that can go on, unless the P has been woken for nothing. False if nothing is left to run. */
 static bool find_work(struct sim_p *sp)
 {
     struct process *me = &sp->process;

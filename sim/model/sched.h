@@ -1,7 +1,7 @@
 /* Streams that outnumber the Ps: who runs where, and when.
  *
  *     stream (goroutine, thread)      asleep until a time -> runnable -> on a P -> waits for an object, or a collection
- *                                             ^---------------------------+ its time slice is over; what it waited for is there
+ *                                             ^---------------------------+ time slice is over; what it waited for is there
  *
  * As long as every stream has a P of its own nothing of this happens: a P takes events from a queue of its own. The
  * first stream too many turns those queues into streams, for good. From then on any P runs any stream, first come, first
@@ -29,7 +29,7 @@ struct sim_p;
 /* A stream of the trace. */
 struct stream {
     struct event_ring ring; /* its events in the window; the first may be under way */
-    uint64_t ready_at;      /* when the first may happen, or could have at the earliest; with none: when the last one had */
+    uint64_t ready_at;      /* when the first may happen, or could have; with none: when the last one had */
     uint64_t last_time;     /* recorded, of the event that ready_at is of */
     uint32_t number;
     uint32_t awaits;        /* it waits for an object: slot */
@@ -77,7 +77,7 @@ struct sched {
 bool sched_feed(struct sim *sim, uint32_t number, const struct trace_event *event, uint64_t now);
 /* The next event of the P's, as feed_next has it. */
 bool sched_next(struct sim_p *sp, struct trace_event *event);
-/* The P's stream, in the midst of an event, waits: the P goes on with another, and the event begins anew when it is over. */
+/* The P's stream, in the midst of an event, waits: the P goes on with another, and the event begins anew afterwards. */
 void sched_leave(struct sim_p *sp, struct waiters *waiters);
 /* All of them may run again; those that wait for an object may. */
 void sched_wake(struct sim *sim, struct waiters *waiters, uint64_t now);

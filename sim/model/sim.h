@@ -287,7 +287,7 @@ struct sim {
     double *aside;           /* if not NULL, charges are added up here, and nobody waits for locks */
 
     uint32_t ps_idle, ps_blocked; /* Ps with nothing to do; with a goroutine that waits for the collector */
-    uint32_t paying; /* not 0 while allocations may owe marking: while that lasts, and for each that had to wait for it */
+    uint32_t paying; /* not 0 while allocations may owe marking: while it lasts, and for each that had to wait for it */
     struct marking marking;
     struct limiter limiter;
     struct collector collector;

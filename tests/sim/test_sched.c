@@ -202,7 +202,9 @@ static void test_collection(void **state)
 {
     (void)state;
     struct run r;
-    run_trace(&r, "p,op,id,size,noscan\n0,alloc,1,1000,0\n0,gc,,,\n0,stats,,,\n1,alloc,2,0,1\n1,stats,,,\n1,gc,,,\n1,stats,,,\n",
+    run_trace(&r,
+              "p,op,id,size,noscan\n0,alloc,1,1000,0\n0,gc,,,\n0,stats,,,\n1,alloc,2,0,1\n1,stats,,,\n1,gc,,,\n"
+              "1,stats,,,\n",
               SETTINGS("ps=1", "globals_bytes=1MiB", "stack_bytes=8000"));
     const struct collector *c = &r.sim->collector;
     assert_int_equal(c->forced_cycles, 2);
@@ -401,7 +403,8 @@ static void add_end(struct script *s, struct trace_event *e, uint32_t i, uint32_
 }
 
 /* A random stream; they first appear in the order of their numbers, most of them perhaps in the second half only. */
-static uint32_t add_to_stream(struct script *s, uint64_t *seed, uint32_t i, uint32_t among, uint32_t *last, uint32_t *known)
+static uint32_t add_to_stream(struct script *s, uint64_t *seed, uint32_t i, uint32_t among, uint32_t *last,
+                              uint32_t *known)
 {
     uint32_t stream = (uint32_t)(next_random(seed) % among);
     if (stream >= *known) {
