@@ -275,7 +275,8 @@ static void run_cycle(struct sim *sim, struct process *me)
         return;
     }
     terminate(sim, me, &record);
-    queue_wake(&c->waiters, me->now);
+    queue_wake(&c->waiters.processes, me->now);
+    sched_wake(sim, &c->waiters, me->now);
     rouse(&c->sweeper, &c->sweeper_asleep, me->now);
 }
 
@@ -443,20 +444,33 @@ static void sweep_to_the_end(struct sim_p *sp, uint64_t cycles)
     world_leave_core(sim, me);
 }
 
+/* A cycle of its own, after the one under way. False if its stream waits elsewhere for either. */
+static bool run_forced_cycle(struct sim_p *sp, uint64_t *cycle)
+{
+    struct collector *c = &sp->sim->collector;
+    while (c->running)
+        if (!marking_wait(sp, &c->waiters))
+            return false;
+    *cycle = c->cycles + 1;
+    request(sp, true);
+    if (sp->stream)
+        sp->stream->cycle = *cycle;
+    return marking_wait(sp, &c->waiters);
+}
+
 void collector_force(struct sim_p *sp)
 {
     struct sim *sim = sp->sim;
-    struct collector *c = &sim->collector;
     if (sim->core.reclaim != GOHEAP_RECLAIM_GC)
         return;
     process_sync(&sp->process);
-    while (c->running)
-        marking_wait(sp, &c->waiters);
-    uint64_t cycles = c->cycles + 1;
-    request(sp, true);
-    marking_wait(sp, &c->waiters);
+    uint64_t cycle = sp->stream ? sp->stream->cycle : 0;
+    if (!cycle && !run_forced_cycle(sp, &cycle))
+        return;
+    if (sp->stream)
+        sp->stream->cycle = 0;
     enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
-    sweep_to_the_end(sp, cycles);
+    sweep_to_the_end(sp, cycle);
     sim_p_does(sp, was);
 }
 

@@ -16,6 +16,7 @@ static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const mutex_names[] = {"fifo", "go", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
 static const char *const stream_names[] = {"p", "g", NULL};
+static const char *const scheduler_names[] = {"auto", "queue", "dealt", NULL};
 
 #define AT(member) .offset = offsetof(struct sim_config, member)
 #define COST(member, text) \
@@ -105,6 +106,9 @@ const struct setting config_table[] = {
      .help = "recorded: no event before its time; think: recorded gaps are kept; max: back to back"},
     {.key = "stream_by", .type = SETTING_ENUM, AT(stream_by), .names = stream_names,
      .help = "what a stream of events is: a recorded P or thread, or a goroutine"},
+    {.key = "scheduler", .type = SETTING_ENUM, AT(scheduler), .names = scheduler_names,
+     .help = "more streams than Ps: queue: any P runs any, in turns; dealt: stream n is P n mod Ps', as with --real; auto: "
+             "dealt where recorded Ps or threads have but one, as they then keep the trace's order; else queue"},
     {.key = "window", .type = SETTING_U64, AT(window), .min = 4096, .max = 1 << 28, .help = "events read ahead at most"},
     COST(alloc, "ns: an allocation from the P's own span"),
     COST(alloc_scan_byte, "ns a byte: an allocation that may hold pointers"),
@@ -142,6 +146,7 @@ const struct setting config_table[] = {
     COST(scan_miss_byte, "ns a byte: and reading it, with much more alive than scan_cache"),
     COST(scan_miss, "ns: up to so much an object"),
     COST(scan_cache, "bytes"),
+    COST(goroutine_switch, "ns: a P goes on with another stream, where there are more streams than Ps"),
     COST(stop_world, "ns: stopping or starting the world"),
     COST(stop_p, "ns: and for each P"),
 };

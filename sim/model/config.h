@@ -11,6 +11,7 @@
 #include "model/pacer.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
+enum config_scheduler { SCHEDULER_AUTO, SCHEDULER_QUEUE, SCHEDULER_DEALT };
 
 /* What each step takes, in ns; `_byte` ones per byte. One table a file in configs/cost. */
 struct costs {
@@ -50,6 +51,7 @@ struct costs {
     double scan_miss_byte; /* a byte to scan that is not in the cache, where spans are not scanned as a whole, */
     double scan_miss;      /* up to so much an object: what follows has been fetched ahead */
     double scan_cache;     /* bytes */
+    double goroutine_switch; /* a P goes on with another stream, where streams outnumber the Ps */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
 };
@@ -89,6 +91,7 @@ struct sim_config {
     unsigned mutex;       /* enum lock_policy: how the heap's locks are waited for */
     unsigned pacing;      /* enum config_pacing */
     unsigned stream_by;   /* TRACE_STREAM_BY_P or _G */
+    unsigned scheduler;   /* enum config_scheduler: who runs streams that outnumber the Ps */
     uint64_t window;      /* events read ahead at most */
     struct costs costs;
 };

@@ -1,11 +1,14 @@
-/* From one trace in file order to a queue of events a P.
+/* From one trace in file order to a queue of events a P, or where streams outnumber the Ps, a stream.
  *
  *     source --batches--> [window: all queues together]  P 0: e1 e4 e5   P 1: e2 e3 ...
  *
- * A stream of the trace (a recorded P or thread, or a goroutine) belongs to P (stream mod Ps). Whichever P
+ * A stream of the trace (a recorded P or thread, or a goroutine) has the P of its number. Whichever P
  * runs out reads on, until the window is full; then it waits for the others to use theirs up, or to read on and come
  * upon an event for it. The earliest event not executed yet is always in a queue and waits for nobody, so somebody can
  * always go on.
+ *
+ * From the first stream on for which there is no P, queues are the streams' (sched.h), and the window is kept full; or
+ * where streams are dealt out, it has the P of its number mod Ps.
  */
 #include "base/pages.h"
 #include "model/address_log.h"
@@ -44,34 +47,22 @@ void feed_all(struct sim *sim, uint64_t now)
 /* Room for n more events; what is queued stays in order. */
 static bool make_queue_room(struct sim_p *sp, uint32_t n)
 {
-    if (sp->count + n <= sp->room)
+    if (sp->ring.count + n <= sp->ring.room)
         return true;
-    uint32_t room = sp->room ? sp->room * 2 : 2 * BATCH;
-    struct trace_event *ring = malloc(room * sizeof *ring);
-    if (!ring)
-        return sim_fail(sp->sim, "out of memory");
-    for (uint32_t i = 0; i < sp->count; i++)
-        ring[i] = sp->events[(sp->first + i) & (sp->room - 1)];
-    free(sp->events);
-    sp->events = ring;
-    sp->room = room;
-    sp->first = 0;
-    return true;
+    return event_ring_make_room(&sp->ring, n, 2 * BATCH) || sim_fail(sp->sim, "out of memory");
 }
 
 static bool push_event(struct sim_p *sp, const struct trace_event *event)
 {
     if (!make_queue_room(sp, 1))
         return false;
-    sp->events[(sp->first + sp->count++) & (sp->room - 1)] = *event;
+    event_ring_push(&sp->ring, event);
     return true;
 }
 
 /* Objects are indexed by slot; the reader hands out slots densely. */
 static bool make_object_room(struct sim *sim, uint32_t slot)
 {
-    if (slot < sim->object_room)
-        return true;
     uint64_t room = sim->object_room ? sim->object_room : 4096;
     while (room <= slot)
         room *= 2;
@@ -87,10 +78,27 @@ static bool make_object_room(struct sim *sim, uint32_t slot)
     return true;
 }
 
+/* Whether streams that outnumber the Ps take turns. Those dealt out to a single P keep the trace's order, which is all
+ * that is known of how recorded threads alternated; goroutines are there to be scheduled. */
+static bool have_turns(const struct sim_config *config)
+{
+    if (config->scheduler == SCHEDULER_AUTO)
+        return config->ps > 1 || config->stream_by == TRACE_STREAM_BY_G;
+    return config->scheduler == SCHEDULER_QUEUE;
+}
+
+/* A stream that no P is there for, nor will be. */
+static inline bool is_too_many(const struct sim *sim, uint32_t stream)
+{
+    return stream >= sim->p_count && sim->config.ps && have_turns(&sim->config);
+}
+
 static struct sim_p *p_of_stream(struct sim *sim, uint32_t stream, uint64_t now)
 {
+    if (stream < sim->p_count)
+        return sim->ps[stream];
     if (sim->config.ps)
-        return sim->ps[stream < sim->p_count ? stream : stream % sim->p_count];
+        return sim->ps[stream % sim->p_count];
     if (stream >= MAX_PS) {
         sim_fail(sim, "%s: more than %d streams, give their Ps a number with -P", sim->source->name, MAX_PS);
         return NULL;
@@ -108,19 +116,52 @@ static void decide_pacing(struct sim *sim)
                                                       : sim->config.pacing;
 }
 
+/* What an event will need, besides a place in a queue. */
+static inline bool prepare(struct sim *sim, struct trace_event *event)
+{
+    if (__builtin_expect(event->slot >= sim->object_room, 0) && !make_object_room(sim, event->slot))
+        return false;
+    if (sim->addresses && event->op == TRACE_ALLOC)
+        event->number = address_log_expect(sim->addresses, event->id, event->size);
+    if (event->op == TRACE_DEAD)
+        sim->objects[event->slot].death_due = 1;
+    __builtin_prefetch(&sim->objects[event->slot], 1);
+    return true;
+}
+
+/* To streams that any P runs. */
+static bool distribute_to_streams(struct sim *sim, struct trace_event *batch, size_t n, uint64_t now)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t stream = batch[i].stream;
+        if (!prepare(sim, &batch[i]) || !sched_feed(sim, stream, &batch[i], now))
+            return false;
+    }
+    return true;
+}
+
+/* The first stream too many: what is in the Ps' queues goes to streams, and the rest of the batch, which lies in one of
+ * those queues, after it. */
+static bool go_over_to_streams(struct sim *sim, const struct trace_event *rest, size_t n, uint64_t now)
+{
+    struct trace_event batch[BATCH];
+    memcpy(batch, rest, n * sizeof *batch);
+    return distribute_to_streams(sim, batch, n, now);
+}
+
 /* Events of other Ps go to their queues; those of `reader` close ranks where they are. */
 static bool distribute(struct sim *sim, struct sim_p *reader, struct trace_event *batch, size_t n, uint64_t now)
 {
     uint32_t kept = 0;
     for (size_t i = 0; i < n; i++) {
+        if (__builtin_expect(is_too_many(sim, batch[i].stream), 0)) {
+            if (reader)
+                reader->ring.count = kept;
+            return go_over_to_streams(sim, batch + i, n - i, now);
+        }
         struct sim_p *sp = p_of_stream(sim, batch[i].stream, now);
-        if (!sp || !make_object_room(sim, batch[i].slot))
+        if (!sp || !prepare(sim, &batch[i]))
             return false;
-        if (sim->addresses && batch[i].op == TRACE_ALLOC)
-            batch[i].number = address_log_expect(sim->addresses, batch[i].id, batch[i].size);
-        if (batch[i].op == TRACE_DEAD)
-            sim->objects[batch[i].slot].death_due = 1;
-        __builtin_prefetch(&sim->objects[batch[i].slot], 1);
         if (sp != reader) {
             if (!push_event(sp, &batch[i]))
                 return false;
@@ -133,8 +174,22 @@ static bool distribute(struct sim *sim, struct sim_p *reader, struct trace_event
         }
     }
     if (reader)
-        reader->count = kept;
+        reader->ring.count = kept;
     return true;
+}
+
+/* How many there are; 0 at the end, or if the run has failed. */
+static size_t read_batch(struct sim *sim, struct trace_event *batch)
+{
+    size_t n = sim->source->read(sim->source, batch, BATCH, sim->error);
+    if (n == 0) {
+        sim->source_ended = true;
+        sim->failed |= sim->error->text[0] != '\0';
+    } else if (sim->pacing == PACING_AUTO) {
+        decide_pacing(sim);
+    }
+    sim->buffered += n;
+    return n;
 }
 
 bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now)
@@ -143,25 +198,27 @@ bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now)
     if (reader) { /* its queue is empty: the batch is read right into it */
         if (!make_queue_room(reader, BATCH))
             return false;
-        reader->first = 0;
-        batch = reader->events;
+        reader->ring.first = 0;
+        batch = reader->ring.events;
     }
-    size_t n = sim->source->read(sim->source, batch, BATCH, sim->error);
-    if (n == 0) {
-        sim->source_ended = true;
-        sim->failed |= sim->error->text[0] != '\0';
-        return !sim->failed;
-    }
-    if (sim->pacing == PACING_AUTO)
-        decide_pacing(sim);
-    sim->buffered += n;
-    return distribute(sim, reader, batch, n, now);
+    size_t n = read_batch(sim, batch);
+    return n ? distribute(sim, reader, batch, n, now) : !sim->failed;
+}
+
+bool feed_fill(struct sim *sim, uint64_t now)
+{
+    struct trace_event batch[BATCH];
+    size_t n;
+    while (sim->buffered < sim->config.window && (n = read_batch(sim, batch)) > 0)
+        if (!distribute_to_streams(sim, batch, n, now))
+            return false;
+    return !sim->failed;
 }
 
 /* Addresses that a group of coming events frees. */
 static unsigned freed_in_group(const struct sim_p *sp, uint32_t ahead, uint64_t *addrs)
 {
-    const struct trace_event *e = &sp->events[(sp->first + ahead) & (sp->room - 1)];
+    const struct trace_event *e = &sp->ring.events[(sp->ring.first + ahead) & (sp->ring.room - 1)];
     unsigned n = 0;
     for (unsigned i = 0; i < LOOK_GROUP; i++) {
         addrs[n] = sp->sim->objects[e[i].slot].addr;
@@ -180,7 +237,7 @@ static void look_ahead(struct sim_p *sp)
     unsigned at = sp->look_at;
     struct look *far = &groups[at], *near = &groups[(at + 2) % 3], *bits = &groups[(at + 1) % 3];
     sp->look_at = (uint8_t)((at + 1) % 3);
-    far->n = sp->count < 4 * LOOK_GROUP ? 0 : freed_in_group(sp, 3 * LOOK_GROUP, far->addrs);
+    far->n = sp->ring.count < 4 * LOOK_GROUP ? 0 : freed_in_group(sp, 3 * LOOK_GROUP, far->addrs);
     goheap_prefetch_far(heap, far->addrs, far->n);
     goheap_prefetch_near(heap, near->addrs, near->n);
     goheap_prefetch_bits(heap, bits->addrs, bits->n);
@@ -197,10 +254,11 @@ static void fetch_freed(const struct sim *sim, const struct trace_event *e,
 void feed_look_ahead(const struct sim_p *sp)
 {
     const struct sim *sim = sp->sim;
-    const struct trace_event *events = sp->events;
-    uint32_t mask = sp->room - 1, at = sp->first;
+    const struct event_ring *ring = sp->stream ? &sp->stream->ring : &sp->ring;
+    const struct trace_event *events = ring->events;
+    uint32_t mask = ring->room - 1, at = ring->first;
     fetch_freed(sim, &sp->event, goheap_prefetch_bits);
-    if (sp->count < 3)
+    if (ring->count < 3)
         return;
     fetch_freed(sim, &events[at], goheap_prefetch_near);
     at = (at + 1) & mask;
@@ -213,9 +271,12 @@ void feed_look_ahead(const struct sim_p *sp)
 bool feed_next(struct sim_p *sp, struct trace_event *event)
 {
     struct sim *sim = sp->sim;
-    while (sp->count == 0) {
+    while (sp->ring.count == 0) {
+        if (sim->sched.on)
+            return sched_next(sp, event);
         if (sim->source_ended || sim->failed)
             return false;
+        sp->in_hand = false;
         if (sim->buffered < sim->config.window) {
             if (!feed_read(sim, sp, sp->process.now))
                 return false;
@@ -223,11 +284,10 @@ bool feed_next(struct sim_p *sp, struct trace_event *event)
             starve(sp);
         }
     }
-    if (sp->first % LOOK_GROUP == 0 && !feed_takes_turns(sim))
+    if (sp->ring.first % LOOK_GROUP == 0 && !feed_takes_turns(sim))
         look_ahead(sp);
-    *event = sp->events[sp->first];
-    sp->first = (sp->first + 1) & (sp->room - 1);
-    sp->count--;
+    *event = sp->ring.events[sp->ring.first];
+    event_ring_pop(&sp->ring);
     sim->buffered--;
     if (__builtin_expect(sim->starving != 0, 0) && (sim->buffered <= sim->config.window / 2 || sim->failed))
         feed_all(sim, sp->process.now);

@@ -7,7 +7,7 @@
  * mgcpacer.go (startCycle, findRunnableGCWorker). Work is bytes to scan; marking takes its time with them. Whoever
  * takes some holds it until its clock has passed the time it takes; marking is over when the pool is empty and nobody
  * holds any. A dedicated worker that has to take its P from the program slows all busy Ps down alike, as their
- * goroutines share the rest; goroutines do not move otherwise.
+ * goroutines share the rest.
  */
 #include "model/sim.h"
 
@@ -178,10 +178,12 @@ static void work_for_a_while(struct sim_p *sp)
         change_places(sp, idle);
 }
 
+/* Where others wait for the P, one of them takes it over as soon as the event under way is done. */
 static void preempt(struct sim_p *sp)
 {
     work_for_a_while(sp);
     sp->preempt_at = sp->process.now + sp->sim->config.timeslice_ns;
+    sp->preempted = true;
 }
 
 /* --- assists ------------------------------------------------------------------------------------------- */
@@ -220,25 +222,39 @@ static void pay_with_work(struct sim_p *sp, double want)
         limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
 }
 
-static void assist(struct sim_p *sp)
+/* gcParkAssist. A goroutine that leaves its P comes back to the same allocation. */
+static bool park(struct sim_p *sp, uint64_t came)
+{
+    struct stream *s = sp->stream;
+    if (s) {
+        s->owes = true;
+        s->came = came;
+        sp->sim->paying++;
+    }
+    return marking_wait(sp, &sp->sim->marking.parked);
+}
+
+/* False if the goroutine has left its P, in debt. */
+static bool assist(struct sim_p *sp, uint64_t came)
 {
     struct sim *sim = sp->sim;
     struct marking *m = &sim->marking;
     while (sp->assist_bytes < 0 && m->on && !m->finished && !sim->failed) {
         process_sync(&sp->process);
         if (sim->limiter.limiting)
-            return;
+            return true;
         double work = pay_with_credit(sp);
         if (work > 0 && m->left)
             pay_with_work(sp, work);
-        else if (work > 0 && m->holders)
-            marking_wait(sp, &m->parked); /* gcParkAssist */
+        else if (work > 0 && m->holders && !park(sp, came))
+            return false;
         if (sp->process.now >= sp->preempt_at)
             preempt(sp);
     }
+    return true;
 }
 
-void marking_pay(struct sim_p *sp, uint64_t bytes)
+static bool pay(struct sim_p *sp, uint64_t bytes, uint64_t came)
 {
     struct sim *sim = sp->sim;
     if (sp->process.now >= sp->preempt_at)
@@ -246,23 +262,43 @@ void marking_pay(struct sim_p *sp, uint64_t bytes)
     if (limiter_is_due(&sim->limiter, sp->process.now))
         limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
     sp->assist_bytes -= (double)bytes;
-    if (sp->assist_bytes < 0)
-        assist(sp);
-    world_gate(sim, &sp->process);
+    return sp->assist_bytes >= 0 || assist(sp, came);
 }
 
-void marking_wait(struct sim_p *sp, struct process **queue)
+uint64_t marking_pay(struct sim_p *sp, uint64_t bytes)
 {
     struct sim *sim = sp->sim;
-    enum timeline_what was = sim_p_does(sp, queue == &sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
+    struct stream *s = sp->stream;
+    uint64_t came = sp->process.now;
+    if (s && s->owes) { /* it has come before; what it owes, it owes still */
+        came = s->came;
+        s->owes = false;
+        sim->paying--;
+        bytes = 0;
+    }
+    if (sim->marking.on && !pay(sp, bytes, came))
+        return MARKING_LEFT;
+    world_gate(sim, &sp->process);
+    return came;
+}
+
+bool marking_wait(struct sim_p *sp, struct waiters *waiters)
+{
+    struct sim *sim = sp->sim;
+    if (sim->sched.on) {
+        sched_leave(sp, waiters);
+        return false;
+    }
+    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
     sp->blocked = true;
     sim->ps_blocked++;
     if (sim->marking.on)
         collector_rouse(sim, sp->process.now);
-    queue_park(queue, &sp->process);
+    queue_park(&waiters->processes, &sp->process);
     sim->ps_blocked--;
     sp->blocked = false;
     sim_p_does(sp, was);
+    return true;
 }
 
 /* --- the phase ----------------------------------------------------------------------------------------- */
@@ -329,12 +365,15 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     plan_workers(m, sim->config.mark_share, sim->p_count);
     m->idle_is_fractional = m->fractional > 0;
     begin_slices(sim, sim->collector.starter, now);
+    sim->paying++;
     collector_tax(sim, 1);
 }
 
 void marking_end(struct sim *sim, uint64_t now)
 {
     sim->marking.on = false;
+    sim->paying--;
     collector_tax(sim, 1);
-    queue_wake(&sim->marking.parked, now);
+    queue_wake(&sim->marking.parked.processes, now);
+    sched_wake(sim, &sim->marking.parked, now);
 }

@@ -76,6 +76,7 @@ void sim_destroy(struct sim *sim)
     free(sim->ps);
     collector_destroy(sim);
     scavenger_destroy(sim);
+    sched_destroy(sim);
     feed_destroy(sim);
     sim_platform_destroy(sim);
     engine_destroy(&sim->engine);

@@ -1,7 +1,7 @@
 /* One simulated run: the heap under study, the Ps that use it, and what is counted on the way.
  *
  *     trace --feed--> struct sim_p (a process each) --core functions--> heap --platform--> engine (time, locks)
- *                            ^-- collector, sweeper (processes too) --^
+ *              ^-- sched --^   ^-- collector, sweeper (processes too) --^
  *
  * Everything a run knows is in here, so that many run side by side, one a thread.
  */
@@ -10,8 +10,10 @@
 
 #include "engine/lock.h"
 #include "model/config.h"
+#include "model/event_ring.h"
 #include "model/limiter.h"
 #include "model/pacer.h"
+#include "model/sched.h"
 #include "model/scavenger.h"
 #include "model/timeline.h"
 #include "model/wait_series.h"
@@ -44,6 +46,8 @@ struct sim_p {
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
     bool starving;      /* it waits for the window to move, or for an event */
+    bool waits;         /* idle until its process' time, with an event in hand */
+    bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
     uint64_t preempt_at; /* end of its goroutine's time slice */
@@ -52,9 +56,10 @@ struct sim_p {
     struct process *wants_back; /* its own process, when that waits for the sweeper */
     struct trace_event event; /* in hand, if there is one: done next */
     bool in_hand;
-    /* its share of the trace, in file order: a ring */
-    struct trace_event *events;
-    uint32_t first, count, room;
+    struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
+    struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
+    uint32_t ran_last;      /* number of the one that it ran last */
+    uint32_t idle_place;    /* in sched.idle */
     struct look look[3]; /* one a step; look_at is where the next group goes */
     uint8_t look_at;
 };
@@ -86,7 +91,7 @@ struct object {
     uint64_t death_awaited : 1; /* and a P waits for it */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
-enum { OBJECT_AWAITED = 1 };
+enum { OBJECT_AWAITED = 1, AWAITING_LISTS = 1024 };
 
 /* Objects of a kind, and the bytes that they asked for: all there ever were, and those of them that died. */
 struct class_account {
@@ -170,7 +175,7 @@ struct marking {
     double idle_fractional_ns;
     bool idle_is_fractional;
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
-    struct process *parked; /* in debt, with nothing left to do about it */
+    struct waiters parked; /* in debt, with nothing left to do about it */
 };
 
 struct collector {
@@ -181,7 +186,7 @@ struct collector {
     bool asleep, sweeper_asleep;
     unsigned started;    /* how many of the two processes exist */
     uint64_t work_buffers; /* address of a span of them, from a cycle's beginning until all is swept; or 0 */
-    struct process *waiters; /* parked until the cycle is over */
+    struct waiters waiters; /* until the cycle is over */
     const struct sim_p *starter; /* whose allocation or call started the cycle */
     uint64_t cycles, forced_cycles;
     uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
@@ -269,7 +274,8 @@ struct sim {
     uint32_t starving; /* Ps that wait for the window to move */
     struct object *objects;
     uint64_t object_room;
-    struct process *awaiting; /* Ps that wait for another's allocation */
+    struct waiters awaiting[AWAITING_LISTS]; /* another's allocation: streams by slot, Ps in the first */
+    struct sched sched;
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */
     struct timeline *timeline;     /* likewise */
@@ -283,6 +289,7 @@ struct sim {
     double *aside;           /* if not NULL, charges are added up here, and nobody waits for locks */
 
     uint32_t ps_idle, ps_blocked; /* Ps with nothing to do; with a goroutine that waits for the collector */
+    uint32_t paying; /* not 0 while allocations may owe marking: while it lasts, and for each that had to wait for it */
     struct marking marking;
     struct limiter limiter;
     struct collector collector;
@@ -318,6 +325,13 @@ bool feed_next(struct sim_p *sp, struct trace_event *event);
 /* Reads a batch into the Ps' queues, on behalf of a P whose queue is empty, or of none. Ps that it brings into
  * being start at `now`. */
 bool feed_read(struct sim *sim, struct sim_p *reader, uint64_t now);
+/* Reads until the window is full, for streams that outnumber the Ps. */
+bool feed_fill(struct sim *sim, uint64_t now);
+/* Half of the window has been used up, and there may be more to read. */
+static inline bool feed_is_low(const struct sim *sim)
+{
+    return sim->buffered <= sim->config.window / 2 && !sim->source_ended;
+}
 /* With so many Ps nobody does several events at a time. */
 static inline bool feed_takes_turns(const struct sim *sim)
 {
@@ -332,6 +346,8 @@ void feed_destroy(struct sim *sim);
 /* sim_p.c */
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start);
 void sim_p_destroy(struct sim_p *sp);
+/* It takes the time that others have spent on its behalf. */
+void sim_p_make_up(struct sim_p *sp);
 /* What it does from now on, for the timeline if there is one; returns what it did until now. */
 static inline enum timeline_what sim_p_does(const struct sim_p *sp, enum timeline_what what)
 {
@@ -397,10 +413,13 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
 /* Marks in the background until all is done, or the run. */
 void marking_run(struct sim *sim, struct process *me);
 void marking_end(struct sim *sim, uint64_t now);
-/* A goroutine is about to allocate while marking lasts; not inside the core. */
-void marking_pay(struct sim_p *sp, uint64_t bytes);
-/* Parks a P's goroutine; the P may mark meanwhile. */
-void marking_wait(struct sim_p *sp, struct process **queue);
+/* A goroutine is about to allocate while marking lasts, or had to wait for marking before; not inside the core. Returns
+ * when it came to do so, MARKING_LEFT if it has left its P to wait: the event is to begin anew. */
+uint64_t marking_pay(struct sim_p *sp, uint64_t bytes);
+#define MARKING_LEFT UINT64_MAX
+/* Parks a P's goroutine; the P may mark meanwhile. Or, where another runs on the P meanwhile, false at once: the event is
+ * to begin anew. */
+bool marking_wait(struct sim_p *sp, struct waiters *waiters);
 /* How likely it is that one looks for something in a heap of that size that is not in the cache. */
 static inline double cache_miss(double cache, double heap)
 {

@@ -25,18 +25,23 @@ static uint64_t time_of(struct sim_p *sp, const struct trace_event *event)
     return now;
 }
 
+void sim_p_make_up(struct sim_p *sp)
+{
+    if (sp->sim->timeline)
+        timeline_makes_up(sp->sim->timeline, sp, sp->not_before);
+    sp->process.now = sp->not_before;
+}
+
 /* Sets the P's clock to when the event in hand may happen; it is idle until then. */
 static void set_out(struct sim_p *sp)
 {
     struct process *me = &sp->process;
-    if (me->now < sp->not_before) {
-        if (sp->sim->timeline)
-            timeline_makes_up(sp->sim->timeline, sp, sp->not_before);
-        me->now = sp->not_before;
-    }
+    if (me->now < sp->not_before)
+        sim_p_make_up(sp);
     uint64_t time = time_of(sp, &sp->event);
     if (me->now < time) {
         collector_idle(sp);
+        sp->waits = true;
         me->now = time;
     }
 }
@@ -44,8 +49,10 @@ static void set_out(struct sim_p *sp)
 /* Its time has come. */
 static void arrive(struct sim_p *sp)
 {
-    if (sp->idle)
+    if (sp->idle) {
+        sp->waits = false;
         collector_busy(sp);
+    }
     if (__builtin_expect(sp->sim->stopped, 0))
         world_gate(sp->sim, &sp->process);
 }
@@ -68,9 +75,10 @@ static uint64_t slot_bytes(const struct sim *sim, const struct trace_event *even
 }
 
 /* Somebody may have come to free the object before it was allocated, or declared dead. */
-static void tell_awaiting(struct sim *sim, uint64_t now)
+static void tell_awaiting(struct sim *sim, uint32_t slot, uint64_t now)
 {
-    queue_wake(&sim->awaiting, now); /* those who want another slot go back to waiting */
+    queue_wake(&sim->awaiting[0].processes, now); /* those who want another slot go back to waiting */
+    sched_wake_for(sim, &sim->awaiting[slot % AWAITING_LISTS], slot, now);
 }
 
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
@@ -80,8 +88,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
     uint64_t began = me->now;
     sp->tier = TIER_FAST;
-    if (__builtin_expect(sim->marking.on, 0))
-        marking_pay(sp, slot_bytes(sim, event));
+    if (__builtin_expect(sim->paying, 0) && (began = marking_pay(sp, slot_bytes(sim, event))) == MARKING_LEFT)
+        return;
     me->now += sim->alloc_ns;
     world_enter_core(sim);
     uint64_t addr = event->align_log2
@@ -109,38 +117,52 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);
     if (__builtin_expect(awaited, 0))
-        tell_awaiting(sim, me->now);
+        tell_awaiting(sim, event->slot, me->now);
     if (__builtin_expect(sp->check_gc, 0))
         collector_check(sim, sp);
 }
 
-/* Until the object is allocated. Whatever is that was awaited wakes all who wait. */
-static void await(struct sim_p *sp, uint32_t slot)
+/* What is awaited of the slot's object is another's to do; whatever comes first wakes all Ps that wait. False if the
+ * stream has left its P: then its event begins anew. */
+static bool wait_for(struct sim_p *sp, uint32_t slot)
+{
+    if (sp->stream)
+        sp->stream->awaits = slot;
+    return marking_wait(sp, &sp->sim->awaiting[sp->stream ? slot % AWAITING_LISTS : 0]);
+}
+
+/* Until the object is allocated. False if the run has failed, or if the stream has left its P. */
+static bool await(struct sim_p *sp, uint32_t slot)
 {
     struct sim *sim = sp->sim;
     enum timeline_what was = sim_p_does(sp, TIMELINE_AWAITS);
-    while (sim->objects[slot].addr <= OBJECT_AWAITED && !sim->failed) {
+    bool here = true;
+    while (here && sim->objects[slot].addr <= OBJECT_AWAITED && !sim->failed) {
         sim->objects[slot].addr = OBJECT_AWAITED;
-        marking_wait(sp, &sim->awaiting);
+        here = wait_for(sp, slot);
     }
     sim_p_does(sp, was);
+    return here && !sim->failed;
 }
 
-/* Until the object has been declared dead, where that stands before its end: else its slot would be another's then. */
-static void await_death(struct sim_p *sp, uint32_t slot)
+/* Until the object has been declared dead, where that stands before its end: else its slot would be another's then. As
+ * await. */
+static bool await_death(struct sim_p *sp, uint32_t slot)
 {
     struct sim *sim = sp->sim;
-    while (sim->objects[slot].death_due && !sim->failed) {
+    bool here = true;
+    while (here && sim->objects[slot].death_due && !sim->failed) {
         sim->objects[slot].death_awaited = 1;
-        marking_wait(sp, &sim->awaiting);
+        here = wait_for(sp, slot);
     }
+    return here && !sim->failed;
 }
 
-/* The object that the event ends, once it exists. */
+/* The object that the event ends, once it exists; NULL if it is not to be ended now. */
 static inline struct object *existing(struct sim_p *sp, uint32_t slot)
 {
-    if (__builtin_expect(sp->sim->objects[slot].addr <= OBJECT_AWAITED, 0))
-        await(sp, slot);
+    if (__builtin_expect(sp->sim->objects[slot].addr <= OBJECT_AWAITED, 0) && !await(sp, slot))
+        return NULL;
     return &sp->sim->objects[slot]; /* which may have moved */
 }
 
@@ -164,13 +186,9 @@ static void end_object(struct sim_p *sp, struct object *o)
 static void do_free(struct sim_p *sp, const struct trace_event *event)
 {
     struct object *o = existing(sp, event->slot);
-    if (__builtin_expect(o->death_due, 0)) {
-        await_death(sp, event->slot);
-        o = &sp->sim->objects[event->slot]; /* which may have moved */
-    }
-    if (sp->sim->failed)
+    if (!o || (o->death_due && !await_death(sp, event->slot)))
         return;
-    end_object(sp, o);
+    end_object(sp, &sp->sim->objects[event->slot]); /* which may have moved */
     sp->sim->objects[event->slot].addr = 0;
     sp->sim->source->release(sp->sim->source, event->slot);
 }
@@ -180,7 +198,7 @@ static void do_dead(struct sim_p *sp, const struct trace_event *event)
 {
     struct sim *sim = sp->sim;
     struct object *o = existing(sp, event->slot);
-    if (sim->failed)
+    if (!o)
         return;
     if (sim->core.reclaim == GOHEAP_RECLAIM_GC)
         end_object(sp, o);
@@ -188,7 +206,7 @@ static void do_dead(struct sim_p *sp, const struct trace_event *event)
     bool awaited = o->death_awaited;
     o->death_due = o->death_awaited = 0;
     if (awaited)
-        tell_awaiting(sim, sp->process.now);
+        tell_awaiting(sim, event->slot, sp->process.now);
 }
 
 static void do_stack_alloc(struct sim_p *sp, const struct trace_event *event)
@@ -205,14 +223,14 @@ static void do_stack_alloc(struct sim_p *sp, const struct trace_event *event)
     bool awaited = sim->objects[event->slot].addr == OBJECT_AWAITED;
     sim->objects[event->slot].addr = addr;
     if (awaited)
-        tell_awaiting(sim, sp->process.now);
+        tell_awaiting(sim, event->slot, sp->process.now);
 }
 
 static void do_stack_free(struct sim_p *sp, const struct trace_event *event)
 {
     struct sim *sim = sp->sim;
     struct object *o = existing(sp, event->slot);
-    if (sim->failed)
+    if (!o)
         return;
     uint64_t addr = o->addr;
     world_enter_core(sim);
@@ -284,8 +302,9 @@ static void finish(struct sim_p *sp)
     if (sp->process.now > sim->end_ns)
         sim->end_ns = sp->process.now;
     collector_idle(sp);
+    sched_end(sim, sp->process.now);
     if (--sim->ps_running == 0 || sim->failed) {
-        queue_wake(&sim->awaiting, 0);
+        queue_wake(&sim->awaiting[0].processes, 0);
         feed_all(sim, 0);
         if (!sim->done)
             collector_stop(sim);
@@ -370,6 +389,6 @@ struct sim_p *sim_p_new(struct sim *sim, uint64_t start)
 void sim_p_destroy(struct sim_p *sp)
 {
     process_destroy(&sp->process);
-    free(sp->events);
+    event_ring_free(&sp->ring);
     free(sp);
 }

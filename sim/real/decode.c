@@ -3,6 +3,9 @@
  *
  *     source --batches--> ps[stream mod Ps]->events      objects[slot]: size and account of each lifetime
  *
+ * Where streams outnumber Ps they are dealt out, whatever `scheduler` says: the OS schedules the threads, and a stream
+ * that went from one to another would need locks of its own, whose time is not the allocator's.
+ *
  * Slots are never given back to the reader, so that each lifetime has one of its own, in the order in which they begin.
  * Which objects there are, and which of them have died, follows from how far the Ps are: accounts are made up from that
  * when somebody looks, not as events happen.

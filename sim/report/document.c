@@ -73,6 +73,18 @@ static json_t *measured_json(const struct measurement *m)
     return o;
 }
 
+/* Where streams outnumbered the Ps. */
+static json_t *scheduler_json(const struct sched *s)
+{
+    json_t *o = json_object(), *latency = json_object();
+    put(o, "streams", s->stream_count);
+    put(o, "switches", s->switches);
+    put(o, "preemptions", s->preemptions);
+    put_latency(latency, &s->latency);
+    json_object_set_new(o, "latency", latency);
+    return o;
+}
+
 static json_t *run_json(const struct sim *sim, const char *trace, struct wall wall)
 {
     static const char *const pacings[] = {"auto", "recorded", "think", "max"};
@@ -87,6 +99,8 @@ static json_t *run_json(const struct sim *sim, const char *trace, struct wall wa
     put_real(w, "seconds", wall.seconds);
     put_real(w, "events_per_second", ratio((double)sim->events, wall.seconds));
     json_object_set_new(o, "wall", w);
+    if (sim->sched.on)
+        json_object_set_new(o, "scheduler", scheduler_json(&sim->sched));
     if (sim->measured.clock)
         json_object_set_new(o, "measured", measured_json(&sim->measured));
     return o;

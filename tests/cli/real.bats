@@ -43,7 +43,7 @@ keys() {
 
 @test "mallocs and frees are the simulation's on 1, 2 and 4 threads" {
     for ps in 1 2 4; do
-        silently replay -q -P $ps --set reclaim=immediate --json simulated.json "$redis"
+        silently replay -q -P $ps --set scheduler=dealt --set reclaim=immediate --json simulated.json "$redis"
         silently replay -q -P $ps --set reclaim=immediate --real --json real.json "$redis"
         diff <(counters simulated.json) <(counters real.json)
     done

@@ -258,7 +258,7 @@ rows() {
 }
 
 @test "gc collects and stats appends a snapshot, where they stand" {
-    silently replay -q -P 1 --json run.json small.csv
+    silently replay -q -P 1 --set scheduler=dealt --json run.json small.csv
     sed '1,/^ "snapshots": /d' run.json >snapshots
     figures() {
         sed -n "s/^   \"$1\": \([0-9]*\),\{0,1\}$/\1/p" snapshots | tr '\n' ' '

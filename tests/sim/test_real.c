@@ -182,7 +182,7 @@ static void test_one_thread_is_the_simulation(void **state)
 {
     (void)state;
     char *text = churn(3, 6000, 700, true, true);
-    const char *const *settings = SETTINGS("ps=1", "reclaim=immediate");
+    const char *const *settings = SETTINGS("ps=1", "scheduler=dealt", "reclaim=immediate");
     struct run a, b;
     run_trace(&a, text, settings);
     run_real(&b, text, settings);
@@ -252,9 +252,9 @@ static void test_collections_of_one_thread(void **state)
 
 static void same_on(const char *text, const char *ps, bool frees, const char *const *settings)
 {
-    const char *all[8] = {ps};
+    const char *all[8] = {ps, "scheduler=dealt"};
     for (unsigned i = 0; settings[i]; i++)
-        all[i + 1] = settings[i];
+        all[i + 2] = settings[i];
     struct run a, b;
     run_trace(&a, text, all);
     run_real(&b, text, all);

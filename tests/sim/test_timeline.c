@@ -315,7 +315,7 @@ static const struct { const char *config, *settings[8]; } runs[] = {
     {"go1.26", {"ps=4", "pacing=think", "gomemlimit=6MiB", NULL}},
     {"go1.5", {"ps=4", "pacing=max", "quantum_ns=0", NULL}},
     {"locked-central", {"ps=3", "pacing=recorded", "gogc=20", NULL}},
-    {"go1.19", {"ps=2", "pacing=max", "gogc=10", "background_sweep=false", NULL}},
+    {"go1.19", {"ps=2", "pacing=max", "gogc=10", "background_sweep=false", "timeslice_ns=20000", NULL}},
 };
 enum { RUNS = sizeof runs / sizeof runs[0] };
 
