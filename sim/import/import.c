@@ -29,9 +29,7 @@ bool import_fail(struct import *import, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (import->lines.number == 0)
-        return error_set(&import->failure, "%.200s: %s", import->source.name, text);
-    return error_set(&import->failure, "%.200s:%" PRIu64 ": %s", import->source.name, import->lines.number, text);
+    return row_fail(&import->failure, import->source.name, import->lines.number, "%s", text);
 }
 
 bool import_unexpected(struct import *import, const char *what, struct text line)

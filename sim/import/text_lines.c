@@ -2,8 +2,9 @@
  * together in `joined`. */
 #include "import/text_lines.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
+
+#include "trace/row.h"
 
 bool text_lines_open(struct text_lines *lines, struct byte_stream *bytes, struct error *error)
 {
@@ -55,8 +56,8 @@ static enum text_lines_status join(struct text_lines *lines, struct text *line, 
         feed = memchr(lines->next, '\n', (size_t)(lines->end - lines->next));
         size_t part = (size_t)((feed != NULL ? feed : lines->end) - lines->next);
         if (part > TEXT_LINE_MAX - length) {
-            error_set(error, "%.200s:%" PRIu64 ": expected a line of at most %d bytes, got a longer one",
-                      byte_stream_name(lines->bytes), lines->number + 1, TEXT_LINE_MAX);
+            row_fail(error, byte_stream_name(lines->bytes), lines->number + 1,
+                     "expected a line of at most %d bytes, got a longer one", TEXT_LINE_MAX);
             return TEXT_LINES_FAILED;
         }
         memcpy(lines->joined + length, lines->next, part);
