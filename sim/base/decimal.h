@@ -12,9 +12,14 @@ enum { DECIMAL_ROOM = 20 /* digits of a 64-bit number */ };
 static inline char *decimal_put(char *to, uint64_t number)
 {
     char digits[2 * DECIMAL_ROOM] = {0}, *first = digits + DECIMAL_ROOM;
-    do
+    for (; number >= 100; number /= 100) {
+        unsigned two = (unsigned)(number % 100);
+        *--first = (char)('0' + two % 10);
+        *--first = (char)('0' + two / 10);
+    }
+    if (number >= 10)
         *--first = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
+    *--first = (char)('0' + (number >= 10 ? number / 10 : number));
     memcpy(to, first, DECIMAL_ROOM);
     return to + (digits + DECIMAL_ROOM - first);
 }

@@ -195,8 +195,17 @@ static const unsigned char *plain_number(const unsigned char *s, uint64_t *value
     return s - start <= 19 ? s : NULL; /* 19 digits cannot overflow */
 }
 
+/* Nearly all rows are of two operations. What follows the name is for the caller to judge. */
 static const unsigned char *plain_op(const unsigned char *s, uint8_t *op)
 {
+    if (s[0] == 'a' && s[1] == 'l' && s[2] == 'l' && s[3] == 'o' && s[4] == 'c') {
+        *op = TRACE_ALLOC;
+        return s + 5;
+    }
+    if (s[0] == 'f' && s[1] == 'r' && s[2] == 'e' && s[3] == 'e') {
+        *op = TRACE_FREE;
+        return s + 4;
+    }
     const unsigned char *start = s;
     while (*s >= 'a' && *s <= 'z')
         s++;
