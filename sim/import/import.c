@@ -76,7 +76,10 @@ static struct trace_row *add_event(struct import *import, enum trace_op op)
     if (import->timed)
         set(row, ROW_T_NS, *latest(import));
     if (import->has_thread) {
-        set(row, ROW_P, import->threads[import->thread].p);
+        struct import_thread *thread = &import->threads[import->thread];
+        if (thread->number == 0)
+            thread->number = ++import->thread_count;
+        set(row, ROW_P, thread->number - 1);
         set(row, ROW_G, import->tid);
     }
     return row;
@@ -130,7 +133,7 @@ static bool add_thread(struct import *import, uint64_t tid)
         !make_room(&threads, &import->threads_capacity, import->thread, sizeof *import->threads))
         return fail_memory(import);
     import->threads = threads;
-    import->threads[import->thread] = (struct import_thread){.p = import->thread_count++};
+    import->threads[import->thread] = (struct import_thread){0};
     return true;
 }
 

@@ -52,7 +52,7 @@ enum import_count {
 enum { IMPORT_ROWS = 8 };
 
 struct import_thread {
-    uint64_t p; /* 0 for the first thread of the trace, 1 for the second, ... */
+    uint64_t number; /* 1 for the first thread that made a row, 2 for the second, ...; 0: it has made none yet */
     uint64_t latest_ns;
 };
 
@@ -67,7 +67,7 @@ struct import {
     struct lifetimes tids;    /* threads that have not ended, by their id in the file */
     struct import_thread *threads; /* by slot */
     size_t threads_capacity;
-    uint64_t thread_count;    /* ended ones too */
+    uint64_t thread_count;    /* that made a row; ended ones too */
     uint32_t thread;          /* the current one's slot */
     uint64_t tid;             /* ... and its id in the file */
     uint64_t latest_ns;       /* where there are no threads */

@@ -88,14 +88,14 @@ END
 @test "heaptrack agrees with the program, raw and interpreted, plain and in zstd" {
     need heaptrack
     # Its own files begin with the program's name; a name of one's own gets a suffix.
-    heaptrack -r -o raw ./pattern 20000 >talk
-    grep '^allocs ' talk >said
+    heaptrack -r -o raw ./pattern 20000 >said-more
+    grep '^allocs ' said-more >said
     same_counts raw.raw.zst
     grep -q '"source=heaptrack ' trace.csv
     zstd -q -d raw.raw.zst
     goheap convert -q raw.raw plain.csv
     cmp trace.csv plain.csv
-    heaptrack -o cooked ./pattern 20000 >talk
+    heaptrack -o cooked ./pattern 20000 >said-more
     same_counts cooked.zst
 }
 

@@ -214,18 +214,18 @@ static void android_repairs(void **state)
 {
     (void)state;
     assert_import(android_open,
-                  "1: malloc 0x10 8\n1: malloc 0x10 9 5 6\n1: realloc 0x10 0x77 10\n1: malloc 0x0 11\n"
+                  "3: malloc 0x0 8\n1: malloc 0x10 8\n1: malloc 0x10 9 5 6\n1: realloc 0x10 0x77 10\n1: malloc 0x0 11\n"
                   "1: realloc 0x0 0x10 12\n1: calloc 0x0 18446744073709551615 16\n1: free 0x10\n1: free 0x10\n",
                   META("1", "Android malloc_debug", "virtual")
-                  "1 alloc p=0 g=1 id=1 size=8\n"
-                  "2 free p=0 g=1 id=1\n"
-                  "2 alloc p=0 g=1 id=2 size=9\n"
-                  "3 free p=0 g=1 id=2\n"
-                  "3 alloc p=0 g=1 id=3 size=10\n"
-                  "7 free p=0 g=1 id=3\n",
+                  "2 alloc p=0 g=1 id=1 size=8\n"
+                  "3 free p=0 g=1 id=1\n"
+                  "3 alloc p=0 g=1 id=2 size=9\n"
+                  "4 free p=0 g=1 id=2\n"
+                  "4 alloc p=0 g=1 id=3 size=10\n"
+                  "8 free p=0 g=1 id=3\n",
                   "FILE: frees of blocks that were not live, left out: 2\n"
                   "FILE: allocations where a block was live, which was taken to end there: 2\n"
-                  "FILE: calls that failed, left out: 3\n"
+                  "FILE: calls that failed, left out: 4\n"
                   "FILE: times left out, as the first call has none: 1\n");
 }
 
