@@ -11,6 +11,7 @@ bool text_lines_open(struct text_lines *lines, struct byte_stream *bytes, struct
     *lines = (struct text_lines){.bytes = bytes, .joined = malloc(TEXT_LINE_MAX + 1)};
     if (lines->joined == NULL)
         return error_set(error, "%.200s: out of memory", byte_stream_name(bytes));
+    lines->next = lines->end = lines->joined;
     const unsigned char *first;
     size_t length = byte_stream_peek(bytes, ZIP_MEMBER_MAGIC, &first, error);
     if (length == 0)
@@ -31,12 +32,14 @@ void text_lines_close(struct text_lines *lines)
 /* False at the end and after a failure. */
 static bool next_chunk(struct text_lines *lines, struct error *error)
 {
-    const unsigned char *bytes = NULL;
+    const unsigned char *bytes;
     size_t length = lines->zip != NULL ? zip_member_next(lines->zip, &bytes, error)
                                        : byte_stream_next(lines->bytes, &bytes, error);
+    if (length == 0)
+        return false;
     lines->next = (const char *)bytes;
     lines->end = lines->next + length;
-    return length > 0;
+    return true;
 }
 
 static struct text without_return(const char *start, const char *end)

@@ -157,6 +157,10 @@ static void errors(void **state)
             rows);
     refused("error: FILE: zip archive: expected one file in it, got more: unpack it first\n", DEFLATED, 0, crc, true, rows);
     struct archive archive = {.length = 0};
+    put_header(&archive, "a", DEFLATED, 0, crc, 3, 3);
+    put_bytes(&archive, "\xff\xff\xff", 3);
+    assert_archive(&archive, "", "error: FILE: zip archive: the file in it is damaged: it is no deflate data\n");
+    archive.length = 0;
     put_member(&archive, "a", DEFLATED, 0, crc);
     put_bytes(&archive, "oops", 4);
     assert_archive(&archive, rows, "error: FILE: zip archive: expected its directory after the file, got something else\n");
