@@ -1,5 +1,6 @@
-/* heaptrack: a letter a line, then numbers in hexadecimal. Calls are logged under one lock, so that the order of the lines
- * is that of the calls, but for realloc, whose two lines both come after it. There are no threads, and times to 10 ms.
+/* heaptrack: a letter a line, then numbers in hexadecimal. Calls are logged under one lock, so that the order of the
+ * lines is that of the calls, but for realloc, whose two lines both come after it. There are no threads, and times to
+ * 10 ms.
  *
  *   v VERSION FORMAT    c MS since the start
  *   + SIZE TRACE PTR    - PTR                  raw
@@ -48,7 +49,8 @@ static unsigned numbers(struct text line, uint64_t *values, unsigned max)
 
 static bool is_version(struct text line, uint64_t values[2])
 {
-    return !text_ended(&line) && *line.at == 'v' && numbers(line, values, 2) == 2 && values[0] >= 0x10000 && values[0] <= 0xffffff;
+    return !text_ended(&line) && *line.at == 'v' && numbers(line, values, 2) == 2 && values[0] >= 0x10000 &&
+           values[0] <= 0xffffff;
 }
 
 static bool read_version(struct heaptrack *h, struct text line)
@@ -58,8 +60,8 @@ static bool read_version(struct heaptrack *h, struct text line)
         return import_unexpected(&h->import, expected_version, line);
     if (values[1] < 1 || values[1] > NEWEST_FORMAT)
         return import_unexpected(&h->import, "a heaptrack file of format 1 to 3", line);
-    unsigned version = (unsigned)values[0];
-    snprintf(h->source, sizeof h->source, "source=heaptrack %u.%u.%u", version >> 16, version >> 8 & 0xff, version & 0xff);
+    unsigned v = (unsigned)values[0];
+    snprintf(h->source, sizeof h->source, "source=heaptrack %u.%u.%u", v >> 16, v >> 8 & 0xff, v & 0xff);
     import_start(&h->import, h->source, true);
     return true;
 }

@@ -164,8 +164,8 @@ bool import_time(struct import *import, uint64_t ns)
 {
     uint64_t *before = latest(import);
     if (ns > MAX_TIME)
-        return import_fail(import, "expected a time of at most %" PRIu64 " ns (146 years) after the first, got %" PRIu64,
-                           MAX_TIME, ns);
+        return import_fail(import, "expected a time of at most %" PRIu64 " ns (146 years) after the first, got %"
+                           PRIu64, MAX_TIME, ns);
     if (ns < *before)
         import->counts[IMPORT_LATE_TIMES]++;
     else
@@ -207,7 +207,8 @@ static bool open_block(struct import *import, uint64_t address)
 static bool round_up(struct import *import, uint64_t *align)
 {
     if (*align > MAX_ALIGN)
-        return import_fail(import, "expected an alignment of at most %" PRIu64 " bytes, got %" PRIu64, MAX_ALIGN, *align);
+        return import_fail(import, "expected an alignment of at most %" PRIu64 " bytes, got %" PRIu64, MAX_ALIGN,
+                           *align);
     uint64_t power = 1;
     while (power < *align)
         power *= 2;
@@ -222,8 +223,8 @@ bool import_alloc(struct import *import, uint64_t address, uint64_t size, uint64
         return true;
     }
     if (size > TRACE_MAX_SIZE)
-        return import_fail(import, "expected a size of at most %" PRIu64 " bytes (64 TiB), got %" PRIu64, TRACE_MAX_SIZE,
-                           size);
+        return import_fail(import, "expected a size of at most %" PRIu64 " bytes (64 TiB), got %" PRIu64,
+                           TRACE_MAX_SIZE, size);
     if (!round_up(import, &align) || !open_block(import, address))
         return false;
     struct trace_row *row = add_event(import, TRACE_ALLOC);
@@ -238,8 +239,8 @@ bool import_alloc_array(struct import *import, uint64_t address, uint64_t count,
 {
     uint64_t total;
     if (__builtin_mul_overflow(count, size, &total) && address != 0)
-        return import_fail(import, "expected a size of at most %" PRIu64 " bytes (64 TiB), got %" PRIu64 " times %" PRIu64,
-                           TRACE_MAX_SIZE, count, size);
+        return import_fail(import, "expected a size of at most %" PRIu64 " bytes (64 TiB), got %" PRIu64 " times %"
+                           PRIu64, TRACE_MAX_SIZE, count, size);
     return import_alloc(import, address, total, 0);
 }
 

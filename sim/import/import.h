@@ -4,8 +4,8 @@
  *                                import_alloc, import_free, import_realloc --addresses to lifetimes--> rows
  *
  * A block's address becomes the id of its lifetime, a new one each time. What a format's calls cannot mean is repaired
- * and counted: a block allocated where one is live ends that one; a free of what is not live is left out. So the rows are
- * sound whatever the file says: each id is allocated once and freed at most once, later.
+ * and counted: a block allocated where one is live ends that one; a free of what is not live is left out. So the rows
+ * are sound whatever the file says: each id is allocated once and freed at most once, later.
  *
  * Memory is proportional to the most blocks live, and the most threads running, at any one time. */
 #ifndef IMPORT_H
@@ -48,7 +48,8 @@ enum import_count {
     IMPORT_COUNTS
 };
 
-/* The rows of one line: four about the trace; the end of the old block, the end of one that was live, and the new one. */
+/* The rows of one line: four about the trace; the end of the old block, the end of one that was live, and the new
+ * one. */
 enum { IMPORT_ROWS = 8 };
 
 struct import_thread {

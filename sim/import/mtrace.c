@@ -1,4 +1,5 @@
-/* mtrace(3): a call a line, in the order in which they returned (frees: began), as one lock has it. No threads, no times.
+/* mtrace(3): a call a line, in the order in which they returned (frees: began), as one lock has it. No threads, no
+ * times.
  *
  *   = Start                                    = End
  *   @ WHERE + PTR SIZE                         malloc and its relatives; calloc with its product

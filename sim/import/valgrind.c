@@ -6,9 +6,9 @@
  *   --PID-- realloc(0xO,N) = 0xP               the same with the symbols of C++'s operators new and delete
  *
  * The name is printed before the call is served and the result after it, so that one line holds two calls where the
- * first never has a result: realloc(0x0,N) goes on as malloc(N), realloc(0xO,0) as free(0xO), and a calloc whose product
- * overflows just returns; or where another thread has come between. A file may be of several processes: the trace is of
- * the first. Source: valgrind's coregrind/m_replacemalloc/vg_replace_malloc.c (MALLOC_TRACE). */
+ * first never has a result: realloc(0x0,N) goes on as malloc(N), realloc(0xO,0) as free(0xO), and a calloc whose
+ * product overflows just returns; or where another thread has come between. A file may be of several processes: the
+ * trace is of the first. Source: valgrind's coregrind/m_replacemalloc/vg_replace_malloc.c (MALLOC_TRACE). */
 #include "import/formats.h"
 #include "import/import.h"
 

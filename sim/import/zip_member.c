@@ -160,8 +160,8 @@ void zip_member_close(struct zip_member *zip)
     free(zip);
 }
 
-/* A descriptor's signature is optional, and its two sizes have 4 bytes each, or 8 in an archive of the 64-bit kind, which
- * does not say so here: then what follows two sizes of 4 bytes is no signature. */
+/* A descriptor's signature is optional, and its two sizes have 4 bytes each, or 8 in an archive of the 64-bit kind,
+ * which does not say so here: then what follows two sizes of 4 bytes is no signature. */
 static bool take_descriptor(struct zip_member *zip, uint32_t *signature, struct error *error)
 {
     if (!take_number(zip, &zip->wanted_crc, error) ||
@@ -224,7 +224,8 @@ static size_t next_inflated(struct zip_member *zip, const unsigned char **bytes,
         zip->inflater.avail_in = (uInt)(zip->end - zip->next);
         status = inflate(&zip->inflater, Z_NO_FLUSH);
         if (status != Z_OK && status != Z_STREAM_END) {
-            fail(zip, error, status == Z_MEM_ERROR ? "out of memory" : "the file in it is damaged: it is no deflate data");
+            fail(zip, error, status == Z_MEM_ERROR ? "out of memory"
+                                                   : "the file in it is damaged: it is no deflate data");
             return 0;
         }
         zip->next = zip->end - zip->inflater.avail_in;

@@ -11,8 +11,8 @@ struct zip_member;
 
 bool zip_member_recognise(const unsigned char *bytes, size_t length);
 
-/* Reads up to the file's data; the stream stays the caller's, and nobody else reads from it. NULL and *error if it is no
- * archive, or one that is encrypted or compressed by something else than deflate. */
+/* Reads up to the file's data; the stream stays the caller's, and nobody else reads from it. NULL and *error if it is
+ * no archive, or one that is encrypted or compressed by something else than deflate. */
 struct zip_member *zip_member_open(struct byte_stream *bytes, struct error *error);
 void zip_member_close(struct zip_member *zip);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Traces that other tools record: Android's surfaceflinger, and what the tools on this machine say of a program that says
-# itself what it did. tests/import/ has the program, and the counters, which share nothing with the importers.
+# Traces that other tools record: Android's surfaceflinger, and what the tools on this machine say of a program that
+# says itself what it did. tests/import/ has the program, and the counters, which share nothing with the importers.
 
 setup_file() {
     root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -61,7 +61,11 @@ memstats = document["memstats"]
 print("all", memstats["Mallocs"] - memstats["Frees"], document["fragmentation"]["end"]["requested_bytes"])
 print("odd 0")
 END
-    sizes=$(python3 -c 'import json, sys; print(*(c["size"] for c in json.load(open(sys.argv[1]))["size_classes"][1:]))' out.json)
+    sizes=$(python3 - out.json <<'END'
+import json, sys
+print(*(c["size"] for c in json.load(open(sys.argv[1]))["size_classes"][1:]))
+END
+    )
     awk -v CLASSES="$sizes" -f "$root/tests/import/android.awk" text >expected
     diff expected replayed
     grep -qx 'all 3567 1516677' expected

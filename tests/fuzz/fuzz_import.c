@@ -1,9 +1,9 @@
-/* libFuzzer: any bytes through the readers of what other tools record. First byte of the input: which reader, and whether
- * what is broken is salvaged.
+/* libFuzzer: any bytes through the readers of what other tools record. First byte of the input: which reader, and
+ * whether what is broken is salvaged.
  *
- * Beyond what the sanitizers see, it checks that the rows are sound, whatever the input: an id is new at its alloc, live
- * at its free; meta rows come first; time does not go back in a thread; nothing comes after a thread's end. And that the
- * input a second time in other batches gives the same. */
+ * Beyond what the sanitizers see, it checks that the rows are sound, whatever the input: an id is new at its alloc,
+ * live at its free; meta rows come first; time does not go back in a thread; nothing comes after a thread's end. And
+ * that the input a second time in other batches gives the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +149,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     data++;
     size--;
     size_t first_length = size < 4096 ? size : 4096;
-    unsigned char *first = malloc(first_length + (first_length == 0)); /* its own, so that reading past the end is found */
+    /* In memory of its own, so that reading past the end is found. */
+    unsigned char *first = malloc(first_length + (first_length == 0));
     memcpy(first, data, first_length);
     for (size_t i = 0; i < FORMATS; i++)
         formats_of += formats[i].recognise(first, first_length);

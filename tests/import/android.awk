@@ -1,6 +1,6 @@
-# What is live at the end of an Android trace (text on stdin), told from the text alone: for each class of a table of sizes
-# (CLASSES: "8 16 ..."; what fits into none is class 0) a line "CLASS OBJECTS BYTES", then "all OBJECTS BYTES"; then what
-# is odd: frees of what is not live, and allocations where something is.
+# What is live at the end of an Android trace (text on stdin), told from the text alone: for each class of a table of
+# sizes (CLASSES: "8 16 ..."; what fits into none is class 0) a line "CLASS OBJECTS BYTES", then "all OBJECTS BYTES";
+# then what is odd: frees of what is not live, and allocations where something is.
 function begin(address, size) {
     if (address == "0x0")
         return

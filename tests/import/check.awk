@@ -1,5 +1,5 @@
-# Of a trace in plain CSV on stdin, the blocks whose size is 777 modulo 1000, counted as tests/import/pattern.c does; and
-# that each id begins once and ends at most once, after its beginning.
+# Of a trace in plain CSV on stdin, the blocks whose size is 777 modulo 1000, counted as tests/import/pattern.c does;
+# and that each id begins once and ends at most once, after its beginning.
 BEGIN { FS = "," }
 NR == 1 {
     for (i = 1; i <= NF; i++)

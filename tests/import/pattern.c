@@ -1,10 +1,10 @@
-/* A program to be recorded by other tools: one thread, every form of allocation that all of them see, and what it did as
- * the trace must have it: "allocs N frees N live N bytes N".
+/* A program to be recorded by other tools: one thread, every form of allocation that all of them see, and what it did
+ * as the trace must have it: "allocs N frees N live N bytes N".
  *
  *   pattern ROUNDS
  *
- * Only blocks whose size is 777 modulo 1000 count, and no other block has such a size (libc's own), so that a trace can be
- * compared with the counts. A realloc is a free and an alloc. */
+ * Only blocks whose size is 777 modulo 1000 count, and no other block has such a size (libc's own), so that a trace
+ * can be compared with the counts. A realloc is a free and an alloc. */
 #include <malloc.h>
 #include <mcheck.h>
 #include <stdint.h>

@@ -15,7 +15,7 @@ typedef struct row_source *open_function(struct byte_stream *bytes, const struct
                                          struct error *error);
 
 struct import_text {
-    char *rows; /* a line each, "LINE OP p=1 id=2 ..." with the columns that the row has; a meta row is "LINE meta KEY=VALUE" */
+    char *rows; /* a line each: "LINE OP p=1 id=2 ..." with the columns that it has, or "LINE meta KEY=VALUE" */
     char *tell; /* and the error, "error: ..."; the file is called "FILE" */
 };
 
@@ -107,7 +107,8 @@ static void free_text(struct import_text *text)
 }
 
 /* The bytes give these rows, and tell says this. */
-static inline void assert_bytes(open_function *open, const void *bytes, size_t length, const char *rows, const char *tell)
+static inline void assert_bytes(open_function *open, const void *bytes, size_t length, const char *rows,
+                                const char *tell)
 {
     for (size_t batch = 1; batch <= 64; batch *= 4) {
         struct import_text text = read_import(open, bytes, length, false, batch);

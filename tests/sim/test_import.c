@@ -306,7 +306,8 @@ static void mtrace_repairs_and_errors(void **state)
         char text[128], error[256];
         snprintf(text, sizeof text, "= Start\n%s\n", lines[i]);
         snprintf(error, sizeof error,
-                 "error: FILE:2: expected a call such as \"@ ./a.out:[0x1139] + 0x5581e0 0x18\", got \"%s\"\n", lines[i]);
+                 "error: FILE:2: expected a call such as \"@ ./a.out:[0x1139] + 0x5581e0 0x18\", got \"%s\"\n",
+                 lines[i]);
         assert_import(mtrace_open, text, start, error);
     }
     assert_import(mtrace_open, "", "", "error: FILE: expected calls of malloc and its relatives, got none\n");
@@ -354,7 +355,8 @@ static void logalloc_as_logged(void **state)
 static void logalloc_munged_and_old(void **state)
 {
     (void)state;
-    assert_import(logalloc_open, "1 1 malloc(42)=#1\n1 2 free(#1)\n1 1 realloc(#0,7)=#1\n1 1 realloc(#1,8)=#2\n1 1 free(#0)\n",
+    assert_import(logalloc_open,
+                  "1 1 malloc(42)=#1\n1 2 free(#1)\n1 1 realloc(#0,7)=#1\n1 1 realloc(#1,8)=#2\n1 1 free(#0)\n",
                   META("1", "logalloc", "virtual")
                   "1 alloc p=0 g=1 id=1 size=42\n"
                   "2 free p=1 g=2 id=1\n"
@@ -383,8 +385,8 @@ static void logalloc_errors(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         char text[128], error[256];
         snprintf(text, sizeof text, "%s\n", lines[i]);
-        snprintf(error, sizeof error, "error: FILE:1: expected a call such as \"1 1 malloc(42)=0x7f0c33502040\", got \"%s\"\n",
-                 lines[i]);
+        snprintf(error, sizeof error,
+                 "error: FILE:1: expected a call such as \"1 1 malloc(42)=0x7f0c33502040\", got \"%s\"\n", lines[i]);
         assert_import(logalloc_open, text, "", error);
     }
     assert_import(logalloc_open, "", "", "error: FILE: expected calls of malloc and its relatives, got none\n");
@@ -441,7 +443,8 @@ static void valgrind_broken_lines(void **state)
     (void)state;
     assert_import(valgrind_open,
                   "--1-- malloc(10)--1-- malloc(20) = 0x10\n--1--  = 0x20\n--1-- malloc(1\n--1-- free(0x10)free(0x20)\n"
-                  "--1-- realloc(0x30,5)malloc(4) = 0x40\n--1-- free(0x40)\n--1-- free(0x40)\n--1-- malloc(2) = 0x50 x\n",
+                  "--1-- realloc(0x30,5)malloc(4) = 0x40\n--1-- free(0x40)\n--1-- free(0x40)\n"
+                  "--1-- malloc(2) = 0x50 x\n",
                   META("1", "valgrind --trace-malloc", "virtual")
                   "1 alloc id=1 size=20\n"
                   "5 alloc id=2 size=4\n"
@@ -485,7 +488,8 @@ static void each_recognises_its_own(void **state)
     (void)state;
     static const char *const others[] = {
         "t_ns,p,g,op,id,size,noscan,align,type\n0,0,0,alloc,1,8,1,,\n", "op,id,size\nalloc,1,8\n", "", "\n", "op\n",
-        "\"v 10400 3\"\n", "v 10400 3,op\n", "1\n", "go 1.25 trace\n", "=\n", "= Start,op\n", "==1== x\n", "--1-- x\n", "@ x\n",
+        "\"v 10400 3\"\n", "v 10400 3,op\n", "1\n", "go 1.25 trace\n", "=\n", "= Start,op\n", "==1== x\n",
+        "--1-- x\n", "@ x\n",
     };
     for (size_t i = 0; i < FORMATS; i++) {
         for (size_t j = 0; j < FORMATS; j++)
