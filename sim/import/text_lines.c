@@ -8,11 +8,9 @@
 
 bool text_lines_open(struct text_lines *lines, struct byte_stream *bytes, struct error *error)
 {
-    *lines = (struct text_lines){.bytes = bytes, .joined = malloc(TEXT_LINE_MAX + 1)};
-    if (lines->joined == NULL)
-        return error_set(error, "%.200s: out of memory", byte_stream_name(bytes));
-    lines->next = lines->end = lines->joined;
     const unsigned char *first;
+    *lines = (struct text_lines){.bytes = bytes};
+    lines->next = lines->end = "";
     size_t length = byte_stream_peek(bytes, ZIP_MEMBER_MAGIC, &first, error);
     if (length == 0)
         return error->text[0] == '\0';
@@ -47,6 +45,24 @@ static struct text without_return(const char *start, const char *end)
     return (struct text){start, end > start && end[-1] == '\r' ? end - 1 : end};
 }
 
+/* Puts the part behind the length bytes that there are of a line; there is always room for a line feed more. */
+static bool add_part(struct text_lines *lines, size_t length, size_t part, struct error *error)
+{
+    if (part > TEXT_LINE_MAX - length)
+        return row_fail(error, byte_stream_name(lines->bytes), lines->number + 1,
+                        "expected a line of at most %d bytes, got a longer one", TEXT_LINE_MAX);
+    if (length + part >= lines->joined_capacity) {
+        size_t capacity = 2 * (length + part) + 1;
+        char *larger = realloc(lines->joined, capacity);
+        if (larger == NULL)
+            return error_set(error, "%.200s: out of memory", byte_stream_name(lines->bytes));
+        lines->joined = larger;
+        lines->joined_capacity = capacity;
+    }
+    memcpy(lines->joined + length, lines->next, part);
+    return true;
+}
+
 static enum text_lines_status join(struct text_lines *lines, struct text *line, struct error *error)
 {
     size_t length = 0;
@@ -58,12 +74,8 @@ static enum text_lines_status join(struct text_lines *lines, struct text *line, 
         }
         feed = memchr(lines->next, '\n', (size_t)(lines->end - lines->next));
         size_t part = (size_t)((feed != NULL ? feed : lines->end) - lines->next);
-        if (part > TEXT_LINE_MAX - length) {
-            row_fail(error, byte_stream_name(lines->bytes), lines->number + 1,
-                     "expected a line of at most %d bytes, got a longer one", TEXT_LINE_MAX);
+        if (!add_part(lines, length, part, error))
             return TEXT_LINES_FAILED;
-        }
-        memcpy(lines->joined + length, lines->next, part);
         length += part;
         lines->next = feed != NULL ? feed + 1 : lines->end;
     }

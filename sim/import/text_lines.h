@@ -17,6 +17,7 @@ struct text_lines {
     struct zip_member *zip;   /* NULL: bytes are the text */
     const char *next, *end;   /* the rest of the current chunk */
     char *joined;             /* a line that came in several chunks */
+    size_t joined_capacity;
     uint64_t number;          /* of the latest line, from 1 */
 };
 
