@@ -33,7 +33,7 @@ sim_cflags := $(base_cflags) -Icore -Isim -DGOHEAP_VERSION='"$(VERSION)"' -DGOHE
   -DGOHEAP_LIB_FROM_BIN='"$(lib_from_bin)"'
 
 ldflags := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-sim_libs := -lcsv -ljansson -lzstd -lpthread -lm
+sim_libs := -lcsv -ljansson -lzstd -lz -lpthread -lm
 
 core_src := $(sort $(wildcard core/*.c))
 sim_src := $(sort $(filter-out sim/preload/%,$(wildcard sim/*/*.c)))

@@ -4,10 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "import/formats.h"
 #include "trace/trace_csv.h"
 
 /* The first that recognises a file has it. CSV, which takes any text for a header line, comes last. */
 static const struct row_format formats[] = {
+    {"heaptrack", heaptrack_recognise, heaptrack_open, NULL},
+    {"android", android_recognise, android_open, NULL},
+    {"mtrace", mtrace_recognise, mtrace_open, NULL},
+    {"logalloc", logalloc_recognise, logalloc_open, NULL},
+    {"valgrind", valgrind_recognise, valgrind_open, NULL},
     {"csv", trace_csv_recognise, trace_csv_open, NULL},
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
