@@ -175,10 +175,16 @@ bool import_time(struct import *import, uint64_t ns)
 
 /* ---- blocks ---- */
 
+/* Addresses are mostly multiples of 16: as neighbours in memory, in its order, they are neighbours in the table. */
+static uint64_t key_of(uint64_t address)
+{
+    return address >> 4 | address << 60;
+}
+
 static bool close_block(struct import *import, uint64_t address)
 {
     uint32_t slot;
-    if (lifetimes_close(&import->blocks, address, LIFETIME_OBJECT, &slot) != LIFETIME_OK)
+    if (lifetimes_close(&import->blocks, key_of(address), LIFETIME_OBJECT, &slot) != LIFETIME_OK)
         return false;
     lifetimes_release(&import->blocks, slot);
     set(add_event(import, TRACE_FREE), ROW_ID, import->ids[slot]);
@@ -189,11 +195,11 @@ static bool close_block(struct import *import, uint64_t address)
 static bool open_block(struct import *import, uint64_t address)
 {
     uint32_t slot;
-    enum lifetime_status status = lifetimes_open(&import->blocks, address, LIFETIME_OBJECT, &slot);
+    enum lifetime_status status = lifetimes_open(&import->blocks, key_of(address), LIFETIME_OBJECT, &slot);
     if (status == LIFETIME_IS_OPEN) {
         import->counts[IMPORT_LIVE_ADDRESSES]++;
         close_block(import, address);
-        status = lifetimes_open(&import->blocks, address, LIFETIME_OBJECT, &slot);
+        status = lifetimes_open(&import->blocks, key_of(address), LIFETIME_OBJECT, &slot);
     }
     void *ids = import->ids;
     if (status != LIFETIME_OK || !make_room(&ids, &import->ids_capacity, slot, sizeof *import->ids))

@@ -19,9 +19,14 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* Ids that differ in their lowest NEAR bits only have homes side by side, as they are often opened and looked for one
+ * after the other: a table that is larger than the caches is then read a line or a page at a time. */
+enum { NEAR = 5 };
+
 static size_t home(const struct id_map *map, uint64_t id)
 {
-    return (size_t)mix(id + map->seed) & (map->capacity - 1);
+    uint64_t group = mix((id >> NEAR) + map->seed) << NEAR;
+    return (size_t)(group | (id & ((1u << NEAR) - 1))) & (map->capacity - 1);
 }
 
 /* Where the id is, or the unused entry at which it would be added. */
