@@ -47,7 +47,7 @@ static bool make_queue_room(struct sim_p *sp, uint32_t n)
     if (sp->count + n <= sp->room)
         return true;
     uint32_t room = sp->room ? sp->room * 2 : 2 * BATCH;
-    struct trace_event *ring = malloc(room * sizeof *ring);
+    struct trace_event *ring = aligned_alloc(64, room * sizeof *ring);
     if (!ring)
         return sim_fail(sp->sim, "out of memory");
     for (uint32_t i = 0; i < sp->count; i++)
@@ -182,30 +182,6 @@ static void look_ahead(struct sim_p *sp)
     goheap_prefetch_far(heap, far->addrs, far->n);
     goheap_prefetch_near(heap, near->addrs, near->n);
     goheap_prefetch_bits(heap, bits->addrs, bits->n);
-}
-
-static void fetch_freed(const struct sim *sim, const struct trace_event *e,
-                        void (*fetch)(const struct goheap *, const uint64_t *, unsigned))
-{
-    if (e->op == TRACE_FREE)
-        fetch(sim->heap, &sim->objects[e->slot].addr, 1);
-}
-
-/* The same where a P's turn is one event, and much passes through the cache until the next: a step a turn. */
-void feed_look_ahead(const struct sim_p *sp)
-{
-    const struct sim *sim = sp->sim;
-    const struct trace_event *events = sp->events;
-    uint32_t mask = sp->room - 1, at = sp->first;
-    fetch_freed(sim, &sp->event, goheap_prefetch_bits);
-    if (sp->count < 3)
-        return;
-    fetch_freed(sim, &events[at], goheap_prefetch_near);
-    at = (at + 1) & mask;
-    fetch_freed(sim, &events[at], goheap_prefetch_far);
-    at = (at + 1) & mask;
-    __builtin_prefetch(&sim->objects[events[at].slot], 1);
-    __builtin_prefetch(&events[(at + 1) & mask]);
 }
 
 bool feed_next(struct sim_p *sp, struct trace_event *event)
