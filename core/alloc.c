@@ -161,3 +161,27 @@ uint64_t goheap_alloc_aligned(struct goheap_p *p, uint64_t size, uint64_t align,
     unsigned c = aligned_class(heap, size, align, flags);
     return c ? alloc_class(p, c, flags) : alloc_large(p, size, align, flags);
 }
+
+/* --- hints --------------------------------------------------------------------------------------------- */
+
+/* Where the P keeps the span that it allocates such an object from; NULL where it keeps none. */
+static struct gh_span *const *way(const struct goheap_p *p, uint64_t size, unsigned flags)
+{
+    unsigned noscan = flags & GOHEAP_NOSCAN;
+    if (size <= GH_SMALL_MAX)
+        return &p->direct[noscan][(size + GH_SMALL_DIV - 1) / GH_SMALL_DIV];
+    unsigned class = gh_class_of(&p->heap->sc, size, noscan);
+    return class ? &p->alloc[class * 2 + noscan] : NULL;
+}
+
+void goheap_prefetch_way(const struct goheap_p *p, uint64_t size, unsigned flags)
+{
+    __builtin_prefetch(way(p, size, flags));
+}
+
+void goheap_prefetch_span(const struct goheap_p *p, uint64_t size, unsigned flags)
+{
+    struct gh_span *const *at = way(p, size, flags);
+    if (at)
+        __builtin_prefetch(*at, 1);
+}

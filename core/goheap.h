@@ -195,6 +195,9 @@ GOHEAP_API void goheap_on_misuse(struct goheap *heap,
 GOHEAP_API void goheap_prefetch_far(const struct goheap *heap, const uint64_t *addrs, unsigned n);
 GOHEAP_API void goheap_prefetch_near(const struct goheap *heap, const uint64_t *addrs, unsigned n);
 GOHEAP_API void goheap_prefetch_bits(const struct goheap *heap, const uint64_t *addrs, unsigned n);
+/* The same for allocating such an object: the P's way to the span it allocates from (way), then the span. */
+GOHEAP_API void goheap_prefetch_way(const struct goheap_p *p, uint64_t size, unsigned flags);
+GOHEAP_API void goheap_prefetch_span(const struct goheap_p *p, uint64_t size, unsigned flags);
 
 /* Bytes of the slot that addr lies in, 0 if in none. For a tiny object: to the end of its block. */
 GOHEAP_API uint64_t goheap_usable_size(const struct goheap *heap, uint64_t addr);

@@ -1,4 +1,4 @@
-/* The memory of event rings. */
+/* The memory of event rings: two events a cache line. */
 #include "model/event_ring.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ bool event_ring_make_room(struct event_ring *ring, uint32_t n, uint32_t least)
         return true;
     while (room < want)
         room *= 2;
-    struct trace_event *events = room <= UINT32_MAX ? malloc(room * sizeof *events) : NULL;
+    struct trace_event *events = room <= UINT32_MAX ? aligned_alloc(64, room * sizeof *events) : NULL;
     if (!events)
         return false;
     for (uint32_t i = 0; i < ring->count; i++)

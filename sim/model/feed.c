@@ -243,31 +243,6 @@ static void look_ahead(struct sim_p *sp)
     goheap_prefetch_bits(heap, bits->addrs, bits->n);
 }
 
-static void fetch_freed(const struct sim *sim, const struct trace_event *e,
-                        void (*fetch)(const struct goheap *, const uint64_t *, unsigned))
-{
-    if (e->op == TRACE_FREE)
-        fetch(sim->heap, &sim->objects[e->slot].addr, 1);
-}
-
-/* The same where a P's turn is one event, and much passes through the cache until the next: a step a turn. */
-void feed_look_ahead(const struct sim_p *sp)
-{
-    const struct sim *sim = sp->sim;
-    const struct event_ring *ring = sp->stream ? &sp->stream->ring : &sp->ring;
-    const struct trace_event *events = ring->events;
-    uint32_t mask = ring->room - 1, at = ring->first;
-    fetch_freed(sim, &sp->event, goheap_prefetch_bits);
-    if (ring->count < 3)
-        return;
-    fetch_freed(sim, &events[at], goheap_prefetch_near);
-    at = (at + 1) & mask;
-    fetch_freed(sim, &events[at], goheap_prefetch_far);
-    at = (at + 1) & mask;
-    __builtin_prefetch(&sim->objects[events[at].slot], 1);
-    __builtin_prefetch(&events[(at + 1) & mask]);
-}
-
 bool feed_next(struct sim_p *sp, struct trace_event *event)
 {
     struct sim *sim = sp->sim;

@@ -34,34 +34,42 @@ struct look {
     unsigned n;
 };
 
-/* A simulated P. */
+/* A few turns to come, as turns.c notes them: what happens, on which Ps, and what is freed. */
+enum { TURN_GROUP = 4, TURN_GROUPS = 4 };
+struct turns {
+    struct trace_event events[TURN_GROUP];
+    const struct goheap_p *ps[TURN_GROUP];
+    struct look freed;
+};
+
+/* A simulated P. Of it, most events touch the first cache line of its process and two more. */
 struct sim_p {
-    struct process process;
-    struct sim *sim;
+    _Alignas(64) struct process process;
+    _Alignas(64) struct trace_event event; /* in hand, if there is one: done next */
     struct goheap_p *p;
+    uint64_t not_before; /* it is busy until then with work that was done on its behalf */
+    uint64_t last_time;  /* recorded time of its last event */
+    bool in_hand;
     uint8_t tier;       /* of the allocation under way */
     bool check_gc;      /* the heap grew: look at the trigger */
-    uint64_t not_before; /* it is busy until then with work that was done on its behalf */
-    uint64_t last_time; /* recorded time of its last event */
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
-    bool starving;      /* it waits for the window to move, or for an event */
     bool waits;         /* idle until its process' time, with an event in hand */
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
+    uint8_t look_at;
+    _Alignas(64) struct sim *sim;
+    struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
+    struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
+    uint32_t ran_last;      /* number of the one that it ran last */
+    uint32_t idle_place;    /* in sched.idle */
+    bool starving;      /* it waits for the window to move, or for an event */
     double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
     uint64_t preempt_at; /* end of its goroutine's time slice */
     uint64_t fractional_ns; /* marking in this cycle as a fractional worker */
     uint64_t idle_since;
     struct process *wants_back; /* its own process, when that waits for the sweeper */
-    struct trace_event event; /* in hand, if there is one: done next */
-    bool in_hand;
-    struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
-    struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
-    uint32_t ran_last;      /* number of the one that it ran last */
-    uint32_t idle_place;    /* in sched.idle */
     struct look look[3]; /* one a step; look_at is where the next group goes */
-    uint8_t look_at;
 };
 
 /* How long a lock was held, in ns, and when it was waited for. */
@@ -272,6 +280,8 @@ struct sim {
     unsigned pacing; /* decided: recorded, think or max */
     uint64_t buffered;
     uint32_t starving; /* Ps that wait for the window to move */
+    struct turns turns[TURN_GROUPS]; /* a ring; so many turns went through it: */
+    uint64_t turns_noted;
     struct object *objects;
     uint64_t object_room;
     struct waiters awaiting[AWAITING_LISTS]; /* another's allocation: streams by slot, Ps in the first */
@@ -337,11 +347,12 @@ static inline bool feed_takes_turns(const struct sim *sim)
 {
     return sim->p_count >= 16;
 }
-/* The P's turn is over: what its next ones will touch is fetched meanwhile. */
-void feed_look_ahead(const struct sim_p *sp);
 /* Wakes all that wait for the window to move. */
 void feed_all(struct sim *sim, uint64_t now);
 void feed_destroy(struct sim *sim);
+
+/* turns.c: the P's turn is over; what its event in hand will touch is fetched meanwhile. */
+void turns_note(const struct sim_p *sp);
 
 /* sim_p.c */
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start);

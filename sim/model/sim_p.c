@@ -8,6 +8,7 @@
 #include "model/sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define TRACE_SIZE_MASK (2 * TRACE_MAX_SIZE - 1)
 
@@ -338,7 +339,7 @@ static bool sim_p_step(struct process *me, void *arg)
         set_out(sp);
     } while (!process_is_ahead(me));
     if (feed_takes_turns(sp->sim))
-        feed_look_ahead(sp);
+        turns_note(sp);
     return true;
 }
 
@@ -368,7 +369,9 @@ static struct goheap_p *new_heap_p(struct sim_p *sp)
 
 struct sim_p *sim_p_new(struct sim *sim, uint64_t start)
 {
-    struct sim_p *sp = calloc(1, sizeof *sp);
+    struct sim_p *sp = aligned_alloc(_Alignof(struct sim_p), sizeof *sp);
+    if (sp)
+        memset(sp, 0, sizeof *sp);
     if (!sp || !make_p_room(sim) || (sim->timeline && !timeline_p(sim->timeline, start))) {
         free(sp);
         sim_fail(sim, "out of memory");

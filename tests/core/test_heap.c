@@ -248,6 +248,42 @@ static void test_aligned(void **state)
     goheap_delete(heap);
 }
 
+/* Hints may be given for anything, allocated and freed or not, and change nothing. */
+static void test_hints(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {0, 1, 15, 16, 512, 513, KB, KB + 1, 32 * KB - 8, 32 * KB, 32 * KB + 1, UINT64_MAX};
+    enum { SIZES = sizeof sizes / sizeof sizes[0] };
+    struct goheap *hinted = new_heap(GOHEAP_RECLAIM_IMMEDIATE), *plain = new_heap(GOHEAP_RECLAIM_IMMEDIATE);
+    struct goheap_p *p = goheap_p_new(hinted, NULL), *q = goheap_p_new(plain, NULL);
+    uint64_t base = must_take(p, 8, 0) - must_take(q, 8, 0);
+    for (unsigned i = 0; i < 2 * SIZES; i++) {
+        uint64_t size = sizes[i / 2];
+        unsigned noscan = i % 2 ? GOHEAP_NOSCAN : 0;
+        goheap_prefetch_way(p, size, noscan);
+        goheap_prefetch_span(p, size, noscan);
+        uint64_t addr = goheap_alloc(p, size, noscan), there = goheap_alloc(q, size, noscan);
+        assert_int_equal(addr, there + (size && addr ? base : 0));
+        const uint64_t addrs[] = {addr, addr + 1, 0, UINT64_MAX};
+        for (unsigned times = 0; times < 2; times++) {
+            goheap_prefetch_far(hinted, addrs, 4);
+            goheap_prefetch_near(hinted, addrs, 4);
+            goheap_prefetch_bits(hinted, addrs, 4);
+            if (times == 0 && i % 3) {
+                must_drop(p, addr);
+                must_drop(q, there);
+            }
+        }
+    }
+    struct goheap_memstats with, without;
+    goheap_memstats(hinted, &with);
+    goheap_memstats(plain, &without);
+    assert_memory_equal(&with, &without, sizeof with);
+    verify(hinted);
+    goheap_delete(hinted);
+    goheap_delete(plain);
+}
+
 /* mheap.go: the heap grows by 4 MiB, all of it released until used. */
 static void test_memstats_by_hand(void **state)
 {
@@ -626,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_hole_after_flush),
         cmocka_unit_test(test_bad_frees),
         cmocka_unit_test(test_aligned),
+        cmocka_unit_test(test_hints),
         cmocka_unit_test(test_memstats_by_hand),
         cmocka_unit_test(test_stacks),
         cmocka_unit_test(test_config_check),
