@@ -1,0 +1,110 @@
+/* The table of spans. Its events are described in the runtime's traceallocfree.go (SpanAlloc, traceSpanTypeAndClass). */
+#include "go_trace/spans.h"
+
+#include <stdlib.h>
+
+#include "go_trace/sizes.h"
+#include "trace/trace.h"
+
+enum { PAGE = 8192, MAX_SMALL_PAGES = 16 /* Go's largest has 10 */ };
+
+bool go_spans_init(struct go_spans *spans)
+{
+    *spans = (struct go_spans){0};
+    return id_map_init(&spans->by_page, 0);
+}
+
+void go_spans_free(struct go_spans *spans)
+{
+    id_map_free(&spans->by_page);
+    free(spans->list);
+    free(spans->unused);
+    spans->list = NULL;
+    spans->unused = NULL;
+}
+
+bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint64_t kind_class, bool *heap)
+{
+    uint64_t size_class = kind_class >> 2;
+    *heap = (kind_class & 1) == 0;
+    if (pages == 0 || pages > TRACE_MAX_SIZE / PAGE || (*heap && size_class >= GO_SIZE_CLASSES) ||
+        (*heap && size_class != 0 && pages > MAX_SMALL_PAGES))
+        return false;
+    *span = (struct go_span){.page = page, .pages = pages, .noscan = (kind_class >> 1 & 1) != 0};
+    if (*heap) {
+        span->size_class = (uint8_t)size_class;
+        span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
+    }
+    return true;
+}
+
+const struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page)
+{
+    const struct id_entry *entry = id_map_find(&spans->by_page, page);
+    return entry != NULL ? &spans->list[entry->number] : NULL;
+}
+
+static uint64_t pages_in_table(const struct go_span *span)
+{
+    return span->size_class == 0 ? 1 : span->pages;
+}
+
+bool go_spans_overlap(const struct go_spans *spans, const struct go_span *span)
+{
+    for (uint64_t i = 0; i < pages_in_table(span); i++)
+        if (go_spans_find(spans, span->page + i) != NULL)
+            return true;
+    return false;
+}
+
+static void remove_at(struct go_spans *spans, uint32_t index)
+{
+    const struct go_span *span = &spans->list[index];
+    for (uint64_t i = 0; i < pages_in_table(span); i++)
+        id_map_remove(&spans->by_page, id_map_find(&spans->by_page, span->page + i));
+    spans->unused[spans->unused_count++] = index;
+}
+
+void go_spans_remove(struct go_spans *spans, uint64_t page)
+{
+    const struct id_entry *entry = id_map_find(&spans->by_page, page);
+    if (entry != NULL && spans->list[entry->number].page == page)
+        remove_at(spans, entry->number);
+}
+
+static bool grow(struct go_spans *spans)
+{
+    size_t capacity = spans->capacity == 0 ? 64 : spans->capacity * 2;
+    struct go_span *list = reallocarray(spans->list, capacity, sizeof *list);
+    if (list != NULL)
+        spans->list = list;
+    uint32_t *unused = reallocarray(spans->unused, capacity, sizeof *unused);
+    if (unused != NULL)
+        spans->unused = unused;
+    if (list == NULL || unused == NULL || capacity > UINT32_MAX)
+        return false;
+    spans->capacity = capacity;
+    return true;
+}
+
+bool go_spans_add(struct go_spans *spans, const struct go_span *span)
+{
+    for (uint64_t i = 0; i < pages_in_table(span); i++) {
+        const struct id_entry *entry = id_map_find(&spans->by_page, span->page + i);
+        if (entry != NULL)
+            remove_at(spans, entry->number);
+    }
+    if (spans->unused_count == 0 && spans->count == spans->capacity && !grow(spans))
+        return false;
+    uint32_t index = spans->unused_count > 0 ? spans->unused[--spans->unused_count] : (uint32_t)spans->count++;
+    spans->list[index] = *span;
+    for (uint64_t i = 0; i < pages_in_table(span); i++) {
+        bool added;
+        struct id_entry *entry = id_map_put(&spans->by_page, span->page + i, &added);
+        if (entry == NULL)
+            return false;
+        entry->number = index;
+    }
+    return true;
+}
+

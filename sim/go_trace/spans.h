@@ -1,0 +1,56 @@
+/* The recorded heap's spans: from the page of an object to the slot that it is in.
+ *
+ *   page  --by_page-->  span { first page, size of a slot }  -->  slot = span + k x size
+ *
+ * Of spans of small objects every page is in the table; of a span with one large object only the first, where its
+ * object is. Stacks' and the runtime's own spans are left out.
+ *
+ * Pages and addresses are counted from where the recorded heap begins, modulo 2^64: in pages of 8 KiB, and in units of
+ * 8 bytes as in the trace. */
+#ifndef GO_TRACE_SPANS_H
+#define GO_TRACE_SPANS_H
+
+#include "trace/lifetimes.h"
+
+enum { GO_PAGE_UNITS = 8192 / 8 };
+
+struct go_span {
+    uint64_t page, pages;
+    uint64_t slot;           /* bytes */
+    uint8_t size_class;      /* 0: large */
+    bool noscan;             /* objects without pointers */
+};
+
+struct go_spans {
+    struct id_map by_page; /* to indices into list */
+    struct go_span *list;
+    uint32_t *unused; /* a stack of indices into list, with room for each */
+    size_t count, unused_count, capacity;
+};
+
+bool go_spans_init(struct go_spans *spans); /* false: no memory */
+void go_spans_free(struct go_spans *spans);
+
+/* Reads the trace's description of a span. False if there is no such span; *heap: whether it holds objects. */
+bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint64_t kind_class, bool *heap);
+
+/* NULL: there is none. Valid until the next go_spans_add. */
+const struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page);
+
+/* Whether one of the span's pages is another's. */
+bool go_spans_overlap(const struct go_spans *spans, const struct go_span *span);
+
+/* In the place of whatever overlaps it. False: no memory. */
+bool go_spans_add(struct go_spans *spans, const struct go_span *span);
+
+/* The span that begins with this page, if there is one. */
+void go_spans_remove(struct go_spans *spans, uint64_t page);
+
+/* The slot that the address is in, by its own first address. */
+static inline uint64_t go_slot_of(const struct go_span *span, uint64_t address)
+{
+    uint64_t offset = (address - span->page * GO_PAGE_UNITS) * 8;
+    return span->page * GO_PAGE_UNITS + offset / span->slot * span->slot / 8;
+}
+
+#endif
