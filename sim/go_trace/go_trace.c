@@ -229,7 +229,7 @@ static void tell(const struct row_source *source, FILE *out)
     line(out, counts->no_span, "events of objects outside of all known spans: left out");
     line(out, counts->live_slots, "allocations where another object lives: it ends there");
     line(out, counts->dead_slots, "frees of objects that do not live: left out");
-    line(out, counts->span_overlaps, "spans where another is: it ends there");
+    line(out, counts->lost_frees, "objects whose span goes without their having been freed: they end there");
     line(out, counts->stacks, "stacks allocated where one is, or freed where none is");
     line(out, counts->late_births, "objects found dead by a collection that had begun before: they end as they begin");
     line(out, counts->no_p, "rows of threads that have no P: they have the one that the thread had last");

@@ -11,8 +11,7 @@
 #define LATEST_NS (UINT64_C(1) << 62) /* what a trace may have: row_check.c */
 #define ADDRESS_LIMIT (UINT64_C(1) << 61) /* units of 8 bytes */
 
-#define STACK(id) (ADDRESS_LIMIT | (id)) /* in the table of objects */
-#define ANY_SPAN ADDRESS_LIMIT           /* what a held event may wait for, beside its slot */
+#define ANY_SPAN ADDRESS_LIMIT            /* what a held event may wait for, beside an address */
 
 enum { MOST_STACK_ORDER = 47 };
 
@@ -21,6 +20,7 @@ void go_heap_events_free(struct go_heap_events *events)
     go_order_free(&events->order);
     go_spans_free(&events->spans);
     go_objects_free(&events->objects);
+    id_map_free(&events->stacks);
     go_rows_free(&events->rows);
     free(events->ps_seen);
 }
@@ -146,16 +146,17 @@ static bool end_lifetime(struct go_heap_events *events, const struct go_m_state 
     return go_rows_die(&events->rows, &death);
 }
 
-/* Everything in the slot. */
+/* Everything in the slot, of which there is something. */
 static bool empty_slot(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                       uint64_t slot)
+                       struct go_span *span, uint32_t slot)
 {
-    struct go_object object;
-    for (bool last = false; !last;) {
-        go_objects_take(&events->objects, slot, &object, &last);
+    uint32_t *first = &span->slots[slot];
+    while (*first != 0) {
+        struct go_object object = go_objects_take(&events->objects, first);
         if (!end_lifetime(events, m, event, &object))
             return false;
     }
+    go_slot_empty(span);
     return true;
 }
 
@@ -229,16 +230,39 @@ static uint64_t type_of(struct go_heap_events *events, uint64_t id, struct go_ro
     return events->types->list[row->type].size;
 }
 
-static enum go_take add_object(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                               const struct go_span *span, uint64_t slot, bool joins)
+/* Where an object's event says that it is. */
+struct place {
+    struct go_span *span; /* NULL: in none that is known */
+    uint32_t slot;
+    uint32_t first; /* what is there already, as objects.h has it */
+};
+
+static struct place find_place(const struct go_heap_events *events, const struct go_event *event)
 {
-    struct go_row row = {.op = TRACE_ALLOC, .noscan = span->noscan};
+    struct place place = {.span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS)};
+    if (place.span != NULL) {
+        place.slot = go_slot_of(place.span, event->arg[0]);
+        place.first = place.span->slots != NULL ? place.span->slots[place.slot] : 0;
+    }
+    return place;
+}
+
+/* The address of the slot, which the object's may not be. */
+static uint64_t address_of(const struct place *place)
+{
+    return place->span->page * GO_PAGE_UNITS + place->slot * place->span->slot / 8;
+}
+
+static enum go_take add_object(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
+                               const struct place *place)
+{
+    struct go_row row = {.op = TRACE_ALLOC, .noscan = place->span->noscan};
     uint64_t type_size = type_of(events, event->arg[1], &row), random = random_of(events, events->rows.tail.id + 1);
     int policy = events->options.size;
-    row.value = joins ? go_tiny_request(policy, event->arg[0] != slot, type_size, random)
-                      : go_request(policy, span, type_size, random);
+    row.value = place->first != 0 ? go_tiny_request(policy, event->arg[0] != address_of(place), type_size, random)
+                                  : go_request(policy, place->span, type_size, random);
     struct go_object object;
-    if (!add_row(events, m, event, &row, &object.born))
+    if (!add_row(events, m, event, &row, &object.born) || (place->first == 0 && !go_slot_fill(place->span)))
         return fail_memory(events, event);
     object.id = row.id;
     object.p = row.p;
@@ -249,88 +273,103 @@ static enum go_take add_object(struct go_heap_events *events, const struct go_m_
     } else {
         events->counts.allocations++;
     }
-    events->taker.changed = slot;
-    return go_objects_add(&events->objects, slot, &object) ? GO_TAKEN : fail_memory(events, event);
+    return go_objects_add(&events->objects, &place->span->slots[place->slot], &object) ? GO_TAKEN
+                                                                                       : fail_memory(events, event);
 }
 
-/* A block of tiny objects is one P's as long as it is filled. */
-static bool may_join(const struct go_span *span, const struct go_object *there)
+/* Into a block of tiny objects that has been begun. */
+static enum go_take join(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
+                         const struct place *place)
 {
-    return go_span_is_tiny(span) && there != NULL;
+    events->counts.tiny++;
+    if (events->options.size != SIZE_SLOT)
+        return add_object(events, m, event, place);
+    events->counts.allocations++;
+    return GO_TAKEN;
 }
 
 static enum go_take take_alloc(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                                bool forced)
 {
-    const struct go_span *span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS);
-    if (span == NULL)
+    struct place place = find_place(events, event);
+    if (place.span == NULL)
         return forced ? leave_out(&events->counts.no_span) : hold(events, ANY_SPAN);
-    uint64_t slot = go_slot_of(span, event->arg[0]);
-    const struct go_object *there = go_objects_find(&events->objects, slot);
-    if (may_join(span, there)) {
-        events->counts.tiny++;
-        if (events->options.size != SIZE_SLOT)
-            return add_object(events, m, event, span, slot, true);
-        events->counts.allocations++;
-        return GO_TAKEN;
-    }
-    if (there != NULL) {
+    if (place.first != 0 && go_span_is_tiny(place.span))
+        return join(events, m, event, &place);
+    events->taker.changed = address_of(&place);
+    if (place.first != 0) {
         if (!forced)
-            return hold(events, slot);
+            return hold(events, address_of(&place));
         events->counts.live_slots++;
-        if (!empty_slot(events, m, event, slot))
+        place.first = 0;
+        if (!empty_slot(events, m, event, place.span, place.slot))
             return fail_memory(events, event);
     }
-    return add_object(events, m, event, span, slot, false);
+    return add_object(events, m, event, &place);
 }
 
 static enum go_take take_existing(struct go_heap_events *events, const struct go_m_state *m,
                                   const struct go_event *event)
 {
-    const struct go_span *span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS);
-    if (span == NULL)
+    struct place place = find_place(events, event);
+    if (place.span == NULL)
         return leave_out(&events->counts.no_span);
-    uint64_t slot = go_slot_of(span, event->arg[0]);
-    if (go_objects_find(&events->objects, slot) != NULL)
-        return leave_out(&events->counts.live_slots);
-    return add_object(events, m, event, span, slot, false);
+    return place.first != 0 ? leave_out(&events->counts.live_slots) : add_object(events, m, event, &place);
 }
 
 static enum go_take take_free(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                               bool forced)
 {
-    const struct go_span *span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS);
-    if (span == NULL)
+    struct place place = find_place(events, event);
+    if (place.span == NULL)
         return forced ? leave_out(&events->counts.no_span) : hold(events, ANY_SPAN);
-    uint64_t slot = go_slot_of(span, event->arg[0]);
-    if (go_objects_find(&events->objects, slot) == NULL)
-        return forced ? leave_out(&events->counts.dead_slots) : hold(events, slot);
-    events->taker.changed = slot;
-    return empty_slot(events, m, event, slot) ? GO_TAKEN : fail_memory(events, event);
+    if (place.first == 0)
+        return forced ? leave_out(&events->counts.dead_slots) : hold(events, address_of(&place));
+    events->taker.changed = address_of(&place);
+    return empty_slot(events, m, event, place.span, place.slot) ? GO_TAKEN : fail_memory(events, event);
 }
 
 /* ---- spans ---- */
 
-static enum go_take take_span(struct go_heap_events *events, const struct go_event *event, bool forced)
+/* Its objects end, where their frees are missing. */
+static bool remove_span(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
+                        struct go_span *span)
 {
-    struct go_span span;
+    for (uint32_t slot = 0; span->live > 0; slot++) {
+        if (span->slots[slot] == 0)
+            continue;
+        events->counts.lost_frees++;
+        if (!empty_slot(events, m, event, span, slot))
+            return false;
+    }
+    go_spans_remove(&events->spans, span);
+    return true;
+}
+
+static enum go_take take_span(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
+                              bool forced)
+{
+    struct go_span span, *other;
     bool heap;
     if (!go_span_describe(&span, event->arg[0], event->arg[1], event->arg[2], &heap))
         return fail(events, event, "expected a span of a size class that there is, of as many pages as it has");
     if (!heap)
         return GO_TAKEN;
-    if (go_spans_overlap(&events->spans, &span)) {
+    while ((other = go_spans_overlap(&events->spans, &span)) != NULL) {
         if (!forced)
             return hold(events, ANY_SPAN);
-        events->counts.span_overlaps++;
+        if (!remove_span(events, m, event, other))
+            return fail_memory(events, event);
     }
     events->taker.changed = ANY_SPAN;
     return go_spans_add(&events->spans, &span) ? GO_TAKEN : fail_memory(events, event);
 }
 
-static enum go_take free_span(struct go_heap_events *events, const struct go_event *event)
+static enum go_take free_span(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
-    go_spans_remove(&events->spans, event->arg[0]);
+    struct go_span *span = go_spans_find(&events->spans, event->arg[0]);
+    if (span != NULL && span->page == event->arg[0] && !remove_span(events, m, event, span))
+        return fail_memory(events, event);
     events->taker.changed = ANY_SPAN;
     return GO_TAKEN;
 }
@@ -338,35 +377,37 @@ static enum go_take free_span(struct go_heap_events *events, const struct go_eve
 /* ---- goroutine stacks ---- */
 
 static bool end_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                      uint64_t key)
+                      struct id_entry *entry)
 {
-    struct go_object stack;
-    bool last;
+    struct go_object stack = go_objects_take(&events->objects, &entry->number);
     uint64_t when;
-    go_objects_take(&events->objects, key, &stack, &last);
+    id_map_remove(&events->stacks, entry);
     return add_row(events, m, event, &(struct go_row){.op = TRACE_STACKFREE, .id = stack.id}, &when);
+}
+
+static bool begin_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
+{
+    struct go_row row = {.op = TRACE_STACKALLOC, .value = UINT64_C(1) << (event->arg[1] - 1)};
+    struct go_object stack;
+    bool added;
+    if (!add_row(events, m, event, &row, &stack.born))
+        return false;
+    stack.id = row.id;
+    stack.p = row.p;
+    events->counts.start_stacks += event->op == GO_GOROUTINE_STACK;
+    struct id_entry *entry = id_map_put(&events->stacks, event->arg[0], &added);
+    return entry != NULL && go_objects_add(&events->objects, &entry->number, &stack);
 }
 
 static enum go_take take_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
-    uint64_t key = STACK(event->arg[0]);
-    bool there = go_objects_find(&events->objects, key) != NULL, frees = event->op == GO_GOROUTINE_STACK_FREE;
-    events->counts.stacks += there != frees;
-    if (there && !end_stack(events, m, event, key))
-        return fail_memory(events, event);
-    if (frees)
-        return GO_TAKEN;
-    uint64_t order = event->arg[1];
-    if (order == 0 || order > MOST_STACK_ORDER)
+    bool frees = event->op == GO_GOROUTINE_STACK_FREE;
+    if (!frees && (event->arg[1] == 0 || event->arg[1] > MOST_STACK_ORDER))
         return fail(events, event, "expected a stack of a power of two up to 2^46 bytes");
-    struct go_row row = {.op = TRACE_STACKALLOC, .value = UINT64_C(1) << (order - 1)};
-    struct go_object stack;
-    if (!add_row(events, m, event, &row, &stack.born))
-        return fail_memory(events, event);
-    stack.id = row.id;
-    stack.p = row.p;
-    events->counts.start_stacks += event->op == GO_GOROUTINE_STACK;
-    return go_objects_add(&events->objects, key, &stack) ? GO_TAKEN : fail_memory(events, event);
+    struct id_entry *there = id_map_find(&events->stacks, event->arg[0]);
+    events->counts.stacks += (there != NULL) != frees;
+    bool good = there == NULL || end_stack(events, m, event, there);
+    return good && (frees || begin_stack(events, m, event)) ? GO_TAKEN : fail_memory(events, event);
 }
 
 /* ---- events ---- */
@@ -379,9 +420,9 @@ static enum go_take take_heap_event(struct go_heap_events *events, const struct 
     switch (event->op) {
     case GO_SPAN:
     case GO_SPAN_ALLOC:
-        return take_span(events, event, forced);
+        return take_span(events, m, event, forced);
     case GO_SPAN_FREE:
-        return free_span(events, event);
+        return free_span(events, m, event);
     case GO_HEAP_OBJECT:
         return take_existing(events, m, event);
     case GO_HEAP_OBJECT_ALLOC:
@@ -441,8 +482,8 @@ bool go_heap_events_init(struct go_heap_events *events, const struct row_options
     if (options->death == DEATH_SWEEP)
         events->rows.limit = UINT64_MAX;
     bool order = go_order_init(&events->order), spans = go_spans_init(&events->spans);
-    bool objects = go_objects_init(&events->objects);
-    return order && spans && objects;
+    bool stacks = id_map_init(&events->stacks, 0);
+    return order && spans && stacks;
 }
 
 bool go_heap_events_finish(struct go_heap_events *events, struct error *error)

@@ -33,7 +33,7 @@ struct go_counts {
     uint64_t no_span;    /* events of objects in no known span: left out */
     uint64_t live_slots; /* allocations where an object was thought to live: it ends */
     uint64_t dead_slots; /* frees of none: left out */
-    uint64_t span_overlaps;
+    uint64_t lost_frees; /* objects in a span that goes: they end with it */
     uint64_t stacks;     /* allocations and frees of stacks where there was one, or none */
     uint64_t no_p;       /* rows of an M without a P: the P that it had last */
     uint64_t late_births; /* objects found dead by a cycle that began before they did */
@@ -48,6 +48,7 @@ struct go_heap_events {
     struct go_order order;
     struct go_spans spans;
     struct go_objects objects; /* and stacks */
+    struct id_map stacks;      /* by what the trace calls them: number is their slot, as objects.h has it */
     struct go_row_queue rows;
     struct go_clock clock;
     struct go_cycle cycles[3]; /* the latest first */

@@ -202,20 +202,38 @@ static int compare_deaths(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
+/* Of most policies most deaths are of one moment, the earliest: those need no sorting. */
+static bool take_due(struct go_row_queue *queue, uint64_t from, uint64_t limit)
 {
-    struct go_deaths *later = &queue->later, *due = &queue->due;
+    struct go_deaths *later = &queue->later;
     size_t kept = 0;
-    due->count = queue->next_due = 0;
     for (size_t i = 0; i < later->count; i++) {
-        if (later->list[i].when >= limit)
+        if (later->list[i].when < from || later->list[i].when >= limit)
             later->list[kept++] = later->list[i];
-        else if (!append(due, &later->list[i]))
+        else if (!append(&queue->due, &later->list[i]))
             return false;
     }
     later->count = kept;
-    if (due->count > 0)
-        qsort(due->list, due->count, sizeof *due->list, compare_deaths);
+    return true;
+}
+
+bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
+{
+    struct go_deaths *later = &queue->later, *due = &queue->due;
+    uint64_t earliest = limit;
+    for (size_t i = 0; i < later->count; i++)
+        if (later->list[i].when < earliest)
+            earliest = later->list[i].when;
+    due->count = queue->next_due = 0;
+    if (earliest == limit)
+        return queue->limit = limit, true;
+    if (!take_due(queue, earliest, earliest + 1))
+        return false;
+    size_t first = due->count;
+    if (!take_due(queue, earliest, limit))
+        return false;
+    if (due->count > first)
+        qsort(due->list + first, due->count - first, sizeof *due->list, compare_deaths);
     queue->limit = limit;
     return true;
 }

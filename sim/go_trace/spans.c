@@ -16,6 +16,8 @@ bool go_spans_init(struct go_spans *spans)
 
 void go_spans_free(struct go_spans *spans)
 {
+    for (size_t i = 0; i < spans->count; i++)
+        free(spans->list[i].slots);
     id_map_free(&spans->by_page);
     free(spans->list);
     free(spans->unused);
@@ -38,7 +40,7 @@ bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint6
     return true;
 }
 
-const struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page)
+struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page)
 {
     const struct id_entry *entry = id_map_find(&spans->by_page, page);
     return entry != NULL ? &spans->list[entry->number] : NULL;
@@ -49,27 +51,19 @@ static uint64_t pages_in_table(const struct go_span *span)
     return span->size_class == 0 ? 1 : span->pages;
 }
 
-bool go_spans_overlap(const struct go_spans *spans, const struct go_span *span)
+struct go_span *go_spans_overlap(const struct go_spans *spans, const struct go_span *span)
 {
-    for (uint64_t i = 0; i < pages_in_table(span); i++)
-        if (go_spans_find(spans, span->page + i) != NULL)
-            return true;
-    return false;
+    struct go_span *other = NULL;
+    for (uint64_t i = 0; i < pages_in_table(span) && other == NULL; i++)
+        other = go_spans_find(spans, span->page + i);
+    return other;
 }
 
-static void remove_at(struct go_spans *spans, uint32_t index)
+void go_spans_remove(struct go_spans *spans, struct go_span *span)
 {
-    const struct go_span *span = &spans->list[index];
     for (uint64_t i = 0; i < pages_in_table(span); i++)
         id_map_remove(&spans->by_page, id_map_find(&spans->by_page, span->page + i));
-    spans->unused[spans->unused_count++] = index;
-}
-
-void go_spans_remove(struct go_spans *spans, uint64_t page)
-{
-    const struct id_entry *entry = id_map_find(&spans->by_page, page);
-    if (entry != NULL && spans->list[entry->number].page == page)
-        remove_at(spans, entry->number);
+    spans->unused[spans->unused_count++] = (uint32_t)(span - spans->list);
 }
 
 static bool grow(struct go_spans *spans)
@@ -89,11 +83,6 @@ static bool grow(struct go_spans *spans)
 
 bool go_spans_add(struct go_spans *spans, const struct go_span *span)
 {
-    for (uint64_t i = 0; i < pages_in_table(span); i++) {
-        const struct id_entry *entry = id_map_find(&spans->by_page, span->page + i);
-        if (entry != NULL)
-            remove_at(spans, entry->number);
-    }
     if (spans->unused_count == 0 && spans->count == spans->capacity && !grow(spans))
         return false;
     uint32_t index = spans->unused_count > 0 ? spans->unused[--spans->unused_count] : (uint32_t)spans->count++;
@@ -108,3 +97,20 @@ bool go_spans_add(struct go_spans *spans, const struct go_span *span)
     return true;
 }
 
+bool go_slot_fill(struct go_span *span)
+{
+    if (span->slots == NULL)
+        span->slots = calloc(go_slots(span), sizeof *span->slots);
+    if (span->slots == NULL)
+        return false;
+    span->live++;
+    return true;
+}
+
+void go_slot_empty(struct go_span *span)
+{
+    if (--span->live > 0)
+        return;
+    free(span->slots);
+    span->slots = NULL;
+}

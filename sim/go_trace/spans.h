@@ -1,6 +1,6 @@
-/* The recorded heap's spans: from the page of an object to the slot that it is in.
+/* The recorded heap's spans: from the address of an object to the slot that it is in.
  *
- *   page  --by_page-->  span { first page, size of a slot }  -->  slot = span + k x size
+ *   page  --by_page-->  span { first page, size of a slot, slots }  -->  slots[k], at span + k x size
  *
  * Of spans of small objects every page is in the table; of a span with one large object only the first, where its
  * object is. Stacks' and the runtime's own spans are left out.
@@ -19,6 +19,8 @@ struct go_span {
     uint64_t slot;           /* bytes */
     uint8_t size_class;      /* 0: large */
     bool noscan;             /* objects without pointers */
+    uint32_t *slots;         /* what is in each, as objects.h has it; NULL while all are empty */
+    uint32_t live;           /* slots that are not */
 };
 
 struct go_spans {
@@ -35,22 +37,33 @@ void go_spans_free(struct go_spans *spans);
 bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint64_t kind_class, bool *heap);
 
 /* NULL: there is none. Valid until the next go_spans_add. */
-const struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page);
+struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page);
 
-/* Whether one of the span's pages is another's. */
-bool go_spans_overlap(const struct go_spans *spans, const struct go_span *span);
+/* One whose pages are some of this span's, too. NULL: there is none. */
+struct go_span *go_spans_overlap(const struct go_spans *spans, const struct go_span *span);
 
-/* In the place of whatever overlaps it. False: no memory. */
+/* None may overlap it. False: no memory. */
 bool go_spans_add(struct go_spans *spans, const struct go_span *span);
 
-/* The span that begins with this page, if there is one. */
-void go_spans_remove(struct go_spans *spans, uint64_t page);
+/* One that is there and has no objects any more. */
+void go_spans_remove(struct go_spans *spans, struct go_span *span);
 
-/* The slot that the address is in, by its own first address. */
-static inline uint64_t go_slot_of(const struct go_span *span, uint64_t address)
+/* The slot of the span that the address is in. */
+static inline uint32_t go_slot_of(const struct go_span *span, uint64_t address)
 {
     uint64_t offset = (address - span->page * GO_PAGE_UNITS) * 8;
-    return span->page * GO_PAGE_UNITS + offset / span->slot * span->slot / 8;
+    return (uint32_t)(offset / span->slot);
 }
+
+static inline uint32_t go_slots(const struct go_span *span)
+{
+    return (uint32_t)((span->pages * GO_PAGE_UNITS * 8 + span->slot - 1) / span->slot); /* and what is left at its end */
+}
+
+/* To be called before an object goes into an empty slot of the span. False: no memory. */
+bool go_slot_fill(struct go_span *span);
+
+/* To be called when the last object has left a slot of the span. */
+void go_slot_empty(struct go_span *span);
 
 #endif
