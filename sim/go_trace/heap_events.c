@@ -277,7 +277,8 @@ static enum go_take add_object(struct go_heap_events *events, const struct go_m_
                                                                                        : fail_memory(events, event);
 }
 
-/* Into a block of tiny objects that has been begun. */
+/* Into a block of tiny objects that has been begun. Each P fills one of its own (runtime/malloc.go, mallocgcTiny), but
+ * the event may come from another, where the goroutine went on in the meantime. */
 static enum go_take join(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                          const struct place *place)
 {
