@@ -128,12 +128,13 @@ FILE *out_file_open(struct out_file *out, const char *path, struct error *error)
         return out->stream = stdout;
     }
     bool exists = stat(path, &status) == 0;
-    if (!resolve(out, path))
-        return open_failed(error, path);
-    if (exists && !S_ISREG(status.st_mode)) {
+    if (exists && !S_ISREG(status.st_mode)) { /* a link to it, as /dev/fd/N is, may lead to no path */
+        memcpy(out->path, path, strlen(path) + 1);
         out->stream = fopen(path, "we");
         return out->stream != NULL ? out->stream : open_failed(error, path);
     }
+    if (!resolve(out, path))
+        return open_failed(error, path);
     if (exists && access(path, W_OK) != 0)
         return open_failed(error, path);
     if (snprintf(out->temp, sizeof out->temp, "%s.tmp.%ld", out->path, (long)getpid()) >=

@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #include "base/options.h"
+#include "base/zst_file.h"
 #include "cmd/cmd.h"
 #include "preload/format.h"
 #include "record/record.h"
-#include "record/record_out.h"
 
 enum { OPT_OUTPUT };
 
@@ -295,7 +295,7 @@ static int run_program(char **command, bool swap_output, uint64_t *end_ns, struc
 
 static bool record(const char *path, char **command, struct error *error)
 {
-    struct record_out *out = record_out_open(path, error);
+    struct zst_file *out = zst_file_open(path, error);
     if (out == NULL)
         return false;
     catch_signals();
@@ -306,11 +306,11 @@ static bool record(const char *path, char **command, struct error *error)
     if (file >= 0)
         close(file);
     if (!merged) {
-        record_out_abandon(out);
+        zst_file_abandon(out);
         return false;
     }
     uint64_t bytes;
-    if (!record_out_commit(out, &bytes, error))
+    if (!zst_file_commit(out, &bytes, error))
         return false;
     print_summary(&summary, path, bytes);
     return true;

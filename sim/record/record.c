@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/decimal.h"
 #include "preload/format.h"
 #include "record/record_live.h"
 
@@ -45,7 +46,7 @@ struct stream {
 
 struct merge {
     const struct record_options *options;
-    struct record_out *out;
+    struct zst_file *out;
     struct record_summary *summary;
     struct error *error;
     const unsigned char *map;
@@ -78,18 +79,6 @@ bool record_create(const char *path, struct error *error)
 
 enum { MAX_ALIGN_LOG2 = 30 }; /* the most that a trace may ask for */
 
-static char *put_number(char *to, uint64_t number)
-{
-    char digits[20];
-    int count = 0;
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
-    while (count > 0)
-        *to++ = digits[--count];
-    return to;
-}
-
 static char *put_text(char *to, const char *text)
 {
     size_t length = strlen(text);
@@ -100,9 +89,9 @@ static char *put_text(char *to, const char *text)
 /* A row of t_ns,p,op,id,size,align,type: up to the comma after the op. */
 static char *put_head(char *to, const struct stream *stream, const char *op)
 {
-    to = put_number(to, stream->head_ns);
+    to = decimal_put(to, stream->head_ns);
     *to++ = ',';
-    to = put_number(to, stream->number);
+    to = decimal_put(to, stream->number);
     *to++ = ',';
     to = put_text(to, op);
     *to++ = ',';
@@ -114,50 +103,50 @@ static void write_alloc(struct merge *m, const struct stream *stream, uint64_t i
 {
     unsigned log2 = event->align_log2 < MAX_ALIGN_LOG2 ? event->align_log2 : MAX_ALIGN_LOG2;
     char row[128], *to = put_head(row, stream, "alloc");
-    to = put_number(to, id);
+    to = decimal_put(to, id);
     *to++ = ',';
-    to = put_number(to, event->size);
+    to = decimal_put(to, event->size);
     *to++ = ',';
     if (log2 != 0)
-        to = put_number(to, UINT64_C(1) << log2);
+        to = decimal_put(to, UINT64_C(1) << log2);
     to = put_text(to, ",\n");
-    record_out_write(m->out, row, (size_t)(to - row));
+    zst_file_write(m->out, row, (size_t)(to - row));
 }
 
 static void write_free(struct merge *m, const struct stream *stream, uint64_t id)
 {
     char row[128], *to = put_head(row, stream, "free");
-    to = put_number(to, id);
+    to = decimal_put(to, id);
     to = put_text(to, ",,,\n");
-    record_out_write(m->out, row, (size_t)(to - row));
+    zst_file_write(m->out, row, (size_t)(to - row));
 }
 
 static void write_end(struct merge *m, const struct stream *stream)
 {
     char row[128], *to = put_text(put_head(row, stream, "end"), ",,,\n");
-    record_out_write(m->out, row, (size_t)(to - row));
+    zst_file_write(m->out, row, (size_t)(to - row));
 }
 
 /* One meta row; the text is quoted, as it may be a file name. Control characters become question
  * marks. */
 static void write_meta(struct merge *m, const char *key, const char *value)
 {
-    record_out_write(m->out, ",,meta,,,,\"", 11);
-    record_out_write(m->out, key, strlen(key));
-    record_out_write(m->out, "=", 1);
+    zst_file_write(m->out, ",,meta,,,,\"", 11);
+    zst_file_write(m->out, key, strlen(key));
+    zst_file_write(m->out, "=", 1);
     for (; *value != '\0'; value++) {
         char c = (unsigned char)*value < ' ' ? '?' : *value;
-        record_out_write(m->out, &c, 1);
+        zst_file_write(m->out, &c, 1);
         if (c == '"')
-            record_out_write(m->out, &c, 1);
+            zst_file_write(m->out, &c, 1);
     }
-    record_out_write(m->out, "\"\n", 2);
+    zst_file_write(m->out, "\"\n", 2);
 }
 
 static void write_header(struct merge *m)
 {
     static const char header[] = "t_ns,p,op,id,size,align,type\n";
-    record_out_write(m->out, header, sizeof header - 1);
+    zst_file_write(m->out, header, sizeof header - 1);
     write_meta(m, "source", "malloc");
     write_meta(m, "time", "recorded");
     write_meta(m, "size", "exact");
@@ -365,8 +354,8 @@ static bool run(struct merge *m)
         if (m->events < check)
             continue;
         check = m->events + 65536;
-        if (record_out_failed(m->out))
-            return true; /* record_out_commit tells why */
+        if (zst_file_failed(m->out))
+            return true; /* zst_file_commit tells why */
         if (*m->options->interrupted != 0)
             return error_set(m->error, "interrupted; no trace was written");
     }
@@ -468,7 +457,7 @@ static bool open_map(struct merge *m, int file)
     return true;
 }
 
-bool record_merge(int file, const struct record_options *options, struct record_out *out,
+bool record_merge(int file, const struct record_options *options, struct zst_file *out,
                   struct record_summary *summary, struct error *error)
 {
     struct merge m = {.options = options, .out = out, .summary = summary, .error = error};

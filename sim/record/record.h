@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "record/record_out.h"
+#include "base/zst_file.h"
 
 struct record_summary {
     uint64_t allocs, frees;
@@ -31,7 +31,7 @@ struct record_options {
 bool record_create(const char *path, struct error *error);
 
 /* Writes the rows of `file`, an open recording that nobody writes to any more. */
-bool record_merge(int file, const struct record_options *options, struct record_out *out,
+bool record_merge(int file, const struct record_options *options, struct zst_file *out,
                   struct record_summary *summary, struct error *error);
 
 #endif

@@ -3,7 +3,8 @@
  *   read(2)  -->  raw[begin .. end)  -->  the caller                       plain
  *                                    -->  libzstd  -->  inflated  -->      zstd
  *
- * Invariant: raw[begin .. end) has been read from the file and not yet been handed on. */
+ * Invariant: raw[begin .. end) has been read from the file and not yet been handed on, nor has
+ * inflated[0 .. peeked). */
 #include "trace/byte_stream.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct byte_stream {
     size_t begin, end;
     ZSTD_DStream *zstd;      /* NULL: plain */
     unsigned char *inflated; /* CHUNK bytes, for zstd only */
+    size_t peeked;
     bool in_frame;           /* a zstd frame has begun and is not complete */
     unsigned char raw[CHUNK];
 };
@@ -88,15 +90,6 @@ static bool fill(struct byte_stream *stream, size_t want, struct error *error)
     return true;
 }
 
-size_t byte_stream_peek(struct byte_stream *stream, size_t want, const unsigned char **bytes,
-                        struct error *error)
-{
-    if (!fill(stream, want, error))
-        return 0;
-    *bytes = stream->raw + stream->begin;
-    return stream->end - stream->begin;
-}
-
 bool byte_stream_inflate(struct byte_stream *stream, struct error *error)
 {
     stream->zstd = ZSTD_createDStream();
@@ -125,30 +118,48 @@ static bool inflate_some(struct byte_stream *stream, ZSTD_outBuffer *output, str
     return true;
 }
 
-static size_t next_inflated(struct byte_stream *stream, const unsigned char **bytes, struct error *error)
+/* Inflates until want bytes are there or the file ends. */
+static bool fill_inflated(struct byte_stream *stream, size_t want, struct error *error)
 {
-    ZSTD_outBuffer output = {stream->inflated, CHUNK, 0};
-    while (output.pos < LEAST) {
+    ZSTD_outBuffer output = {stream->inflated, CHUNK, stream->peeked};
+    while (output.pos < want) {
         if (!fill(stream, 1, error))
-            return 0;
+            return false;
         if (stream->begin == stream->end && !stream->in_frame)
             break; /* the end of the file, after a whole frame */
         if (!inflate_some(stream, &output, error))
-            return 0;
+            return false;
     }
-    *bytes = stream->inflated;
-    return output.pos;
+    stream->peeked = output.pos;
+    return true;
+}
+
+size_t byte_stream_peek(struct byte_stream *stream, size_t want, const unsigned char **bytes,
+                        struct error *error)
+{
+    bool inflates = stream->zstd != NULL;
+    if (inflates ? !fill_inflated(stream, want, error) : !fill(stream, want, error))
+        return 0;
+    *bytes = inflates ? stream->inflated : stream->raw + stream->begin;
+    return inflates ? stream->peeked : stream->end - stream->begin;
 }
 
 size_t byte_stream_next(struct byte_stream *stream, const unsigned char **bytes, struct error *error)
 {
-    if (stream->zstd != NULL)
-        return next_inflated(stream, bytes, error);
-    if (!fill(stream, LEAST, error))
-        return 0;
-    size_t length = stream->end - stream->begin;
-    *bytes = stream->raw + stream->begin;
-    stream->begin = stream->end;
+    size_t length;
+    if (stream->zstd != NULL) {
+        if (!fill_inflated(stream, LEAST, error))
+            return 0;
+        *bytes = stream->inflated;
+        length = stream->peeked;
+        stream->peeked = 0;
+    } else {
+        if (!fill(stream, LEAST, error))
+            return 0;
+        *bytes = stream->raw + stream->begin;
+        length = stream->end - stream->begin;
+        stream->begin = stream->end;
+    }
     return length;
 }
 

@@ -15,8 +15,8 @@ struct byte_stream *byte_stream_open(const char *path, struct error *error);
 void byte_stream_close(struct byte_stream *stream);
 
 /* The first bytes of the file, at least want of them (up to 4 KiB) unless it is shorter, without
- * consuming them. Only before the first byte_stream_next. Returns how many there are; 0 with *error
- * set after a failure. */
+ * consuming them; after byte_stream_inflate those of what is compressed. Only before the first
+ * byte_stream_next. Returns how many there are; 0 with *error set after a failure. */
 size_t byte_stream_peek(struct byte_stream *stream, size_t want, const unsigned char **bytes,
                         struct error *error);
 

@@ -38,11 +38,18 @@ enum { TRACE_META = TRACE_OPS, ROW_OPS };
 struct trace_row {
     uint64_t value[ROW_NUMBERS]; /* 0 where the row has none, but noscan: 1 */
     uint64_t line;               /* where in the file, for messages: the line, or the number of the record, from 1 */
-    const char *type;            /* a label, no NUL or line feed in it or after it; the source's, until the next read */
+    const char *type;            /* a label; no NUL or line feed in it, none at its end; the source's, until the next read */
     uint32_t type_length;        /* bytes */
     uint16_t present;            /* 1 << enum row_column for each column with something in it; ROW_OP always */
     uint8_t op;                  /* enum trace_op or TRACE_META */
 };
+
+extern const char *const row_column_names[ROW_COLUMNS]; /* as CSV has them */
+extern const char *const row_op_names[ROW_OPS];
+
+/* The error of a row: "NAME:LINE: ...", the name shortened if it is long; of line 0 "NAME: ...". Returns false. */
+bool row_fail(struct error *error, const char *name, uint64_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A reader of some format. */
 struct row_source {

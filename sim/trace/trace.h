@@ -1,9 +1,10 @@
 /* A trace as the replay sees it: events in file order, ids already turned into small numbers.
  *
- *   file (.csv, .csv.zst, ...)  --reader-->  struct trace_event batches  --->  replay
+ *   file (.csv, .csv.zst, ...)  --trace_open-->  struct trace_event batches  --->  replay
  *
- * A reader is anything that fills in struct trace_source. Slots are dense and recycled, so that whoever
- * replays keeps one array indexed by slot, as long as the most lifetimes ever open at once.
+ * A reader is anything that fills in struct trace_source; most give rows (row.h), of which row_events makes events.
+ * Slots are dense and recycled, so that whoever replays keeps one array indexed by slot, as long as the most
+ * lifetimes ever open at once.
  */
 #ifndef TRACE_H
 #define TRACE_H
@@ -68,8 +69,8 @@ struct trace_source {
     uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
 };
 
-/* Opens a trace by its path ("-" is standard input); the format is recognised by content (zstd magic or
- * not). NULL and *error if it cannot be opened. The caller closes it. */
+/* Opens a trace by its path ("-" is standard input); the format is recognised by content, sizes and deaths that it
+ * leaves open are as row_options has them by default. NULL and *error if it cannot be opened. The caller closes it. */
 struct trace_source *trace_open(const char *path, int stream_by, struct error *error);
 
 #endif

@@ -1,21 +1,22 @@
 /* libFuzzer: any bytes, plain or zstd, through trace_open. First byte of the input: options of the
  * run.
  *
- *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isim \
- *     tests/fuzz/fuzz_trace_csv.c sim/{error,nearest,byte_stream,lifetimes,trace_open}.c \
- *     sim/trace_csv*.c -lcsv -lzstd
- *
  * Beyond what the sanitizers see, it checks each event as the replay relies on it, that the input a
  * second time in other batches gives the same events, and that a trace that is read to its end
  * without fault still reads the same with its ops in quotes, which takes every row the long way
- * through libcsv. */
+ * through libcsv, and in canonical form, which is its own canonical form.
+ *
+ * scripts/check says how it is built and run. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "trace/trace.h"
+#include "trace/row_open.h"
+#include "trace/row_writer.h"
+#include "trace/trace_csv.h"
 
 struct summary {
     uint64_t events, digest; /* digest: of all that does not depend on when slots are released */
@@ -70,15 +71,22 @@ static void follow_slot(struct slots *slots, const struct trace_event *event)
         slots->taken[event->slot] = opens;
 }
 
+/* A file that has a name as long as it is open. */
+static int open_bytes(const void *bytes, size_t length, char path[64])
+{
+    int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    check(fd >= 0 && write(fd, bytes, length) == (ssize_t)length, "memfd");
+    snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
 static struct summary summarise(const void *bytes, size_t length, int stream_by, size_t batch)
 {
     static struct trace_event events[64];
     struct summary summary = {.digest = 1};
     struct slots slots = {NULL, 0};
     char path[64];
-    int fd = memfd_create("fuzz", MFD_CLOEXEC);
-    check(fd >= 0 && write(fd, bytes, length) == (ssize_t)length, "memfd");
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int fd = open_bytes(bytes, length, path);
     struct trace_source *source = trace_open(path, stream_by, &summary.error);
     check((source == NULL) == (summary.error.text[0] != '\0'), "an error, or a source");
     for (size_t got; source != NULL && (got = source->read(source, events, batch, &summary.error)) > 0;) {
@@ -127,6 +135,54 @@ static char *quote_words(const char *text, size_t length, size_t *quoted_length)
     return quoted;
 }
 
+static void write_canonical(const char *from, const char *to)
+{
+    static const struct row_options options;
+    static struct trace_row rows[32];
+    struct error error = {.text = ""};
+    struct row_source *source = row_open(from, NULL, &options, &error);
+    check(source != NULL, "a good trace opens again");
+    struct row_writer *writer = trace_csv_write(to, source->columns, &error);
+    check(writer != NULL, "a pipe can be written");
+    for (size_t n; (n = source->read(source, rows, 32, &error)) > 0;)
+        check(writer->write(writer, rows, n, &error), "what CSV has can be written as CSV");
+    check(error.text[0] == '\0' && writer->commit(writer, &error), "a good trace is copied");
+    source->close(source);
+}
+
+/* The caller frees. It goes through a pipe, which has room for what is a quarter as long: a row in canonical form is
+ * hardly longer than it was. */
+static char *canonical(const void *bytes, size_t length, size_t *canonical_length)
+{
+    enum { PIPE = 1 << 20 };
+    int ends[2];
+    char from[64], to[64], *text = malloc(PIPE);
+    int fd = open_bytes(bytes, length, from);
+    check(text != NULL && pipe2(ends, O_CLOEXEC) == 0 && fcntl(ends[1], F_SETPIPE_SZ, PIPE) == PIPE, "pipe");
+    snprintf(to, sizeof to, "/proc/self/fd/%d", ends[1]);
+    write_canonical(from, to);
+    close(ends[1]);
+    *canonical_length = 0;
+    for (ssize_t got; (got = read(ends[0], text + *canonical_length, PIPE - *canonical_length)) > 0;)
+        *canonical_length += (size_t)got;
+    close(ends[0]);
+    close(fd);
+    return text;
+}
+
+static void check_canonical(const char *text, size_t length, int stream_by, const struct summary *expected)
+{
+    size_t once_length, twice_length;
+    char *once = canonical(text, length, &once_length);
+    struct summary summary = summarise(once, once_length, stream_by, 64);
+    check(summary.error.text[0] == '\0', "no error in canonical form");
+    check(summary.events == expected->events && summary.digest == expected->digest, "the same events in canonical form");
+    char *twice = canonical(once, once_length, &twice_length);
+    check(once_length == twice_length && memcmp(once, twice, once_length) == 0, "canonical form is its own");
+    free(twice);
+    free(once);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -139,7 +195,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(once.events == again.events && once.digest == again.digest, "the same events in other batches");
     check(strcmp(once.error.text, again.error.text) == 0, "the same error in other batches");
     bool may_be_zstd = memchr(text, 0x2a, length) != NULL || memchr(text, 0xb5, length) != NULL;
-    if (once.error.text[0] != '\0' || may_be_zstd || memchr(text, '"', length) != NULL)
+    if (once.error.text[0] != '\0' || may_be_zstd)
+        return 0;
+    if (length < 1 << 18)
+        check_canonical(text, length, stream_by, &once);
+    if (memchr(text, '"', length) != NULL)
         return 0;
     size_t quoted_length;
     char *quoted = quote_words(text, length, &quoted_length);

@@ -234,6 +234,21 @@ static void test_pipe(void **state)
     unlink(path);
 }
 
+/* What a shell's >(...) is. */
+static void test_nameless_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    char path[32], text[8] = "";
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    put(path, "through");
+    assert_int_equal(read(ends[0], text, sizeof text), 7);
+    assert_string_equal(text, "through");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_stdout(void **state)
 {
     (void)state;
@@ -425,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_special_files),
         cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_nameless_pipe),
         cmocka_unit_test(test_stdout),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_rename_fails),

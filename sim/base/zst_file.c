@@ -1,6 +1,6 @@
-/* Rows, gathered and written plain or through zstd. Invariant: what has been flushed is a prefix
+/* Bytes, gathered and written plain or through zstd. Invariant: what has been flushed is a prefix
  * of the file; `buffer` holds what comes after it. */
-#include "record/record_out.h"
+#include "base/zst_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 enum { BUFFER_BYTES = 1 << 17 };
 
-struct record_out {
+struct zst_file {
     struct out_file file;
     bool failed;    /* out of memory while compressing; what the file suffered it knows itself */
     uint64_t bytes; /* handed to the file */
@@ -28,15 +28,15 @@ static bool is_zst(const char *path)
     return length >= 4 && strcmp(path + length - 4, ".zst") == 0;
 }
 
-static void release(struct record_out *out)
+static void release(struct zst_file *out)
 {
     ZSTD_freeCCtx(out->zstd);
     free(out);
 }
 
-struct record_out *record_out_open(const char *path, struct error *error)
+struct zst_file *zst_file_open(const char *path, struct error *error)
 {
-    struct record_out *out = calloc(1, sizeof *out);
+    struct zst_file *out = calloc(1, sizeof *out);
     ZSTD_CCtx *zstd = is_zst(path) ? ZSTD_createCCtx() : NULL;
     if (out == NULL || (zstd == NULL && is_zst(path))) {
         error_set(error, "%s: %s", path, strerror(ENOMEM));
@@ -53,12 +53,12 @@ struct record_out *record_out_open(const char *path, struct error *error)
     return NULL;
 }
 
-static void put(struct record_out *out, const unsigned char *data, size_t size)
+static void put(struct zst_file *out, const unsigned char *data, size_t size)
 {
     out->bytes += fwrite(data, 1, size, out->file.stream);
 }
 
-static void compress(struct record_out *out, ZSTD_EndDirective directive)
+static void compress(struct zst_file *out, ZSTD_EndDirective directive)
 {
     ZSTD_inBuffer input = {out->buffer, out->pending, 0};
     size_t left;
@@ -73,7 +73,7 @@ static void compress(struct record_out *out, ZSTD_EndDirective directive)
     } while (directive == ZSTD_e_end ? left > 0 : input.pos < input.size);
 }
 
-static void flush(struct record_out *out, bool last)
+static void flush(struct zst_file *out, bool last)
 {
     if (out->zstd != NULL)
         compress(out, last ? ZSTD_e_end : ZSTD_e_continue);
@@ -82,12 +82,12 @@ static void flush(struct record_out *out, bool last)
     out->pending = 0;
 }
 
-bool record_out_failed(const struct record_out *out)
+bool zst_file_failed(const struct zst_file *out)
 {
     return out->failed || ferror(out->file.stream);
 }
 
-void record_out_write(struct record_out *out, const void *data, size_t size)
+void zst_file_write(struct zst_file *out, const void *data, size_t size)
 {
     const unsigned char *from = data;
     while (size > 0) {
@@ -102,12 +102,12 @@ void record_out_write(struct record_out *out, const void *data, size_t size)
     }
 }
 
-bool record_out_commit(struct record_out *out, uint64_t *bytes, struct error *error)
+bool zst_file_commit(struct zst_file *out, uint64_t *bytes, struct error *error)
 {
     flush(out, true);
     if (out->failed) {
         error_set(error, "%s: %s", out->file.path, strerror(ENOMEM));
-        record_out_abandon(out);
+        zst_file_abandon(out);
         return false;
     }
     bool done = out_file_commit(&out->file, error);
@@ -116,7 +116,7 @@ bool record_out_commit(struct record_out *out, uint64_t *bytes, struct error *er
     return done;
 }
 
-void record_out_abandon(struct record_out *out)
+void zst_file_abandon(struct zst_file *out)
 {
     out_file_abandon(&out->file);
     release(out);

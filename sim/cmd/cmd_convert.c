@@ -1,0 +1,230 @@
+/* `goheap convert`: a trace of any format that can be read, checked and written anew.
+ *
+ *   IN --row_source--> rows --row_checks--> the same rows --row_writer--> OUT
+ *                                 `--> events --> row_tally --> what is told at the end
+ *
+ * Invariant: what is written is a trace that replays without complaint; else nothing is. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/options.h"
+#include "cmd/cmd.h"
+#include "cmd/progress.h"
+#include "trace/row_check.h"
+#include "trace/row_open.h"
+#include "trace/row_tally.h"
+#include "trace/row_writer.h"
+
+enum { OPT_FROM, OPT_TO, OPT_SIZE, OPT_DEATH, OPT_SALVAGE, OPT_SEED, OPT_PROGRESS, OPT_QUIET };
+
+enum { BATCH = 128 }; /* rows: 10 KiB, a part of the first-level cache */
+
+static const struct option_spec options[] = {
+    {OPT_FROM, '\0', "from", "FORMAT", "what IN is, whatever its first bytes say"},
+    {OPT_TO, '\0', "to", "FORMAT", "what OUT becomes, whatever its name says"},
+    {OPT_SIZE, '\0', "size", "fit|slot|uniform",
+     "requested sizes where IN has only those of slots: what the object's type makes likely (the default), the whole slot, or "
+     "drawn at random from those that take the slot"},
+    {OPT_DEATH, '\0', "death", "gc|sweep|uniform",
+     "deaths where IN has only the sweeps: at the start of the collection that found them (the default), at the "
+     "sweep, or drawn at random from when they may have been"},
+    {OPT_SALVAGE, '\0', "salvage", NULL, "of a broken file, what is good in it"},
+    {OPT_SEED, '\0', "seed", "N", "of what is drawn at random; by default 0"},
+    {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
+    {OPT_QUIET, 'q', "quiet", NULL, "tell nothing, and no progress"},
+};
+
+static const struct command_spec command = {
+    .name = "goheap convert",
+    .summary = "turn a trace of any format into one of ours",
+    .operands = "IN OUT",
+    .min_operands = 2,
+    .max_operands = 2,
+    .description = "Reads a trace, checks it as a replay would, and writes it anew. The format of IN is seen by its\n"
+                   "first bytes, plain or in zstd; that of OUT by its name, which may end in .csv or .csv.zst; any\n"
+                   "other name gets CSV. - is stdin or stdout. What was converted is told on stderr.\n"
+                   "OUT is there whole or not at all. CSV comes out in canonical form: columns in a fixed order, those\n"
+                   "that mean nothing to goheap left out.\n",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .examples = "goheap convert traces/sqlite.csv.zst sqlite.csv\n"
+                "goheap convert other.csv - | head\n",
+};
+
+struct convert {
+    const struct row_format *from;      /* NULL: by the first bytes */
+    const struct row_writer_format *to; /* NULL: by the name */
+    struct row_options rows;
+    bool quiet;
+    int progress; /* 1 always, 0 on a terminal, -1 never */
+};
+
+/* The index of the argument among n words, or -1 with *error. */
+static int one_of(const char *argument, const char *const *words, int n, struct error *error)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(argument, words[i]) == 0)
+            return i;
+    error_set(error, "expected %s, %s or %s, got \"%.40s\"", words[0], words[1], words[2], argument);
+    return -1;
+}
+
+static bool take_size(struct row_options *rows, const char *argument, struct error *error)
+{
+    static const char *const sizes[] = {[SIZE_FIT] = "fit", [SIZE_SLOT] = "slot", [SIZE_UNIFORM] = "uniform"};
+    int size = one_of(argument, sizes, 3, error);
+    if (size >= 0)
+        rows->size = (unsigned)size;
+    return size >= 0;
+}
+
+static bool take_death(struct row_options *rows, const char *argument, struct error *error)
+{
+    static const char *const deaths[] = {[DEATH_GC] = "gc", [DEATH_SWEEP] = "sweep", [DEATH_UNIFORM] = "uniform"};
+    int death = one_of(argument, deaths, 3, error);
+    if (death >= 0)
+        rows->death = (unsigned)death;
+    return death >= 0;
+}
+
+static bool take(void *context, int id, const char *argument, struct error *error)
+{
+    struct convert *c = context;
+    switch (id) {
+    case OPT_FROM:
+        return (c->from = row_format_named(argument, error)) != NULL;
+    case OPT_TO:
+        return (c->to = row_writer_format_named(argument, error)) != NULL;
+    case OPT_SIZE:
+        return take_size(&c->rows, argument, error);
+    case OPT_DEATH:
+        return take_death(&c->rows, argument, error);
+    case OPT_SALVAGE:
+        c->rows.salvage = true;
+        return true;
+    case OPT_SEED:
+        return options_u64(argument, 0, UINT64_MAX, &c->rows.seed, error);
+    case OPT_PROGRESS:
+        c->progress = 1;
+        return true;
+    default:
+        c->quiet = true;
+        c->progress = -1;
+        return true;
+    }
+}
+
+/* --- converting ---------------------------------------------------------------------------------------- */
+
+struct conversion {
+    struct row_source *source;
+    struct row_writer *writer;
+    struct row_checks checks;
+    struct row_tally tally;
+};
+
+static bool check_row(struct conversion *k, const struct trace_row *row, struct error *error)
+{
+    struct trace_event event;
+    enum row_result result = row_checks_take(&k->checks, row, &event);
+    if (result == ROW_FAILED)
+        return error_set(error, "%s", k->checks.failure.text);
+    if (result == ROW_NOTHING) {
+        k->tally.rows[row->op]++;
+        return true;
+    }
+    if (!row_tally_take(&k->tally, &event))
+        return row_fail(error, k->source->name, row->line, "out of memory");
+    if (event.op == TRACE_FREE || event.op == TRACE_STACKFREE)
+        lifetimes_release(&k->checks.lifetimes, event.slot);
+    return true;
+}
+
+static bool convert_batch(struct conversion *k, const struct trace_row *rows, size_t n, struct error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!check_row(k, &rows[i], error))
+            return false;
+    return k->writer->write(k->writer, rows, n, error);
+}
+
+static bool convert_all(struct conversion *k, struct progress *progress, struct error *error)
+{
+    struct trace_row rows[BATCH];
+    uint64_t count = 0;
+    size_t n;
+    while ((n = k->source->read(k->source, rows, BATCH, error)) > 0) {
+        if (!convert_batch(k, rows, n, error))
+            return false;
+        if (progress != NULL && count >> 16 != (count + n) >> 16)
+            progress_show(progress, count + n, k->source->bytes_done, k->source->bytes_total);
+        count += n;
+    }
+    return error->text[0] == '\0';
+}
+
+static void tell(const struct conversion *k)
+{
+    uint64_t rows = 0;
+    const char *separator = ": ";
+    for (int op = 0; op < ROW_OPS; op++)
+        rows += k->tally.rows[op];
+    fprintf(stderr, "goheap: %" PRIu64 " rows", rows);
+    for (int op = 0; op < ROW_OPS; op++) {
+        if (k->tally.rows[op] == 0)
+            continue;
+        fprintf(stderr, "%s%" PRIu64 " %s", separator, k->tally.rows[op], row_op_names[op]);
+        separator = ", ";
+    }
+    fprintf(stderr, "\ngoheap: %zu stream%s; at most %" PRIu64 " objects live, and %" PRIu64 " bytes\n",
+            k->checks.ps.map.count, k->checks.ps.map.count == 1 ? "" : "s", k->tally.peak_live, k->tally.peak_bytes);
+    if (k->source->tell != NULL)
+        k->source->tell(k->source, stderr);
+}
+
+/* With IN and OUT open. */
+static bool run(const struct convert *c, struct conversion *k, struct error *error)
+{
+    struct progress progress;
+    bool shows = c->progress > 0 || (c->progress == 0 && isatty(STDERR_FILENO));
+    progress_begin(&progress, "rows");
+    bool good = convert_all(k, shows ? &progress : NULL, error);
+    progress_wipe(&progress);
+    if (good)
+        good = k->writer->commit(k->writer, error);
+    else
+        k->writer->abandon(k->writer);
+    if (good && !c->quiet)
+        tell(k);
+    return good;
+}
+
+static bool convert(const struct convert *c, const char *in, const char *out, struct error *error)
+{
+    struct conversion k = {.source = row_open(in, c->from, &c->rows, error)};
+    if (k.source == NULL)
+        return false;
+    bool good = row_checks_init(&k.checks, k.source, TRACE_STREAM_BY_P) ||
+                error_set(error, "%s", k.checks.failure.text);
+    const struct row_writer_format *to = c->to != NULL ? c->to : row_writer_format_of(out);
+    good = good && (k.writer = to->open(out, k.source->columns, error)) != NULL && run(c, &k, error);
+    row_tally_free(&k.tally);
+    row_checks_free(&k.checks);
+    k.source->close(k.source);
+    return good;
+}
+
+int cmd_convert(int argc, char **argv)
+{
+    struct convert c = {.from = NULL};
+    int first, code = options_parse(&command, argc, argv, take, &c, &first);
+    if (code != OPTIONS_RUN)
+        return code;
+    struct error error = {.text = ""};
+    if (convert(&c, argv[first], argv[first + 1], &error))
+        return 0;
+    fprintf(stderr, "goheap: %s\n", error.text);
+    return 1;
+}

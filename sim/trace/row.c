@@ -1,0 +1,27 @@
+/* What columns and operations are called, and how a row's error is told. */
+#include "trace/row.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+const char *const row_column_names[ROW_COLUMNS] = {
+    "t_ns", "p", "g", "id", "size", "noscan", "align", "op", "type",
+};
+
+const char *const row_op_names[ROW_OPS] = {
+    "alloc",   "free",  "dead",  "gc",       "stats",    "stackalloc", "stackfree",
+    "gcbegin", "gcend", "procs", "heaplive", "heapgoal", "end",        "meta",
+};
+
+bool row_fail(struct error *error, const char *name, uint64_t line, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    /* A long path must not push out what happened. */
+    if (line == 0)
+        return error_set(error, "%.200s: %s", name, text);
+    return error_set(error, "%.200s:%" PRIu64 ": %s", name, line, text);
+}

@@ -1,0 +1,227 @@
+/* What each operation must and may say. Every sentence about a row's content is in this file; those about how a file
+ * writes it are in the file's reader. */
+#include "trace/row_check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define MAX_ALIGN (UINT64_C(1) << 30)
+#define MAX_TIME (UINT64_C(1) << 62) /* ns; leaves room for what a replay adds */
+
+/* What is done to the lifetime of the row's id, if anything. */
+static const struct op {
+    enum { KEEP, OPEN, CLOSE, DIE } lifetime;
+    enum lifetime_kind kind;
+} ops[ROW_OPS] = {
+    [TRACE_ALLOC] = {OPEN, LIFETIME_OBJECT},
+    [TRACE_FREE] = {CLOSE, LIFETIME_OBJECT},
+    [TRACE_DEAD] = {DIE, LIFETIME_OBJECT},
+    [TRACE_STACKALLOC] = {OPEN, LIFETIME_STACK},
+    [TRACE_STACKFREE] = {CLOSE, LIFETIME_STACK},
+};
+
+#define FAIL(checks, row, ...) row_fail(&(checks)->failure, (checks)->name, (row)->line, __VA_ARGS__)
+
+static bool fail_memory(struct row_checks *checks, const struct trace_row *row)
+{
+    return FAIL(checks, row, "out of memory");
+}
+
+/* For the tables of ids only: what is read does not depend on it. */
+static uint64_t table_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        return UINT64_C(0x9e3779b97f4a7c15);
+    return seed;
+}
+
+bool row_checks_init(struct row_checks *checks, const struct row_source *source, int stream_by)
+{
+    uint64_t seed = table_seed();
+    *checks = (struct row_checks){.name = source->name, .columns = source->columns,
+                                  .by_g = stream_by == TRACE_STREAM_BY_G};
+    bool ps = id_map_init(&checks->ps.map, seed);
+    bool gs = id_map_init(&checks->gs.map, seed);
+    bool lifetimes = lifetimes_init(&checks->lifetimes, seed);
+    return (ps && gs && lifetimes) || row_fail(&checks->failure, checks->name, 0, "out of memory");
+}
+
+void row_checks_free(struct row_checks *checks)
+{
+    id_map_free(&checks->ps.map);
+    id_map_free(&checks->gs.map);
+    lifetimes_free(&checks->lifetimes);
+    free(checks->times);
+}
+
+static bool has(const struct trace_row *row, enum row_column column)
+{
+    return (row->present & 1u << column) != 0;
+}
+
+/* What the row's op cannot do without. */
+static bool need(struct row_checks *checks, const struct trace_row *row, enum row_column column)
+{
+    if (has(row, column))
+        return true;
+    const char *name = row_column_names[column], *op = row_op_names[row->op];
+    if ((checks->columns & 1u << column) == 0)
+        return FAIL(checks, row, "%s: expected a column of this name for %s, got a header without it", name, op);
+    return FAIL(checks, row, "%s: expected a number for %s, got nothing", name, op);
+}
+
+/* ---- streams and times ---- */
+
+/* No value counts as 0. */
+static bool number_of(struct row_checks *checks, const struct trace_row *row, struct row_numbering *numbering,
+                      uint64_t value, uint32_t *number)
+{
+    if (numbering->map.count == 0 || value != numbering->last_value) {
+        bool added;
+        struct id_entry *entry = id_map_put(&numbering->map, value, &added);
+        if (entry == NULL || numbering->map.count > UINT32_MAX)
+            return fail_memory(checks, row);
+        if (added)
+            entry->number = (uint32_t)(numbering->map.count - 1);
+        numbering->last_value = value;
+        numbering->last_number = entry->number;
+    }
+    *number = numbering->last_number;
+    return true;
+}
+
+static bool grow_times(struct row_checks *checks, const struct trace_row *row)
+{
+    size_t had = checks->times_capacity;
+    size_t capacity = had == 0 ? 64 : had * 2;
+    uint64_t *larger = reallocarray(checks->times, capacity, sizeof *larger);
+    if (larger == NULL)
+        return fail_memory(checks, row);
+    memset(larger + had, 0, (capacity - had) * sizeof *larger);
+    checks->times = larger;
+    checks->times_capacity = capacity;
+    return true;
+}
+
+/* A row without a time has that of its P's latest event. */
+static bool set_stream_and_time(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+{
+    const uint64_t *value = row->value;
+    uint32_t p;
+    if (!number_of(checks, row, &checks->ps, value[ROW_P], &p))
+        return false;
+    event->stream = p;
+    if (checks->by_g && !number_of(checks, row, &checks->gs, value[ROW_G], &event->stream))
+        return false;
+    if (p >= checks->times_capacity && !grow_times(checks, row))
+        return false;
+    uint64_t *latest = &checks->times[p];
+    if (has(row, ROW_T_NS)) {
+        if (value[ROW_T_NS] > MAX_TIME)
+            return FAIL(checks, row, "t_ns: expected at most %" PRIu64 " ns (146 years), got %" PRIu64, MAX_TIME,
+                        value[ROW_T_NS]);
+        if (value[ROW_T_NS] < *latest)
+            return FAIL(checks, row, "t_ns: expected at least %" PRIu64 ", the time before on p %" PRIu64
+                        ", got %" PRIu64, *latest, value[ROW_P], value[ROW_T_NS]);
+        *latest = value[ROW_T_NS];
+    }
+    event->time_ns = *latest;
+    return true;
+}
+
+/* ---- the allocation, and its lifetime ---- */
+
+static bool set_shape(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+{
+    const uint64_t *value = row->value;
+    if (ops[event->op].lifetime == OPEN) {
+        if (!need(checks, row, ROW_SIZE))
+            return false;
+        if (value[ROW_SIZE] > TRACE_MAX_SIZE)
+            return FAIL(checks, row, "size: expected at most %" PRIu64 " bytes (64 TiB), got %" PRIu64,
+                        TRACE_MAX_SIZE, value[ROW_SIZE]);
+    }
+    if (value[ROW_NOSCAN] > 1)
+        return FAIL(checks, row, "noscan: expected 0 or 1, got %" PRIu64, value[ROW_NOSCAN]);
+    if (has(row, ROW_ALIGN)) {
+        uint64_t align = value[ROW_ALIGN];
+        if (align == 0 || (align & (align - 1)) != 0 || align > MAX_ALIGN)
+            return FAIL(checks, row, "align: expected a power of two up to %" PRIu64 ", got %" PRIu64, MAX_ALIGN,
+                        align);
+        event->align_log2 = (unsigned)__builtin_ctzll(align) & 0x7fu;
+    }
+    uint64_t size = value[ROW_SIZE] < TRACE_SIZE_FIELD ? value[ROW_SIZE] : TRACE_SIZE_FIELD;
+    event->size = size & TRACE_SIZE_FIELD;
+    event->noscan = value[ROW_NOSCAN] & 1;
+    return true;
+}
+
+static bool fail_lifetime(struct row_checks *checks, const struct trace_row *row, enum lifetime_status status)
+{
+    static const char *const reasons[] = {
+        [LIFETIME_IS_OPEN] = "is live already: each lifetime needs an id of its own",
+        [LIFETIME_NOT_OPEN] = "is not live: it was never allocated or has been freed already",
+        [LIFETIME_IS_DEAD] = "has been declared dead already",
+    };
+    const char *reason = reasons[LIFETIME_NOT_OPEN];
+    if (status == LIFETIME_NO_MEMORY)
+        return fail_memory(checks, row);
+    if (status != LIFETIME_WRONG_KIND)
+        reason = reasons[status];
+    else if (ops[row->op].kind == LIFETIME_STACK)
+        reason = "is not a goroutine stack";
+    else
+        reason = "is a goroutine stack";
+    return FAIL(checks, row, "id: %s of id %" PRIu64 ", which %s", row_op_names[row->op], row->value[ROW_ID],
+                reason);
+}
+
+static bool set_slot(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+{
+    const struct op *op = &ops[event->op];
+    if (op->lifetime == KEEP)
+        return true;
+    if (!need(checks, row, ROW_ID))
+        return false;
+    uint64_t id = row->value[ROW_ID];
+    event->id = id;
+    enum lifetime_status status;
+    if (op->lifetime == OPEN)
+        status = lifetimes_open(&checks->lifetimes, id, op->kind, &event->slot);
+    else if (op->lifetime == CLOSE)
+        status = lifetimes_close(&checks->lifetimes, id, op->kind, &event->slot);
+    else
+        status = lifetimes_die(&checks->lifetimes, id, op->kind, &event->slot);
+    return status == LIFETIME_OK || fail_lifetime(checks, row, status);
+}
+
+/* ---- rows ---- */
+
+/* Rows about the trace itself. Nothing in them changes how it is read. */
+static bool take_meta(struct row_checks *checks, const struct trace_row *row)
+{
+    if (checks->has_started)
+        return FAIL(checks, row, "op: expected meta rows before all others, got one after them");
+    const char *equals = has(row, ROW_TYPE) ? memchr(row->type, '=', row->type_length) : NULL;
+    return (equals != NULL && equals > row->type) ||
+           FAIL(checks, row, "type: expected key=value in a meta row, got something else");
+}
+
+static bool take_event(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+{
+    if (!checks->has_started)
+        checks->timed = has(row, ROW_T_NS);
+    checks->has_started = true;
+    *event = (struct trace_event){.op = row->op};
+    return set_stream_and_time(checks, row, event) && set_shape(checks, row, event) && set_slot(checks, row, event);
+}
+
+enum row_result row_checks_take(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+{
+    if (row->op == TRACE_META)
+        return take_meta(checks, row) ? ROW_NOTHING : ROW_FAILED;
+    return take_event(checks, row, event) ? ROW_EVENT : ROW_FAILED;
+}

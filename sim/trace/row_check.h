@@ -1,0 +1,43 @@
+/* Rows held against one another: what a row may say depends on those before it.
+ *
+ *   struct trace_row --row_checks_take--> times, streams, lifetimes --> struct trace_event, or why not
+ *
+ * Invariant: nothing here grows with the length of the trace. Ids are forgotten when their lifetimes end; of each P
+ * and goroutine one number is kept. */
+#ifndef ROW_CHECK_H
+#define ROW_CHECK_H
+
+#include "trace/lifetimes.h"
+#include "trace/row.h"
+
+/* Values of p or g, numbered in order of first appearance. Most rows have the value of the row before. */
+struct row_numbering {
+    struct id_map map;
+    uint64_t last_value;
+    uint32_t last_number;
+};
+
+struct row_checks {
+    const char *name;  /* of the file */
+    uint16_t columns;  /* that it has */
+    bool by_g;         /* streams are goroutines, not Ps */
+    bool has_started;  /* a row that is not a meta row has been taken */
+    bool timed;        /* the first such row had a time */
+    struct row_numbering ps, gs;
+    uint64_t *times; /* by number of the P: of its latest event */
+    size_t times_capacity;
+    struct lifetimes lifetimes; /* whoever executes a free calls lifetimes_release */
+    struct error failure;       /* why a row was refused; none is taken after that */
+};
+
+enum row_result { ROW_NOTHING, ROW_EVENT, ROW_FAILED };
+
+/* stream_by: TRACE_STREAM_BY_P or _G. False, with checks->failure set, if there is no memory. row_checks_free may be
+ * called in either case. */
+bool row_checks_init(struct row_checks *checks, const struct row_source *source, int stream_by);
+void row_checks_free(struct row_checks *checks);
+
+/* The next row of the trace. ROW_EVENT: *event is what it means; ROW_NOTHING: it was a meta row. */
+enum row_result row_checks_take(struct row_checks *checks, const struct trace_row *row, struct trace_event *event);
+
+#endif

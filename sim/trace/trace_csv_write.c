@@ -1,0 +1,194 @@
+/* Rows as CSV, in canonical form: what is read back is the same rows, and written again the same bytes.
+ *
+ * Invariant: no line is longer than the reader takes. */
+#include "trace/trace_csv.h"
+
+#include <csv.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "base/zst_file.h"
+
+static const uint8_t order[ROW_COLUMNS] = {
+    ROW_T_NS, ROW_P, ROW_G, ROW_OP, ROW_ID, ROW_SIZE, ROW_NOSCAN, ROW_ALIGN, ROW_TYPE,
+};
+
+/* What a line takes beside its label, at most: numbers, an op, commas, the line feed, and some. */
+enum { LINE_ROOM = 256 };
+
+_Static_assert(LINE_ROOM >= ROW_NUMBERS * DECIMAL_ROOM + 16 + ROW_COLUMNS + 1, "a line fits");
+
+struct csv_writer {
+    struct row_writer writer; /* first: the two share their address */
+    struct zst_file *file;    /* NULL: given up after a failure */
+    uint8_t columns[ROW_COLUMNS], column_count;
+    size_t op_length[ROW_OPS];
+    char *line; /* capacity bytes, LINE_ROOM more than the longest label so far takes in quotes */
+    size_t capacity;
+};
+
+/* ---- lines ---- */
+
+enum label { PLAIN, QUOTED, IMPOSSIBLE };
+
+/* What the reader would take for something else, or leave out as blank, is in quotes. Not empty. */
+static enum label judge_label(const char *text, size_t length)
+{
+    const char first = text[0], last = text[length - 1];
+    bool quoted = first == ' ' || first == '\t' || last == ' ' || last == '\t';
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n' || text[i] == '\0')
+            return IMPOSSIBLE;
+        quoted = quoted || text[i] == ',' || text[i] == '"' || text[i] == '\r';
+    }
+    return quoted ? QUOTED : PLAIN;
+}
+
+/* NULL: this cannot stand in a line. */
+static char *put_label(char *to, size_t room, const struct trace_row *row)
+{
+    enum label label = judge_label(row->type, row->type_length);
+    if (label == IMPOSSIBLE)
+        return NULL;
+    if (label == QUOTED || row->op == TRACE_META)
+        return to + csv_write(to, room, row->type, row->type_length);
+    memcpy(to, row->type, row->type_length);
+    return to + row->type_length;
+}
+
+/* Returns what follows the line in w->line, which has room for it; NULL: its label is impossible. */
+static char *put_line(const struct csv_writer *w, const struct trace_row *row)
+{
+    char *to = w->line;
+    for (uint8_t i = 0; i < w->column_count && to != NULL; i++) {
+        uint8_t column = w->columns[i];
+        if (i > 0)
+            *to++ = ',';
+        if ((row->present & 1u << column) == 0)
+            continue;
+        if (column < ROW_NUMBERS) {
+            to = decimal_put(to, row->value[column]);
+        } else if (column == ROW_OP) {
+            memcpy(to, row_op_names[row->op], w->op_length[row->op]);
+            to += w->op_length[row->op];
+        } else if (row->type_length > 0) {
+            to = put_label(to, (size_t)(w->line + w->capacity - to), row);
+        }
+    }
+    if (to != NULL)
+        *to++ = '\n';
+    return to;
+}
+
+/* Room for a line with such a label. */
+static bool make_room(struct csv_writer *w, size_t label)
+{
+    size_t needed = 2 * label + LINE_ROOM;
+    if (needed <= w->capacity)
+        return true;
+    char *larger = realloc(w->line, 2 * needed);
+    if (larger == NULL)
+        return false;
+    w->line = larger;
+    w->capacity = 2 * needed;
+    return true;
+}
+
+static bool fail_length(const struct csv_writer *w, const struct trace_row *row, struct error *error)
+{
+    return error_set(error, "%.200s: expected labels that fit a line of %d bytes, got one of %" PRIu32
+                     " bytes in row %" PRIu64 " of what is read", w->writer.name, TRACE_CSV_LINE_MAX,
+                     row->type_length, row->line);
+}
+
+static bool write_row(struct csv_writer *w, const struct trace_row *row, struct error *error)
+{
+    size_t label = (row->present & 1u << ROW_TYPE) != 0 ? row->type_length : 0;
+    if (label > TRACE_CSV_LINE_MAX)
+        return fail_length(w, row, error);
+    if (!make_room(w, label))
+        return error_set(error, "%.200s: out of memory", w->writer.name);
+    const char *end = put_line(w, row);
+    if (end == NULL)
+        return error_set(error, "%.200s: expected labels without line feeds and NULs, got one in row %" PRIu64
+                         " of what is read", w->writer.name, row->line);
+    if (end - w->line > TRACE_CSV_LINE_MAX)
+        return fail_length(w, row, error);
+    zst_file_write(w->file, w->line, (size_t)(end - w->line));
+    return true;
+}
+
+/* ---- the writer ---- */
+
+static void free_writer(struct csv_writer *w)
+{
+    free(w->line);
+    free(w);
+}
+
+static bool write_rows(struct row_writer *writer, const struct trace_row *rows, size_t n, struct error *error)
+{
+    struct csv_writer *w = (struct csv_writer *)writer;
+    for (size_t i = 0; i < n; i++)
+        if (!write_row(w, &rows[i], error))
+            return false;
+    if (!zst_file_failed(w->file))
+        return true;
+    uint64_t bytes;
+    zst_file_commit(w->file, &bytes, error); /* which tells the reason */
+    w->file = NULL;
+    return false;
+}
+
+static bool commit_writer(struct row_writer *writer, struct error *error)
+{
+    struct csv_writer *w = (struct csv_writer *)writer;
+    uint64_t bytes;
+    bool done = zst_file_commit(w->file, &bytes, error);
+    free_writer(w);
+    return done;
+}
+
+static void abandon_writer(struct row_writer *writer)
+{
+    struct csv_writer *w = (struct csv_writer *)writer;
+    if (w->file != NULL)
+        zst_file_abandon(w->file);
+    free_writer(w);
+}
+
+static void write_header(struct csv_writer *w)
+{
+    for (uint8_t i = 0; i < w->column_count; i++) {
+        const char *name = row_column_names[w->columns[i]];
+        if (i > 0)
+            zst_file_write(w->file, ",", 1);
+        zst_file_write(w->file, name, strlen(name));
+    }
+    zst_file_write(w->file, "\n", 1);
+}
+
+struct row_writer *trace_csv_write(const char *path, uint16_t columns, struct error *error)
+{
+    struct csv_writer *w = calloc(1, sizeof *w);
+    if (w == NULL || !make_room(w, 0)) {
+        free(w);
+        error_set(error, "%.200s: out of memory", path);
+        return NULL;
+    }
+    w->file = zst_file_open(path, error);
+    if (w->file == NULL) {
+        free_writer(w);
+        return NULL;
+    }
+    w->writer = (struct row_writer){write_rows, commit_writer, abandon_writer, path};
+    for (uint8_t i = 0; i < ROW_COLUMNS; i++)
+        if ((columns & 1u << order[i]) != 0)
+            w->columns[w->column_count++] = order[i];
+    for (uint8_t op = 0; op < ROW_OPS; op++)
+        w->op_length[op] = strlen(row_op_names[op]);
+    write_header(w);
+    return &w->writer;
+}
