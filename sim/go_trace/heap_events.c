@@ -258,7 +258,7 @@ static enum go_take add_object(struct go_heap_events *events, const struct go_m_
 {
     struct go_row row = {.op = TRACE_ALLOC, .noscan = place->span->noscan};
     uint64_t type_size = type_of(events, event->arg[1], &row), random = random_of(events, events->rows.tail.id + 1);
-    int policy = events->options.size;
+    unsigned policy = events->options.size;
     row.value = place->first != 0 ? go_tiny_request(policy, event->arg[0] != address_of(place), type_size, random)
                                   : go_request(policy, place->span, type_size, random);
     struct go_object object;

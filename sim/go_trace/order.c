@@ -10,7 +10,7 @@
 enum { P_RUNNING = 1, P_IDLE, P_SYSCALL, P_ABANDONED };
 enum { G_RUNNABLE = 1, G_RUNNING, G_SYSCALL, G_WAITING };
 
-enum { NO_G = UINT32_MAX };
+#define NO_G UINT32_MAX
 
 bool go_order_init(struct go_order *order)
 {

@@ -42,7 +42,7 @@ static bool is_single(struct window window, uint64_t type_size)
     return type_size > window.least && type_size <= window.most && type_size > 1;
 }
 
-static uint64_t request(int policy, struct window window, uint64_t type_size, uint64_t random)
+static uint64_t request(unsigned policy, struct window window, uint64_t type_size, uint64_t random)
 {
     if (is_single(window, type_size))
         return type_size;
@@ -53,12 +53,12 @@ static uint64_t request(int policy, struct window window, uint64_t type_size, ui
     return array > window.least ? array : window.most;
 }
 
-uint64_t go_request(int policy, const struct go_span *span, uint64_t type_size, uint64_t random)
+uint64_t go_request(unsigned policy, const struct go_span *span, uint64_t type_size, uint64_t random)
 {
     return policy == SIZE_SLOT ? span->slot : request(policy, window_of(span), type_size, random);
 }
 
-uint64_t go_tiny_request(int policy, bool second_half, uint64_t type_size, uint64_t random)
+uint64_t go_tiny_request(unsigned policy, bool second_half, uint64_t type_size, uint64_t random)
 {
     return request(policy, (struct window){0, second_half ? GO_TINY_SLOT / 2 : GO_TINY_SLOT - 1}, type_size, random);
 }

@@ -24,9 +24,9 @@ static inline bool go_span_is_tiny(const struct go_span *span)
 }
 
 /* The size asked for, in bytes, by the policy. type_size 0: unknown. random: a number of this object's own. */
-uint64_t go_request(int policy, const struct go_span *span, uint64_t type_size, uint64_t random);
+uint64_t go_request(unsigned policy, const struct go_span *span, uint64_t type_size, uint64_t random);
 
 /* The same for an object that joined others in a tiny block, in its second half or not. */
-uint64_t go_tiny_request(int policy, bool second_half, uint64_t type_size, uint64_t random);
+uint64_t go_tiny_request(unsigned policy, bool second_half, uint64_t type_size, uint64_t random);
 
 #endif
