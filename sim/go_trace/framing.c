@@ -48,7 +48,8 @@ static size_t take(struct go_input *input, unsigned char *to, size_t n, struct e
 static bool take_all(struct go_input *input, unsigned char *to, size_t n, const char *what, struct error *error)
 {
     size_t taken = take(input, to, n, error);
-    return taken == n || go_fail(error, input, input->offset, "expected %s, got the end of the file: it is truncated", what);
+    return taken == n ||
+           go_fail(error, input, input->offset, "expected %s, got the end of the file: it is truncated", what);
 }
 
 static bool take_number(struct go_input *input, uint64_t *value, const char *what, struct error *error)
@@ -84,8 +85,8 @@ unsigned go_read_header(struct go_input *input, struct error *error)
     if (!is_header)
         go_fail(error, input, 0, "expected the header of a Go execution trace, \"go 1.NN trace\"");
     else if (version <= 21)
-        go_fail(error, input, 0, "expected a trace of Go 1.23 to 1.26, got one of the older format of Go 1.%u, which has "
-                "no allocations", version);
+        go_fail(error, input, 0, "expected a trace of Go 1.23 to 1.26, got one of the older format, of Go 1.%u",
+                version);
     else if (version == 22)
         go_fail(error, input, 0, "expected a trace of Go 1.23 to 1.26, got one of Go 1.22, which cannot record "
                 "allocations");

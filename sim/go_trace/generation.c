@@ -9,7 +9,7 @@
 
 enum { EXPERIMENT_ALLOC_FREE = 1, TABLE_TYPES = 0, TABLE_INFO = 1, PAGE = 8192, HEAP_ALIGN = 8 };
 
-/* On Linux, where the clock of a trace is the system's in units of 64 ns (runtime/trace.go, traceClockUnitsPerSecond). */
+/* Ticks a second on Linux, where they are the system's clock in units of 64 ns (runtime/tracetime.go). */
 #define USUAL_FREQUENCY (1000000000 / 64)
 #define LEAST_FREQUENCY 1000
 #define MOST_FREQUENCY UINT64_C(1000000000000)
@@ -42,7 +42,7 @@ static bool check_events(struct go_loader *loader, struct go_generation *generat
         at++;
         for (unsigned i = 0; i < count; i++) {
             if (!go_number(&at, end, &number))
-                return fail(loader, batch, at, error, "expected an event's number, got one that the batch does not end");
+                return fail(loader, batch, at, error, "expected an event's number, got one that does not end");
             if (i == 0 && (number > GO_MAX_TICKS || (time += number) > GO_MAX_TICKS))
                 return fail(loader, batch, at, error, "expected a time in ticks, got one beyond all clocks");
         }
@@ -121,7 +121,7 @@ static bool check_info(struct go_loader *loader, const struct go_batch *batch, s
         if (!go_number(&at, end, &info[i]))
             return fail(loader, batch, at, error, "expected four numbers about the heap");
     return (info[1] == PAGE && info[2] == HEAP_ALIGN) ||
-           fail(loader, batch, batch->payload, error, "expected a heap of pages of 8192 bytes and objects aligned by 8");
+           fail(loader, batch, batch->payload, error, "expected a heap of pages of 8 KiB and objects aligned by 8");
 }
 
 static bool take_experiment(struct go_loader *loader, const struct go_batch *batch, struct error *error)
@@ -168,7 +168,8 @@ static struct go_m_batches *list_of(struct go_generation *generation, uint64_t m
     return &generation->ms[generation->m_count++];
 }
 
-static bool keep(struct go_loader *loader, struct go_generation *generation, struct go_batch *batch, struct error *error)
+static bool keep(struct go_loader *loader, struct go_generation *generation, struct go_batch *batch,
+                 struct error *error)
 {
     struct go_m_batches *list = list_of(generation, batch->m);
     if (list == NULL)
@@ -236,7 +237,8 @@ static enum go_record load_record(struct go_loader *loader, struct go_generation
 }
 
 /* What a whole generation must have had. No program's is without strings, and they come last. */
-static bool check_end(struct go_loader *loader, struct go_generation *generation, enum go_record last, struct error *error)
+static bool check_end(struct go_loader *loader, struct go_generation *generation, enum go_record last,
+                      struct error *error)
 {
     uint64_t here = loader->input.offset;
     if (last == GO_RECORD_FILE_ENDS && loader->version >= 26)
@@ -245,8 +247,8 @@ static bool check_end(struct go_loader *loader, struct go_generation *generation
     if (generation->number == 0)
         return go_fail(error, &loader->input, here, "expected batches, got none");
     if (generation->frequency == 0)
-        return go_fail(error, &loader->input, here, "expected a clock frequency in generation %" PRIu64 ", got none: the "
-                       "file is truncated or damaged", generation->number);
+        return go_fail(error, &loader->input, here, "expected a clock frequency in generation %" PRIu64 ", got none: "
+                       "the file is truncated or damaged", generation->number);
     return generation->has_strings ||
            go_fail(error, &loader->input, here, "expected the tables that end generation %" PRIu64 ", got none: the "
                    "file is truncated or damaged", generation->number);
@@ -290,6 +292,7 @@ bool go_loader_next(struct go_loader *loader, struct go_generation *generation, 
         return false;
     if (!good)
         end_by_damage(loader, error);
+    loader->frequency_assumed = generation->frequency == 0 && loader->frequency == 0;
     if (generation->frequency == 0)
         generation->frequency = loader->frequency != 0 ? loader->frequency : USUAL_FREQUENCY;
     loader->frequency = generation->frequency;

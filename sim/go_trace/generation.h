@@ -39,6 +39,7 @@ struct go_loader {
     struct go_batch *spill;  /* the first of the generation that follows */
     struct go_types types;
     uint64_t frequency;      /* of the latest generation; 0: none yet */
+    bool frequency_assumed;  /* it is not in the trace, of which the end is missing */
     struct error damage;     /* what ended the trace when salvaging */
 };
 

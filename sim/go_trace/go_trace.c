@@ -234,6 +234,8 @@ static void tell(const struct row_source *source, FILE *out)
     line(out, counts->late_births, "objects found dead by a collection that had begun before: they end as they begin");
     line(out, counts->no_p, "rows of threads that have no P: they have the one that the thread had last");
     line(out, r->clamped, "times before the time of the row before on their P: made equal");
+    if (r->loader.frequency_assumed)
+        fputs("the frequency of its clock is missing: taken to be Linux's\n", out);
     if (r->loader.damage.text[0] != '\0')
         fprintf(out, "the trace ends where it is broken: %s\n", r->loader.damage.text);
 }

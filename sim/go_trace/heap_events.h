@@ -3,7 +3,9 @@
  *   event, of an M with a P and a goroutine  -->  the scheduler's and collector's:  order
  *                                            -->  spans' and objects':  spans, objects  -->  rows
  *
- * Here are the policies of deaths (row.h), the repairs, and their counts. */
+ * Here are the policies of deaths (row.h), the repairs, and their counts. A death that is dated back to before its
+ * sweep is in the stream of the P that allocated the object, so that none has to wait for another; one at its sweep is
+ * in that of the P that swept. */
 #ifndef GO_TRACE_HEAP_EVENTS_H
 #define GO_TRACE_HEAP_EVENTS_H
 

@@ -1,4 +1,4 @@
-/* The table of spans. Its events are described in the runtime's traceallocfree.go (SpanAlloc, traceSpanTypeAndClass). */
+/* The table of spans, as the runtime's traceallocfree.go describes them (SpanAlloc, traceSpanTypeAndClass). */
 #include "go_trace/spans.h"
 
 #include <stdlib.h>
@@ -6,7 +6,8 @@
 #include "go_trace/sizes.h"
 #include "trace/trace.h"
 
-enum { PAGE = 8192, MAX_SMALL_PAGES = 16 /* Go's largest has 10 */ };
+/* Go's have up to 10 pages and 1024 slots. So a span's table of slots takes at most half the room that the span had. */
+enum { PAGE = 8192, MAX_SMALL_PAGES = 16, MAX_SLOTS = 1024 };
 
 bool go_spans_init(struct go_spans *spans)
 {
@@ -29,15 +30,14 @@ bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint6
 {
     uint64_t size_class = kind_class >> 2;
     *heap = (kind_class & 1) == 0;
-    if (pages == 0 || pages > TRACE_MAX_SIZE / PAGE || (*heap && size_class >= GO_SIZE_CLASSES) ||
-        (*heap && size_class != 0 && pages > MAX_SMALL_PAGES))
-        return false;
     *span = (struct go_span){.page = page, .pages = pages, .noscan = (kind_class >> 1 & 1) != 0};
-    if (*heap) {
-        span->size_class = (uint8_t)size_class;
-        span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
-    }
-    return true;
+    if (pages == 0 || pages > TRACE_MAX_SIZE / PAGE || (*heap && size_class >= GO_SIZE_CLASSES))
+        return false;
+    if (!*heap)
+        return true;
+    span->size_class = (uint8_t)size_class;
+    span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
+    return size_class == 0 || (pages <= MAX_SMALL_PAGES && pages * PAGE / span->slot <= MAX_SLOTS);
 }
 
 struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page)

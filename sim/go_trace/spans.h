@@ -55,9 +55,10 @@ static inline uint32_t go_slot_of(const struct go_span *span, uint64_t address)
     return (uint32_t)(offset / span->slot);
 }
 
+/* What is left at the end counts as one. */
 static inline uint32_t go_slots(const struct go_span *span)
 {
-    return (uint32_t)((span->pages * GO_PAGE_UNITS * 8 + span->slot - 1) / span->slot); /* and what is left at its end */
+    return (uint32_t)((span->pages * GO_PAGE_UNITS * 8 + span->slot - 1) / span->slot);
 }
 
 /* To be called before an object goes into an empty slot of the span. False: no memory. */

@@ -1,6 +1,6 @@
-/* libFuzzer: any bytes as a Go execution trace. The first byte of the input picks the version, the policies and salvage;
- * the second whether the rest are the trace's own records, or batches that get right headers here: of each an M or a kind
- * of table, a time, a length and so many bytes.
+/* libFuzzer: any bytes as a Go execution trace. The first byte of the input picks the version, the policies and
+ * salvage; the second whether the rest are the trace's own records, or batches that get right headers here: of each an
+ * M or a kind of table, a time, a length and so many bytes.
  *
  * Beyond what the sanitizers see, it checks that the rows are such as a replay takes, that the input a second time in
  * other batches of rows gives the same rows, and that a trace without fault is the same when it is salvaged. */

@@ -209,8 +209,8 @@ static inline void print_row(FILE *out, const struct trace_row *row)
             (row->present & 1u << ROW_TYPE) != 0 ? row->type : "-");
 }
 
-static inline struct row_source *open_bytes(const void *bytes, size_t length, const struct row_options *options, int *fd,
-                                            struct error *error)
+static inline struct row_source *open_bytes(const void *bytes, size_t length, const struct row_options *options,
+                                            int *fd, struct error *error)
 {
     char path[64];
     *fd = memfd_create("trace", MFD_CLOEXEC);

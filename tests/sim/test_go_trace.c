@@ -394,7 +394,11 @@ static void the_dead_die_at_random_when_they_may_have(void **state)
     static const struct window {
         const char *birth, *death;
         uint64_t after, until;
-    } windows[] = {{"alloc 2 ", "free 2 ", 10, 120}, {"alloc 3 ", "free 3 ", 20, 120}, {"alloc 4 ", "free 4 ", 110, 220}};
+    } windows[] = {
+        {"alloc 2 ", "free 2 ", 10, 120},
+        {"alloc 3 ", "free 3 ", 20, 120},
+        {"alloc 4 ", "free 4 ", 110, 220},
+    };
     struct builder b;
     two_collections(&b);
     builder_end_generation(&b);

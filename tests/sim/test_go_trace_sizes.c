@@ -118,6 +118,9 @@ static void no_such_span(void **state)
     bool heap;
     assert_false(go_span_describe(&span, 0, 0, 20, &heap));
     assert_false(go_span_describe(&span, 0, 17, 20, &heap));
+    assert_false(go_span_describe(&span, 0, 2, 1 << 2, &heap));
+    assert_true(go_span_describe(&span, 0, 1, 1 << 2, &heap));
+    assert_false(go_span_describe(&span, 0, 17, 67 << 2, &heap));
     assert_false(go_span_describe(&span, 0, 1, 68 << 2, &heap));
     assert_false(go_span_describe(&span, 0, UINT64_C(1) << 34, 0, &heap));
     assert_true(go_span_describe(&span, 0, UINT64_C(1) << 33, 0, &heap));
