@@ -163,6 +163,42 @@ static void a_p_is_stolen_from_a_system_call(void **state)
                 "1 times before the time of the row before on their P: made equal");
 }
 
+/* C calls into Go on M 2, and leaves it with a P that it has abandoned; M 3 has been in a system call all the time. */
+static void goroutines_begin_and_end_in_system_calls(void **state)
+{
+    (void)state;
+    struct builder b;
+    begin(&b, 26);
+    EVENT(&b, GO_PROC_STATUS, 0, 1, P_IDLE);
+    EVENT(&b, GO_STATUS_STACK, 0, 7, 3, G_SYSCALL, 0);
+    EVENT(&b, GO_SPAN, 0, 10, 1, NOSCAN(5));
+    EVENT(&b, GO_STOP, 20, 0, 0);
+    EVENT(&b, GO_PROC_STEAL, 10, 1, 3, 2); /* 30 */
+    EVENT(&b, GO_PROC_STOP, 1);
+    EVENT(&b, GO_PROC_START, 1, 1, 4);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 1, WORD(10, 0), 0); /* 33: P 1, none */
+    builder_batch(&b, 2, 1010);
+    EVENT(&b, GO_CREATE_SYSCALL, 0, 5);
+    EVENT(&b, GO_SYSCALL_END_BLOCKED, 1);
+    EVENT(&b, GO_PROC_START, 1, 1, 1);
+    EVENT(&b, GO_START, 1, 5, 1);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 1, WORD(10, 6), 0); /* 14: P 1, 5 */
+    EVENT(&b, GO_SYSCALL_BEGIN, 1, 2, 0);
+    EVENT(&b, GO_DESTROY_SYSCALL, 1);
+    builder_batch(&b, 3, 1040);
+    EVENT(&b, GO_SYSCALL_END_BLOCKED, 0);
+    EVENT(&b, GO_PROC_START, 1, 0, 1);
+    EVENT(&b, GO_START, 1, 7, 1);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 1, WORD(10, 12), 0); /* 43: P 0, 7 */
+    expect_rows(&b, gc,
+                "14 1 5 alloc 1 48 1 -\n"
+                "33 1 - alloc 2 48 1 -\n"
+                "43 0 7 alloc 3 48 1 -\n"
+                "43 0 - end - - - -\n"
+                "43 1 - end - - - -\n",
+                "3 objects were allocated");
+}
+
 /* M 2 starts what M 1 creates, by a clock that is 50 ns behind. */
 static void order_is_by_number_before_it_is_by_time(void **state)
 {
@@ -514,6 +550,7 @@ int main(void)
         cmocka_unit_test(metas_say_where_rows_come_from),
         cmocka_unit_test(an_m_changes_its_goroutine_and_its_p),
         cmocka_unit_test(a_p_is_stolen_from_a_system_call),
+        cmocka_unit_test(goroutines_begin_and_end_in_system_calls),
         cmocka_unit_test(order_is_by_number_before_it_is_by_time),
         cmocka_unit_test(an_event_waits_for_the_one_before_it_in_its_slot),
         cmocka_unit_test(what_waits_in_vain_is_repaired_and_counted),
