@@ -11,8 +11,7 @@
 
 #define LATEST_NS (UINT64_C(1) << 62) /* what a trace may have: row_check.c */
 #define ADDRESS_LIMIT (UINT64_C(1) << 61) /* units of 8 bytes */
-
-#define ANY_SPAN ADDRESS_LIMIT            /* what a held event may wait for, beside an address */
+#define ANY_SPAN ADDRESS_LIMIT /* what a held event may wait for, beside an address */
 
 enum { MOST_STACK_ORDER = 47 };
 

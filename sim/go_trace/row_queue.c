@@ -225,8 +225,9 @@ bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
         if (later->list[i].when < earliest)
             earliest = later->list[i].when;
     due->count = queue->next_due = 0;
+    queue->limit = limit;
     if (earliest == limit)
-        return queue->limit = limit, true;
+        return true;
     if (!take_due(queue, earliest, earliest + 1))
         return false;
     size_t first = due->count;
@@ -234,6 +235,5 @@ bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
         return false;
     if (due->count > first)
         qsort(due->list + first, due->count - first, sizeof *due->list, compare_deaths);
-    queue->limit = limit;
     return true;
 }
