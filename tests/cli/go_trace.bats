@@ -45,6 +45,21 @@ counted() {
     [ "$(field Mallocs direct.json)" -gt 300000 ]
 }
 
+# heap_as_recorded TRACE CONFIG: the replay's heap is within 5 % of the recorded runtime's at 95 of 100 moments.
+heap_as_recorded() {
+    [ -e "$traces/$1" ] || skip "no $traces/$1"
+    need python3
+    goheap convert -q "$traces/$1" rows.csv
+    goheap replay -q -c "$2" --gogc off --gomemlimit 90MiB -o out rows.csv
+    python3 "$root/tests/oracle/go_trace_heap.py" rows.csv out/heap.csv
+}
+
+@test "Go 1.23, 1.25 and 1.26: the heap grows in the replay as the runtime said that it did" {
+    heap_as_recorded esbuild-go1.23.1.trace go1.22
+    heap_as_recorded esbuild-go1.25.5.trace go1.22
+    heap_as_recorded esbuild-go1.26.5.trace go1.26
+}
+
 @test "a cut trace is an error that says where, and salvaged as far as it goes" {
     trace=$traces/esbuild-go1.25.5.trace
     [ -e "$trace" ] || skip "no $trace"
