@@ -1,0 +1,60 @@
+/* The next event of each M, and which of them comes next.
+ *
+ *   M 1   --batches-->  cursor { next event }  \
+ *   M 2   --batches-->  cursor { next event }   heap by time  -->  take(event): done, not yet, or hold
+ *   ...                                        /
+ *
+ * As in Go's internal/trace/reader.go (ReadEvent) the earliest that can be taken is: an M's events keep their order,
+ * whatever their times. Beyond that, an M may be *held* for a short time because the event before its own seems to be
+ * missing and may come from another M, whose clock is behind. And what the trace says of the heap as it found it comes
+ * at once, as it was written while the world was stopped. */
+#ifndef GO_TRACE_FRONTIER_H
+#define GO_TRACE_FRONTIER_H
+
+#include "go_trace/generation.h"
+#include "go_trace/order.h"
+
+enum go_take {
+    GO_TAKEN,
+    GO_TAKE_NOT_YET, /* another M's event must come first */
+    GO_TAKE_HOLD,    /* another M's event may be missing; not said of a forced event */
+    GO_TAKE_FAILED
+};
+
+/* What takes the events. forced: for better or worse, the event is the next. */
+struct go_taker {
+    enum go_take (*take)(struct go_taker *taker, uint64_t m, const struct go_event *event, bool forced);
+    uint64_t wanted;  /* set with GO_TAKE_HOLD: what the event waits for */
+    uint64_t changed; /* set with GO_TAKEN if something has happened that one may wait for; else GO_NONE */
+};
+
+struct go_cursor {
+    uint64_t key; /* by which it is in the heap: ticks */
+    uint64_t m;
+    struct go_batch *batch; /* NULL: at its end; the cursor's to free */
+    const unsigned char *next, *end;
+    struct go_event event;
+    uint64_t clock;  /* ticks, of the event before */
+    bool held;
+    uint64_t wanted; /* while held */
+};
+
+struct go_frontier {
+    struct go_cursor **heap; /* of those with an event, by key */
+    size_t count;
+    struct go_cursor *cursors;
+    size_t held;
+    uint64_t patience; /* ticks for which an M is held at most */
+    unsigned version;
+};
+
+/* Takes the generation's batches over. False: no memory; go_frontier_free may be called in any case. */
+bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation, unsigned version);
+void go_frontier_free(struct go_frontier *frontier);
+
+enum go_step { GO_STEP_TAKEN, GO_STEP_END, GO_STEP_STUCK, GO_STEP_FAILED };
+
+/* Has one event taken. GO_STEP_STUCK: there is none that can be; *stuck is the first of them. */
+enum go_step go_frontier_step(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck);
+
+#endif

@@ -1,0 +1,33 @@
+/* Who lives in the slots of the recorded heap.
+ *
+ *   a span's slot, or a stack's entry:  first  -->  object { id, P, born }  --shared-->  others in the same tiny block
+ *
+ * first is an index into the list, plus 1; 0: the slot is empty. Memory grows with what lives at one time. */
+#ifndef GO_TRACE_OBJECTS_H
+#define GO_TRACE_OBJECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct go_object {
+    uint64_t id;     /* of the lifetime */
+    uint64_t born;   /* when, as row_queue.h counts */
+    uint32_t p;      /* that allocated it */
+    uint32_t shared; /* the next in the same tiny block, as first */
+};
+
+struct go_objects {
+    struct go_object *list;
+    uint32_t unused; /* the first that is, as first; on through shared */
+    uint32_t count, capacity;
+};
+
+void go_objects_free(struct go_objects *objects);
+
+/* Into the slot, before what is there already. False: no memory. */
+bool go_objects_add(struct go_objects *objects, uint32_t *first, const struct go_object *object);
+
+/* Takes the latest object out of a slot that is not empty. */
+struct go_object go_objects_take(struct go_objects *objects, uint32_t *first);
+
+#endif

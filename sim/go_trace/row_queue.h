@@ -1,0 +1,76 @@
+/* Rows that wait until it is known who has died before them.
+ *
+ *   go_rows_add -->  rows, a few bytes each, in order  ---\
+ *                                                          merge by when, up to the limit --> go_rows_next
+ *   go_rows_die -->  deaths: when, who                  ---/
+ *
+ * That an object is dead is recorded when it is swept; it died up to two collections before. When counts rows (or, if
+ * the queue is by time, the greatest time in ns so far): a death comes before the first row whose when is not less.
+ *
+ * Memory: the rows since a collection or two, and their deaths. Whatever was allocated in that time takes a slot of the
+ * recorded heap until the end of it, so it grows with the recorded heap and not with the trace. */
+#ifndef GO_TRACE_ROW_QUEUE_H
+#define GO_TRACE_ROW_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct go_row {
+    uint64_t ns;
+    uint64_t g;     /* GO_NONE: none */
+    uint64_t id;    /* of a lifetime; one that begins has the number of those that began before, plus 1 */
+    uint64_t value; /* a size, or what the runtime said */
+    uint32_t p;
+    uint32_t type;  /* of an object, by number */
+    uint8_t op;     /* enum trace_op */
+    bool noscan;
+};
+
+struct go_death {
+    uint64_t when, ns, id;
+    uint32_t p;
+};
+
+struct go_deaths {
+    struct go_death *list;
+    size_t count, capacity;
+};
+
+struct go_row_chunk;
+
+/* One end of the rows, where the next is written or read: what the row before was like. */
+struct go_row_end {
+    uint64_t when, ns, g, id;
+    uint32_t p;
+};
+
+struct go_row_queue {
+    bool by_time;
+    struct go_row_chunk *first, *last;
+    size_t read; /* bytes, of the first chunk */
+    struct go_row_end head, tail;
+    struct go_row ahead; /* the next row, if has_ahead */
+    bool has_ahead;
+    uint64_t limit;         /* what is before may go */
+    struct go_deaths later; /* in the order of their coming */
+    struct go_deaths due;   /* before the limit; sorted by when */
+    size_t next_due;
+};
+
+void go_rows_init(struct go_row_queue *queue, bool by_time);
+void go_rows_free(struct go_row_queue *queue);
+
+/* Appends a row; sets *when, and row->id of one that begins a lifetime. False: no memory. */
+bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when);
+
+/* A free of this id, by p at ns, not before when. False: no memory. */
+bool go_rows_die(struct go_row_queue *queue, const struct go_death *death);
+
+/* No death will come with a when below the limit. Only when go_rows_next has said that there is no more. */
+bool go_rows_release(struct go_row_queue *queue, uint64_t limit);
+
+/* The next row or death (a free) before the limit; false if there is none. */
+bool go_rows_next(struct go_row_queue *queue, struct go_row *row);
+
+#endif

@@ -1,0 +1,117 @@
+/* The table of spans, as the runtime's traceallocfree.go describes them (SpanAlloc, traceSpanTypeAndClass). */
+#include "go_trace/spans.h"
+
+#include <stdlib.h>
+
+#include "go_trace/seed.h"
+#include "go_trace/sizes.h"
+#include "trace/trace.h"
+
+/* Go's have up to 10 pages and 1024 slots. So a span's table of slots takes at most half the room that the span had. */
+enum { PAGE = 8192, MAX_SMALL_PAGES = 16, MAX_SLOTS = 1024 };
+
+bool go_spans_init(struct go_spans *spans)
+{
+    *spans = (struct go_spans){0};
+    return id_map_init(&spans->by_page, go_table_seed());
+}
+
+void go_spans_free(struct go_spans *spans)
+{
+    for (size_t i = 0; i < spans->count; i++)
+        free(spans->list[i].slots);
+    id_map_free(&spans->by_page);
+    free(spans->list);
+    free(spans->unused);
+    spans->list = NULL;
+    spans->unused = NULL;
+}
+
+bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint64_t kind_class, bool *heap)
+{
+    uint64_t size_class = kind_class >> 2;
+    *heap = (kind_class & 1) == 0;
+    *span = (struct go_span){.page = page, .pages = pages, .noscan = (kind_class >> 1 & 1) != 0};
+    if (pages == 0 || pages > TRACE_MAX_SIZE / PAGE || (*heap && size_class >= GO_SIZE_CLASSES))
+        return false;
+    if (!*heap)
+        return true;
+    span->size_class = (uint8_t)size_class;
+    span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
+    return size_class == 0 || (pages <= MAX_SMALL_PAGES && pages * PAGE / span->slot <= MAX_SLOTS);
+}
+
+struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page)
+{
+    const struct id_entry *entry = id_map_find(&spans->by_page, page);
+    return entry != NULL ? &spans->list[entry->number] : NULL;
+}
+
+static uint64_t pages_in_table(const struct go_span *span)
+{
+    return span->size_class == 0 ? 1 : span->pages;
+}
+
+struct go_span *go_spans_overlap(const struct go_spans *spans, const struct go_span *span)
+{
+    struct go_span *other = NULL;
+    for (uint64_t i = 0; i < pages_in_table(span) && other == NULL; i++)
+        other = go_spans_find(spans, span->page + i);
+    return other;
+}
+
+void go_spans_remove(struct go_spans *spans, struct go_span *span)
+{
+    for (uint64_t i = 0; i < pages_in_table(span); i++)
+        id_map_remove(&spans->by_page, id_map_find(&spans->by_page, span->page + i));
+    spans->unused[spans->unused_count++] = (uint32_t)(span - spans->list);
+}
+
+static bool grow(struct go_spans *spans)
+{
+    size_t capacity = spans->capacity == 0 ? 64 : spans->capacity * 2;
+    struct go_span *list = reallocarray(spans->list, capacity, sizeof *list);
+    if (list != NULL)
+        spans->list = list;
+    uint32_t *unused = reallocarray(spans->unused, capacity, sizeof *unused);
+    if (unused != NULL)
+        spans->unused = unused;
+    if (list == NULL || unused == NULL || capacity > UINT32_MAX)
+        return false;
+    spans->capacity = capacity;
+    return true;
+}
+
+bool go_spans_add(struct go_spans *spans, const struct go_span *span)
+{
+    if (spans->unused_count == 0 && spans->count == spans->capacity && !grow(spans))
+        return false;
+    uint32_t index = spans->unused_count > 0 ? spans->unused[--spans->unused_count] : (uint32_t)spans->count++;
+    spans->list[index] = *span;
+    for (uint64_t i = 0; i < pages_in_table(span); i++) {
+        bool added;
+        struct id_entry *entry = id_map_put(&spans->by_page, span->page + i, &added);
+        if (entry == NULL)
+            return false;
+        entry->number = index;
+    }
+    return true;
+}
+
+bool go_slot_fill(struct go_span *span)
+{
+    if (span->slots == NULL)
+        span->slots = calloc(go_slots(span), sizeof *span->slots);
+    if (span->slots == NULL)
+        return false;
+    span->live++;
+    return true;
+}
+
+void go_slot_empty(struct go_span *span)
+{
+    if (--span->live > 0)
+        return;
+    free(span->slots);
+    span->slots = NULL;
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# Go execution traces as recorded from real programs: what comes out of `goheap convert` is what an independent count of
+# the file's events finds. The traces are not the project's: they are looked for in $GOHEAP_DATA/go-traces or in
+# shared/data beside the project.
+
+# shellcheck disable=SC2154 # common_setup sets the paths
+load helpers
+
+setup() {
+    common_setup
+    traces=${GOHEAP_DATA:-$root/../shared/data}/go-traces
+}
+
+# counted TRACE: the importer's rows, by both policies, are as many of each kind as the trace has events.
+counted() {
+    [ -e "$traces/$1" ] || skip "no $traces/$1"
+    need python3
+    goheap convert -q --death=sweep "$traces/$1" rows.csv
+    goheap convert -q --death=sweep --size=slot "$traces/$1" slots.csv
+    python3 "$root/tests/oracle/go_trace_count.py" "$traces/$1" >events
+    python3 "$root/tests/oracle/go_trace_count.py" --rows rows.csv slots.csv >rows
+    [ "$(grep -c '^slots of' events)" -gt 40 ]
+    diff events rows
+}
+
+@test "Go 1.23: allocations, frees, size classes, Ps as an independent count has them" {
+    counted esbuild-go1.23.1.trace
+}
+
+@test "Go 1.25: the same" {
+    counted esbuild-go1.25.5.trace
+}
+
+@test "Go 1.26: the same" {
+    counted esbuild-go1.26.5.trace
+}
+
+@test "a Go trace replays, and converting it first changes nothing" {
+    trace=$traces/esbuild-go1.26.5.trace
+    [ -e "$trace" ] || skip "no $trace"
+    goheap replay -q --gogc off --json - "$trace" >direct.json
+    goheap convert -q "$trace" rows.csv
+    goheap replay -q --gogc off --json - rows.csv >converted.json
+    diff <(without_source direct.json) <(without_source converted.json)
+    [ "$(field Mallocs direct.json)" -gt 300000 ]
+}
+
+# heap_as_recorded TRACE CONFIG: the replay's heap is within 5 % of the recorded runtime's at 95 of 100 moments.
+heap_as_recorded() {
+    [ -e "$traces/$1" ] || skip "no $traces/$1"
+    need python3
+    goheap convert -q "$traces/$1" rows.csv
+    goheap replay -q -c "$2" --gogc off --gomemlimit 90MiB -o out rows.csv
+    python3 "$root/tests/oracle/go_trace_heap.py" rows.csv out/heap.csv
+}
+
+@test "Go 1.23, 1.25 and 1.26: the heap grows in the replay as the runtime said that it did" {
+    heap_as_recorded esbuild-go1.23.1.trace go1.22
+    heap_as_recorded esbuild-go1.25.5.trace go1.22
+    heap_as_recorded esbuild-go1.26.5.trace go1.26
+}
+
+@test "a cut trace is an error that says where, and salvaged as far as it goes" {
+    trace=$traces/esbuild-go1.25.5.trace
+    [ -e "$trace" ] || skip "no $trace"
+    head -c 1000000 "$trace" >cut.trace
+    refused 1 "cut.trace: byte 1000000: expected the rest of a batch, got the end of the file: it is truncated" \
+        convert -q cut.trace out.csv
+    goheap convert --salvage cut.trace out.csv 2>said
+    grep -qF "the trace ends where it is broken: cut.trace: byte 1000000: " said
+    [ "$(grep -c ',alloc,' out.csv)" -gt 30000 ]
+    goheap replay -q --json /dev/null out.csv
+}
