@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "trace/ght.h"
 #include "trace/trace_csv.h"
 
 /* The first that recognises a file has it. CSV, which takes any text for a header line, comes last. */
 static const struct row_format formats[] = {
+    {"ght", ght_recognise, ght_open_rows, ght_open_events},
     {"csv", trace_csv_recognise, trace_csv_open, NULL},
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
