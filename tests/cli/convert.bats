@@ -151,12 +151,12 @@ TOLD
 
 @test "content that no format has, and formats by name" {
     printf '\037\213\010\000\000\000\000\000\000\003op' >t.csv.gz
-    refused 1 "t.csv.gz:1: expected a trace in a format that can be read (csv" convert t.csv.gz out.csv
-    refused 1 "t.csv.gz:1: expected a trace in a format that can be read (csv" replay t.csv.gz
+    refused 1 "t.csv.gz:1: expected a trace in a format that can be read (" convert t.csv.gz out.csv
+    refused 1 "t.csv.gz:1: expected a trace in a format that can be read (" replay t.csv.gz
     refused 1 "t.csv.gz:1: expected text, got a NUL byte" convert --from csv t.csv.gz out.csv
     need zstd
     zstd -q t.csv.gz
-    refused 1 "t.csv.gz.zst:1: expected a trace in a format that can be read (csv" convert t.csv.gz.zst out.csv
+    refused 1 "t.csv.gz.zst:1: expected a trace in a format that can be read (" convert t.csv.gz.zst out.csv
     printf 'op,id,size\nalloc,1,8\n' >in
     goheap convert -q --from csv --to csv in out.xyz
     cmp in out.xyz
@@ -166,8 +166,8 @@ TOLD
     refused 2 "expected IN OUT" convert
     refused 2 "expected IN OUT" convert in.csv
     refused 2 'unexpected operand "more"' convert in.csv out.csv more
-    refused 2 '--from: expected a format that can be read (csv' convert --from cvs in.csv out.csv
-    refused 2 '--to: expected a format that can be written (csv' convert --to go in.csv out.csv
+    refused 2 '--from: expected a format that can be read (' convert --from cvs in.csv out.csv
+    refused 2 '--to: expected a format that can be written (' convert --to go in.csv out.csv
     refused 2 '--size: expected fit, slot or uniform, got "exact"' convert --size exact in.csv out.csv
     refused 2 '--death: expected gc, sweep or uniform, got ""' convert --death "" in.csv out.csv
     refused 2 '--seed: expected a whole number' convert --seed -1 in.csv out.csv
