@@ -78,10 +78,13 @@ static uint64_t word_at(const unsigned char *at)
     return word;
 }
 
+/* The lanes of the next round are fetched ahead, in order: of bytes read in three places at once the processor does not
+ * see what comes next, and a block is not in its cache when it is checked. */
 __attribute__((target("sse4.2,pclmul"))) static uint64_t three_lanes(uint64_t a, const unsigned char *at)
 {
     uint64_t b = 0, c = 0;
     for (size_t i = 0; i < LANE; i += 8) {
+        __builtin_prefetch(at + 3 * LANE + 3 * i);
         a = _mm_crc32_u64(a, word_at(at + i));
         b = _mm_crc32_u64(b, word_at(at + LANE + i));
         c = _mm_crc32_u64(c, word_at(at + 2 * LANE + i));

@@ -165,32 +165,31 @@ static double read_records(const char *path, uint64_t events)
     struct error error = {.text = ""};
     struct byte_stream *bytes = byte_stream_open(path, &error);
     struct ght_cursor *cursor;
-    uint64_t total = 0, slots = 0, shapes = 0, time = 0;
+    uint64_t total = 0, sum = 0;
     bool new_segment;
     double began = cpu_seconds();
     if (!bytes || !ght_reader_open(&reader, bytes, false, &error))
         fail(&error);
     for (uint32_t n; (n = ght_reader_run(&reader, &cursor, &new_segment)) > 0; ght_reader_took(&reader, n)) {
-        uint64_t at = cursor->time;
+        const uint64_t *next = cursor->next, *end = cursor->end;
+        uint64_t time = cursor->time;
         if (new_segment)
             ght_reader_skip_ids(&reader);
-        for (uint32_t rows = 0; rows < n && cursor->next < cursor->end; cursor->next++) {
-            uint64_t word = *cursor->next;
-            bool is_row = (word & 0xffff) < GHT_SHAPES_MAX;
-            rows += is_row;
-            total += is_row;
-            shapes += word & 0xffff;
-            slots += word >> 16 & UINT32_MAX;
-            time += at += is_row ? word >> 48 : 0;
+        for (uint32_t left = n; left > 0 && next < end; next++) {
+            bool is_row = (*next & 0xffff) < GHT_SHAPES_MAX;
+            left -= is_row;
+            time += is_row ? *next >> 48 : 0;
+            sum += (*next & 0xffff) ^ (*next >> 16 & UINT32_MAX) ^ time;
         }
-        cursor->time = at;
+        total += n;
+        cursor->next = next;
+        cursor->time = time;
     }
     double seconds = cpu_seconds() - began;
     if (reader.failure.text[0] != '\0')
         fail(&reader.failure);
     if (total != events)
         exit(1);
-    uint64_t sum = shapes + slots + time;
     __asm__ volatile("" : "+r"(sum)); /* or a clever compiler leaves them out */
     ght_reader_close(&reader);
     return seconds;
