@@ -238,6 +238,8 @@ static bool next_segment(struct ght_reader *r)
     for (bool good = true; good;) {
         if (!ght_file_next(&r->file, &block, &r->inflated_order, &r->failure))
             return false;
+        if (block.bytes == 0)
+            return FAIL(r, block.at, "expected a block with something in it, got an empty one");
         if (block.kind == GHT_SEGMENT)
             return load_segment(r, &block);
         if (block.kind == GHT_STRINGS)

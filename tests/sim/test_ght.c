@@ -431,6 +431,26 @@ static void test_bytes_after_the_end(void **state)
     free(m.rows);
 }
 
+/* With its checksum right: found by fuzzing, as nothing was added to a table that was not there yet. */
+static void test_empty_block(void **state)
+{
+    (void)state;
+    for (enum ght_kind kind = GHT_STRINGS; kind < GHT_KINDS; kind++) {
+        struct made_rows m = {.count = 0};
+        struct ght_block_header header = {.magic = GHT_BLOCK_MAGIC, .kind = (uint8_t)kind};
+        char *bytes, path[64];
+        size_t length;
+        assert_true(made_file(m.rows, m.count, false, &bytes, &length, &error));
+        header.crc = crc32c(0, &header, offsetof(struct ght_block_header, crc));
+        memcpy(bytes + sizeof(struct ght_file_header), &header, sizeof header);
+        int fd = file_of(bytes, length, path);
+        assert_int_equal(assert_damage(path, &m), 0);
+        assert_non_null(strstr(error.text, "byte 32: expected a block with something in it, got an empty one"));
+        close(fd);
+        free(bytes);
+    }
+}
+
 static void test_not_a_file(void **state)
 {
     (void)state;
@@ -483,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_cut_keeps_rows),
         cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_bytes_after_the_end),
+        cmocka_unit_test(test_empty_block),
         cmocka_unit_test(test_not_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
