@@ -115,11 +115,17 @@ $B/bench_replay: $B/tests/bench/bench_replay.o $B/libsim.a $B/libgoheap.a
 $B/bench_malloc: $(patsubst %.c,$B/%.o,$(sort $(wildcard tests/bench/bench_malloc*.c))) $B/libsim.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
+$B/bench_ght: $B/tests/bench/bench_ght.o $B/libsim.a $B/libgoheap.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
 bench-malloc: $B/bench_malloc $B/libgoheap-malloc.so
 	@scripts/bench-malloc $(BENCH_FLAGS) $B
 
 bench: $B/bench_replay
 	@GOHEAP_CONFIGS=configs $B/bench_replay
+
+bench-ght: $B/bench_ght
+	@$B/bench_ght $(EVENTS)
 
 # Tests of the simulator find the configurations of this checkout.
 unit: export GOHEAP_CONFIGS := $(CURDIR)/configs
@@ -178,6 +184,7 @@ help:
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
 	@echo 'make bench           speed of the replay beside a plain loop'
+	@echo 'make bench-ght       speed of reading and writing binary traces (EVENTS=10000000)'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); also BINDIR, LIBDIR, INCLUDEDIR, MANDIR, DATADIR'
@@ -212,6 +219,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check conformance conformance-auto conformance-curves bench bench-malloc stress install uninstall help clean FORCE
+.PHONY: all tests unit check conformance conformance-auto conformance-curves bench bench-ght bench-malloc stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

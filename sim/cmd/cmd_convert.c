@@ -43,14 +43,16 @@ static const struct command_spec command = {
     .min_operands = 2,
     .max_operands = 2,
     .description = "Reads a trace, checks it as a replay would, and writes it anew. The format of IN is seen by its\n"
-                   "first bytes, plain or in zstd; that of OUT by its name, which may end in .csv or .csv.zst; any\n"
-                   "other name gets CSV. - is stdin or stdout. What was converted is told on stderr.\n"
+                   "first bytes, plain or in zstd; that of OUT by its name: .csv and .csv.zst are CSV, .ght is\n"
+                   "binary, .ghtz binary in compressed blocks; any other name gets CSV. - is stdin or stdout. What was\n"
+                   "converted is told on stderr.\n"
                    "OUT is there whole or not at all. CSV comes out in canonical form: columns in a fixed order,\n"
                    "those that mean nothing to goheap left out.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap convert traces/sqlite.csv.zst sqlite.csv\n"
-                "goheap convert other.csv - | head\n",
+                "goheap convert other.csv - | head\n"
+                "goheap convert my.csv.zst my.ght\n",
 };
 
 struct convert {

@@ -163,6 +163,11 @@ size_t byte_stream_next(struct byte_stream *stream, const unsigned char **bytes,
     return length;
 }
 
+int byte_stream_file(const struct byte_stream *stream)
+{
+    return stream->zstd == NULL ? stream->fd : -1;
+}
+
 const char *byte_stream_name(const struct byte_stream *stream)
 {
     return stream->name;

@@ -29,6 +29,9 @@ bool byte_stream_inflate(struct byte_stream *stream, struct error *error);
  * *error set after a failure. */
 size_t byte_stream_next(struct byte_stream *stream, const unsigned char **bytes, struct error *error);
 
+/* The file itself, for whoever has other ways to read it; -1 after byte_stream_inflate. The stream closes it. */
+int byte_stream_file(const struct byte_stream *stream);
+
 const char *byte_stream_name(const struct byte_stream *stream); /* the path, or "standard input" */
 uint64_t byte_stream_done(const struct byte_stream *stream); /* bytes read from the file, as they are there */
 uint64_t byte_stream_total(const struct byte_stream *stream); /* the file's size; 0: no regular file */

@@ -6,10 +6,12 @@
 
 #include "go_trace/go_trace.h"
 #include "import/formats.h"
+#include "trace/ght.h"
 #include "trace/trace_csv.h"
 
 /* The first that recognises a file has it. CSV, which takes any text for a header line, comes last. */
 static const struct row_format formats[] = {
+    {"ght", ght_recognise, ght_open_rows, ght_open_events},
     {"go", go_trace_recognise, go_trace_open, NULL},
     {"heaptrack", heaptrack_recognise, heaptrack_open, NULL},
     {"android", android_recognise, android_open, NULL},

@@ -3,11 +3,14 @@
 
 #include <string.h>
 
+#include "trace/ght.h"
 #include "trace/trace_csv.h"
 
 /* The first is what a name that asks for none gets. */
 static const struct row_writer_format formats[] = {
     {"csv", ".csv", trace_csv_write},
+    {"ght", ".ght", ght_write},
+    {"ght-zstd", ".ghtz", ght_write_zstd},
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 

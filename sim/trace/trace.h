@@ -37,7 +37,7 @@ enum trace_op {
 /* Half a cache line: a replay moves tens of millions a second. */
 struct trace_event {
     uint64_t time_ns;        /* from the start of the trace; 0 where the trace has no times */
-    uint64_t id;             /* of the lifetime as the trace has it, for the ops that have one */
+    uint64_t id;             /* of the lifetime that begins, as the trace has it; a reader may leave it 0 elsewhere */
     uint64_t size : 48;      /* requested bytes; for the recorded runtime's events their value */
     uint64_t op : 8;         /* enum trace_op */
     uint64_t align_log2 : 7; /* 0: natural alignment */

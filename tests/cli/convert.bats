@@ -167,7 +167,7 @@ TOLD
     refused 2 "expected IN OUT" convert in.csv
     refused 2 'unexpected operand "more"' convert in.csv out.csv more
     refused 2 '--from: expected a format that can be read (' convert --from cvs in.csv out.csv
-    refused 2 '--to: expected a format that can be written (csv' convert --to go in.csv out.csv
+    refused 2 '--to: expected a format that can be written (' convert --to go in.csv out.csv
     refused 2 '--size: expected fit, slot or uniform, got "exact"' convert --size exact in.csv out.csv
     refused 2 '--death: expected gc, sweep or uniform, got ""' convert --death "" in.csv out.csv
     refused 2 '--seed: expected a whole number' convert --seed -1 in.csv out.csv

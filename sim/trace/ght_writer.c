@@ -1,0 +1,446 @@
+/* Rows in, segments out.
+ *
+ *   row --row_check--> slot, time, stream
+ *       --dictionary--> shape             part[stream]: words     order: runs, ids     --full--> blocks
+ *
+ * Invariant: of a segment, each part, the order and the ids fit in a block each, and have room for one more row between
+ * two calls of make_room. */
+#include "trace/ght_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "trace/crc32c.h"
+#include "trace/ght_dictionary.h"
+#include "trace/ght_format.h"
+#include "trace/row_check.h"
+
+enum {
+    PART_WORDS = GHT_PAYLOAD_MAX / 8,
+    SEGMENT_WORDS = 1 << 17,           /* of all parts: 1 MiB */
+    ROW_WORDS = 2 * ROW_COLUMNS + 5,   /* each column given, goroutine, time, all of two words, and the row's own */
+    ID_BYTES = 10,                     /* at most */
+    RUN_ROWS = 256,
+    SHAPES_IN_FULL = 3 * (1 << 14),    /* when there are so many, the rest have their values given */
+    ZSTD_LEVEL = 1
+};
+
+struct part {
+    struct ght_part head;
+    uint64_t *words;
+    uint32_t capacity;
+};
+
+/* Of a stream, from one segment to the next. */
+struct stream {
+    uint64_t time, g;
+    uint64_t segment; /* the last one in which it has rows, from 1 */
+    uint32_t part;    /* in that one */
+};
+
+struct ght_writer {
+    FILE *out;
+    const char *name;
+    uint64_t blocks, rows;
+    struct row_checks checks;
+    struct ght_dictionary dictionary;
+    struct stream *streams, meta;
+    uint64_t *ps; /* of the streams */
+    uint32_t stream_count, streams_written, stream_capacity;
+    /* the segment */
+    struct ght_segment segment;
+    uint64_t segment_number; /* from 1 */
+    uint64_t words;          /* of all its parts */
+    struct part parts[GHT_PARTS_MAX];
+    uint16_t runs[GHT_PAYLOAD_MAX / 2];
+    unsigned char ids[GHT_PAYLOAD_MAX];
+    uint32_t id_bytes;
+    uint64_t last_id;
+    unsigned char payload[GHT_PAYLOAD_MAX]; /* of a block that has to be put together */
+    ZSTD_CCtx *zstd;                        /* NULL: blocks stay plain */
+    unsigned char *compressed;
+    size_t compressed_room;
+};
+
+/* ---- blocks ---- */
+
+static uint32_t compress(struct ght_writer *w, const void *payload, uint32_t bytes)
+{
+    if (w->zstd == NULL || bytes == 0)
+        return bytes;
+    size_t n = ZSTD_compressCCtx(w->zstd, w->compressed, w->compressed_room, payload, bytes, ZSTD_LEVEL);
+    return ZSTD_isError(n) || n >= bytes ? bytes : (uint32_t)n;
+}
+
+static void write_block(struct ght_writer *w, enum ght_kind kind, const void *payload, uint32_t bytes)
+{
+    static const unsigned char zeros[8];
+    uint32_t stored = compress(w, payload, bytes);
+    struct ght_block_header header = {
+        .magic = GHT_BLOCK_MAGIC, .kind = (uint8_t)kind, .compression = stored < bytes ? GHT_ZSTD : GHT_PLAIN,
+        .bytes = bytes, .stored = stored, .number = w->blocks++,
+    };
+    if (stored < bytes)
+        payload = w->compressed;
+    uint32_t fill = -stored & 7;
+    header.crc = crc32c(0, &header, offsetof(struct ght_block_header, crc));
+    header.crc = crc32c(crc32c(header.crc, payload, stored), zeros, fill);
+    fwrite(&header, sizeof header, 1, w->out);
+    fwrite(payload, 1, stored, w->out);
+    fwrite(zeros, 1, fill, w->out);
+}
+
+/* Items of so many bytes, in as many blocks as they need. */
+static void write_items(struct ght_writer *w, enum ght_kind kind, const void *items, size_t bytes, size_t item)
+{
+    const unsigned char *at = items;
+    size_t most = GHT_PAYLOAD_MAX / item * item;
+    for (size_t n; bytes > 0; bytes -= n, at += n) {
+        n = bytes < most ? bytes : most;
+        write_block(w, kind, at, (uint32_t)n);
+    }
+}
+
+static void write_dictionary(struct ght_writer *w)
+{
+    struct ght_dictionary *d = &w->dictionary;
+    if (d->bytes > d->bytes_written)
+        write_items(w, GHT_STRINGS, d->strings + d->bytes_written, d->bytes - d->bytes_written, 1);
+    if (d->shape_count > d->shapes_written)
+        write_items(w, GHT_SHAPES, d->shapes + d->shapes_written,
+                    (d->shape_count - d->shapes_written) * sizeof *d->shapes, sizeof *d->shapes);
+    if (w->stream_count > w->streams_written)
+        write_items(w, GHT_STREAMS, w->ps + w->streams_written,
+                    (w->stream_count - w->streams_written) * sizeof *w->ps, sizeof *w->ps);
+    d->bytes_written = d->bytes;
+    d->shapes_written = d->shape_count;
+    w->streams_written = w->stream_count;
+}
+
+static size_t order_bytes(uint32_t parts, uint32_t runs)
+{
+    return sizeof(struct ght_segment) + parts * sizeof(struct ght_part) + runs * sizeof(uint16_t);
+}
+
+static void write_order(struct ght_writer *w)
+{
+    unsigned char *to = w->payload;
+    memcpy(to, &w->segment, sizeof w->segment);
+    to += sizeof w->segment;
+    for (uint32_t i = 0; i < w->segment.parts; i++, to += sizeof(struct ght_part))
+        memcpy(to, &w->parts[i].head, sizeof(struct ght_part));
+    memcpy(to, w->runs, w->segment.runs * sizeof *w->runs);
+    write_block(w, GHT_SEGMENT, w->payload, (uint32_t)order_bytes(w->segment.parts, w->segment.runs));
+}
+
+static void flush(struct ght_writer *w)
+{
+    if (w->segment.rows == 0)
+        return;
+    write_dictionary(w);
+    write_order(w);
+    if (w->segment.has_ids)
+        write_block(w, GHT_IDS, w->ids, w->id_bytes);
+    for (uint32_t i = 0; i < w->segment.parts; i++)
+        write_block(w, GHT_EVENTS, w->parts[i].words, w->parts[i].head.words * 8);
+    w->rows += w->segment.rows;
+    w->segment = (struct ght_segment){0};
+    w->segment_number++;
+    w->words = 0;
+    w->id_bytes = 0;
+}
+
+/* ---- opening and closing ---- */
+
+static void write_file_header(struct ght_writer *w, uint16_t columns)
+{
+    struct ght_file_header header = {.magic = GHT_MAGIC, .major = GHT_MAJOR, .minor = GHT_MINOR, .columns = columns};
+    header.crc = crc32c(0, &header, offsetof(struct ght_file_header, crc));
+    fwrite(&header, sizeof header, 1, w->out);
+}
+
+static bool init_zstd(struct ght_writer *w)
+{
+    w->zstd = ZSTD_createCCtx();
+    w->compressed_room = ZSTD_compressBound(GHT_PAYLOAD_MAX);
+    w->compressed = malloc(w->compressed_room);
+    return w->zstd != NULL && w->compressed != NULL;
+}
+
+struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns, bool zstd, struct error *error)
+{
+    struct ght_writer *w = calloc(1, sizeof *w);
+    const struct row_source rows = {.name = name, .columns = columns};
+    if (w == NULL) {
+        row_fail(error, name, 0, "out of memory");
+        return NULL;
+    }
+    w->out = out;
+    w->name = name;
+    w->segment_number = 1;
+    bool good = row_checks_init(&w->checks, &rows, TRACE_STREAM_BY_P);
+    good &= ght_dictionary_init(&w->dictionary, w->checks.lifetimes.map.seed);
+    if (!good || (zstd && !init_zstd(w))) {
+        row_fail(error, name, 0, "out of memory");
+        ght_writer_delete(w);
+        return NULL;
+    }
+    write_file_header(w, columns);
+    return w;
+}
+
+void ght_writer_delete(struct ght_writer *w)
+{
+    row_checks_free(&w->checks);
+    ght_dictionary_free(&w->dictionary);
+    for (size_t i = 0; i < GHT_PARTS_MAX; i++)
+        free(w->parts[i].words);
+    free(w->streams);
+    free(w->ps);
+    ZSTD_freeCCtx(w->zstd);
+    free(w->compressed);
+    free(w);
+}
+
+void ght_writer_finish(struct ght_writer *w)
+{
+    const struct ght_end end = {.rows = w->rows + w->segment.rows,
+                                .segments = w->segment_number - (w->segment.rows == 0)};
+    flush(w);
+    write_block(w, GHT_END, &end, sizeof end);
+}
+
+/* ---- streams and their parts ---- */
+
+static bool has(const struct trace_row *row, enum row_column column)
+{
+    return (row->present & 1u << column) != 0;
+}
+
+static bool fail_memory(const struct ght_writer *w, const struct trace_row *row, struct error *error)
+{
+    return row_fail(error, w->name, row->line, "out of memory");
+}
+
+static bool add_stream(struct ght_writer *w, uint64_t p)
+{
+    if (w->stream_count == w->stream_capacity) {
+        uint32_t capacity = w->stream_capacity == 0 ? 64 : w->stream_capacity * 2;
+        struct stream *streams = reallocarray(w->streams, capacity, sizeof *streams);
+        if (streams == NULL)
+            return false;
+        w->streams = streams;
+        uint64_t *ps = reallocarray(w->ps, capacity, sizeof *ps);
+        if (ps == NULL)
+            return false;
+        w->ps = ps;
+        w->stream_capacity = capacity;
+    }
+    w->streams[w->stream_count] = (struct stream){0};
+    w->ps[w->stream_count++] = p;
+    return true;
+}
+
+/* NULL: no memory. */
+static struct stream *stream_of(struct ght_writer *w, const struct trace_row *row, uint32_t number)
+{
+    if (row->op == TRACE_META)
+        return &w->meta;
+    if (number == w->stream_count && !add_stream(w, row->value[ROW_P]))
+        return NULL;
+    return &w->streams[number];
+}
+
+static uint64_t goroutine(const struct trace_row *row)
+{
+    return row->op != TRACE_META && has(row, ROW_G) ? row->value[ROW_G] : 0;
+}
+
+/* Flushes the segment if the next row might not fit in it. */
+static void make_room(struct ght_writer *w, const struct stream *stream)
+{
+    bool has_part = stream->segment == w->segment_number;
+    bool part = has_part ? w->parts[stream->part].head.words + ROW_WORDS <= PART_WORDS
+                         : w->segment.parts < GHT_PARTS_MAX;
+    bool order = order_bytes(w->segment.parts + 1u, w->segment.runs + 1) <= GHT_PAYLOAD_MAX;
+    bool ids = w->id_bytes + ID_BYTES <= GHT_PAYLOAD_MAX;
+    if (!part || !order || !ids || w->words + ROW_WORDS > SEGMENT_WORDS)
+        flush(w);
+}
+
+static void begin_part(struct ght_writer *w, struct stream *stream, const struct trace_row *row)
+{
+    stream->segment = w->segment_number;
+    stream->part = w->segment.parts++;
+    stream->g = goroutine(row);
+    w->parts[stream->part].head = (struct ght_part){
+        .stream = stream == &w->meta ? GHT_META_STREAM : (uint32_t)(stream - w->streams),
+        .time = stream->time, .g = stream->g,
+    };
+}
+
+static bool make_word_room(struct part *part)
+{
+    if (part->head.words + ROW_WORDS <= part->capacity)
+        return true;
+    uint32_t capacity = part->capacity == 0 ? 256 : part->capacity * 2;
+    uint64_t *larger = reallocarray(part->words, capacity, sizeof *larger);
+    if (larger == NULL)
+        return false;
+    part->words = larger;
+    part->capacity = capacity;
+    return true;
+}
+
+/* ---- a row's words ---- */
+
+static const uint16_t what_runtime_said = 1u << TRACE_GCBEGIN | 1u << TRACE_GCEND | 1u << TRACE_PROCS |
+                                          1u << TRACE_HEAPLIVE | 1u << TRACE_HEAPGOAL;
+static const uint16_t with_lifetime = 1u << TRACE_ALLOC | 1u << TRACE_FREE | 1u << TRACE_DEAD |
+                                      1u << TRACE_STACKALLOC | 1u << TRACE_STACKFREE;
+
+/* What differs from row to row and is not in a word of its own. */
+static uint16_t always_given(const struct trace_row *row)
+{
+    unsigned given = 0;
+    if (row->op == TRACE_META)
+        given = (1u << ROW_NUMBERS) - 1;
+    else if ((what_runtime_said & 1u << row->op) != 0)
+        given = 1u << ROW_SIZE;
+    if ((with_lifetime & 1u << row->op) == 0)
+        given |= 1u << ROW_ID;
+    return (uint16_t)(given & row->present);
+}
+
+static struct ght_shape shape_of(const struct trace_row *row, uint64_t type, uint16_t given)
+{
+    struct ght_shape shape = {.present = row->present, .given = given, .op = row->op, .noscan = 1};
+    unsigned in_shape = row->present & ~(unsigned)given;
+    if ((in_shape & 1u << ROW_SIZE) != 0)
+        shape.size = row->value[ROW_SIZE];
+    if ((in_shape & 1u << ROW_NOSCAN) != 0)
+        shape.noscan = row->value[ROW_NOSCAN] & 1;
+    if ((in_shape & 1u << ROW_ALIGN) != 0)
+        shape.align_log2 = (uint8_t)__builtin_ctzll(row->value[ROW_ALIGN]);
+    if ((in_shape & 1u << ROW_TYPE) != 0)
+        shape.type = type;
+    return shape;
+}
+
+/* Few shapes are given no values, all of which there can be: so there is always room for one of those. */
+static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row, uint64_t type, uint32_t *number,
+                                 uint16_t *given)
+{
+    const uint16_t values = 1u << ROW_SIZE | 1u << ROW_NOSCAN | 1u << ROW_ALIGN | 1u << ROW_TYPE;
+    *given = always_given(row);
+    struct ght_shape shape = shape_of(row, type, *given);
+    enum ght_found found = ght_dictionary_shape(&w->dictionary, &shape, SHAPES_IN_FULL, number);
+    if (found != GHT_FULL)
+        return found;
+    *given = (uint16_t)(*given | (row->present & values));
+    shape = shape_of(row, type, *given);
+    return ght_dictionary_shape(&w->dictionary, &shape, GHT_SHAPES_MAX, number);
+}
+
+static void put_word(struct part *part, uint64_t word)
+{
+    part->words[part->head.words++] = word;
+}
+
+static void put_value(struct part *part, unsigned code, uint64_t value)
+{
+    if (value <= GHT_NARROW_MAX) {
+        put_word(part, code | value << 16);
+    } else {
+        put_word(part, code | GHT_WIDE);
+        put_word(part, value);
+    }
+}
+
+static void put_given(struct part *part, const struct trace_row *row, uint64_t type, uint16_t given)
+{
+    for (unsigned column = 0; column < ROW_COLUMNS; column++)
+        if ((given & 1u << column) != 0)
+            put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+}
+
+static void put_order(struct ght_writer *w, uint32_t part)
+{
+    uint16_t *last = &w->runs[w->segment.runs];
+    if (w->segment.runs > 0 && (last[-1] & 0xff) == part && last[-1] >> 8 < RUN_ROWS - 1)
+        last[-1] = (uint16_t)(last[-1] + (1u << 8));
+    else
+        w->runs[w->segment.runs++] = (uint16_t)part;
+    w->segment.rows++;
+}
+
+static void put_id(struct ght_writer *w, uint64_t id)
+{
+    if (w->id_bytes == 0) {
+        w->segment.first_id = id;
+        w->last_id = id - 1;
+    }
+    uint64_t by = id - w->last_id - 1;
+    uint64_t number = by << 1 ^ -(by >> 63);
+    w->segment.has_ids |= by != 0;
+    for (; number >= 0x80; number >>= 7)
+        w->ids[w->id_bytes++] = (unsigned char)(number | 0x80);
+    w->ids[w->id_bytes++] = (unsigned char)number;
+    w->last_id = id;
+}
+
+static void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
+                    const struct trace_event *event, uint32_t shape)
+{
+    struct part *part = &w->parts[stream->part];
+    if (goroutine(row) != stream->g)
+        put_value(part, GHT_GOROUTINE, stream->g = goroutine(row));
+    uint64_t later = row->op == TRACE_META ? 0 : event->time_ns - stream->time;
+    stream->time += later;
+    if (later > UINT16_MAX) {
+        put_value(part, GHT_ADVANCE, later);
+        later = 0;
+    }
+    put_word(part, shape | (uint64_t)event->slot << 16 | later << 48);
+    put_order(w, stream->part);
+    if (row->op == TRACE_ALLOC || row->op == TRACE_STACKALLOC)
+        put_id(w, row->value[ROW_ID]);
+}
+
+static bool encode(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event)
+{
+    uint64_t type = 0;
+    uint32_t shape;
+    uint16_t given;
+    struct stream *stream = stream_of(w, row, event->stream);
+    if (stream == NULL ||
+        (has(row, ROW_TYPE) && !ght_dictionary_string(&w->dictionary, row->type, row->type_length, &type)))
+        return false;
+    if (find_shape(w, row, type, &shape, &given) != GHT_FOUND)
+        return false;
+    make_room(w, stream);
+    if (stream->segment != w->segment_number)
+        begin_part(w, stream, row);
+    struct part *part = &w->parts[stream->part];
+    if (!make_word_room(part))
+        return false;
+    uint32_t before = part->head.words;
+    put_given(part, row, type, given);
+    put_row(w, stream, row, event, shape);
+    w->words += part->head.words - before;
+    return true;
+}
+
+bool ght_writer_put(struct ght_writer *w, const struct trace_row *row, struct error *error)
+{
+    struct trace_event event = {0};
+    if (row_checks_take(&w->checks, row, &event) == ROW_FAILED)
+        return error_set(error, "%s", w->checks.failure.text);
+    if (row->op == TRACE_FREE || row->op == TRACE_STACKFREE)
+        lifetimes_release(&w->checks.lifetimes, event.slot);
+    if (has(row, ROW_TYPE) && row->type_length > GHT_STRING_MAX)
+        return row_fail(error, w->name, row->line, "type: expected a label of at most %u bytes, got one of %u",
+                        GHT_STRING_MAX, row->type_length);
+    return encode(w, row, &event) || fail_memory(w, row, error);
+}
