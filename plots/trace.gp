@@ -9,12 +9,14 @@ if (ROWS eq 'nothing') { WHY = 'no data: nothing is allocated in the trace'; loa
 
 of(name, x) = stringcolumn('of') eq name ? x : NaN
 stats CSV using (of('size_bytes', column('objects'))) name 'SIZED' nooutput
+stats CSV using (of('size_bytes', column('from') + 1)) name 'SIZE' nooutput
 stats CSV using (of('size_bytes', column('bytes'))) name 'SIZES' nooutput
 ENDED = 0
 stats CSV using (stringcolumn('of') eq 'lifetime_bytes' ? (ENDED = 1, 0) : 0) nooutput
 LIVED_sum = 1; LIVES_sum = 1
 if (ENDED) {
     stats CSV using (of('lifetime_bytes', column('objects'))) name 'LIVED' nooutput
+    stats CSV using (of('lifetime_bytes', column('from') + 1)) name 'LIFE' nooutput
     stats CSV using (of('lifetime_bytes', column('bytes'))) name 'LIVES' nooutput
 }
 part(x, sum) = sum > 0 ? 100.0 * x / sum : 0
@@ -23,8 +25,6 @@ part(x, sum) = sum > 0 ? 100.0 * x / sum : 0
 at(x) = column('from') > 0 ? log(column('from')) / log(2) + 0.5 : -0.5
 set xtics ('0' -0.5)
 set for [e = 5:60:5] xtics add (bytes(2.0**e) e)
-set xrange [-1:*]
-set autoscale xfixmax
 set yrange [0:*]
 set boxwidth 0.9
 set bmargin at screen 0.2
@@ -33,6 +33,7 @@ set multiplot
 set lmargin at screen 0.08
 set rmargin at screen 0.48
 set xlabel 'size of an object'
+set xrange [-1:log(SIZE_max) / log(2) + 1]
 set ylabel 'share (%)'
 set key horizontal maxrows 1
 plot CSV using (at(0)):(of('size_bytes', part(column('objects'), SIZED_sum))) with boxes lc rgb SKY title 'of the objects', \
@@ -46,6 +47,7 @@ set lmargin at screen 0.56
 set rmargin at screen 0.97
 set xlabel 'bytes allocated in the life of an object'
 if (ENDED) {
+    set xrange [-1:log(LIFE_max) / log(2) + 1]
     plot CSV using (at(0)):(of('lifetime_bytes', part(column('objects'), LIVED_sum))) with boxes lc rgb SKY notitle, \
          '' using (at(0)):(of('lifetime_bytes', part(column('bytes'), LIVES_sum))) with points pt 7 ps 0.9 \
              lc rgb VERMILION notitle
