@@ -65,7 +65,7 @@ static const struct command_spec command = {
                    "  handover.producers  how many are the first (0: half of them)\n"
                    "\n"
                    "With --like a recorded trace is read first: how sizes, lifetimes and threads go together, in\n"
-                   "each of up to 64 parts of it. A longer trace goes through the parts again; what the recorded\n"
+                   "each of up to 256 parts of it. A longer trace goes through the parts again; what the recorded\n"
                    "one never frees is allocated once. - is stdin or stdout. The same seed gives the same trace.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

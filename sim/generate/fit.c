@@ -235,7 +235,7 @@ bool fit_take(struct fit *fit, const struct trace_event *event)
         return true;
     object->is_live = 0;
     fit->ended++;
-    return count_object(fit, object, fit->allocs - object->born - 1, false, event->stream % FIT_PS);
+    return count_object(fit, object, fit->allocs - object->born - 1, false, (uint8_t)(event->stream % FIT_PS));
 }
 
 /* ---- the end ---- */

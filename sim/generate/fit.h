@@ -16,7 +16,7 @@
 #include "trace/trace.h"
 
 enum {
-    FIT_WINDOWS = 64,
+    FIT_WINDOWS = 256,
     FIT_CELLS = 1 << 18,
     FIT_PS = 256, /* Ps that are told apart: the first ones; others count as one of them, by number */
     FIT_GAPS = 64 /* bands of gaps: 0, and from a power of two to the next */

@@ -1,10 +1,14 @@
-/* Objects drawn from a fit's cells, window by window, as often round as is asked for.
+/* Objects dealt from a fit's cells, window by window, as often round as is asked for.
  *
  *   windows 0 1 2 ... n-1 | 0 1 2 ... n-1 | ...      in the first round of all cells, then of those whose objects end
  *
  * In the recorded trace nothing that ends outlives it, so what is left of one round is gone by the same point of the
  * next one: the live heap repeats itself. What never ends is allocated once, in the first round; were it allocated
  * again, a long trace would leak what the program only set up.
+ *
+ * A window deals as a pack of cards does, every object that it counted once, in an order of its own: rare large ones, of
+ * which the mean size and the peak may consist, come as often as they did. Only of windows too large for a pack are
+ * objects drawn by their number.
  *
  * The clock counts allocations, in parts of 1 / CLOCK. */
 #include "generate/fit_births.h"
@@ -14,13 +18,14 @@
 
 #include "generate/alias.h"
 
-enum { CLOCK = 256 };
+enum { CLOCK = 256, PACK_MAX = 1 << 20 /* cards: 4 MiB */ };
 
 struct window {
     size_t first;          /* of its cells */
     struct alias all, mortal; /* its cells */
     struct alias gaps;     /* bands */
-    uint64_t allocs;
+    uint64_t allocs, mortals; /* objects */
+    size_t cells;
 };
 
 struct fit_births {
@@ -32,6 +37,8 @@ struct fit_births {
     unsigned at, windows;
     bool again;            /* not the first round */
     uint64_t left;         /* allocations to come in this window */
+    uint32_t *pack;        /* if there is one for it: for each of them a cell; the first ones are those to come */
+    bool has_pack;
     uint64_t allocs;       /* so far */
     double now_ns;
     struct window window[FIT_WINDOWS];
@@ -42,12 +49,25 @@ static bool has_mortals(const struct fit_births *b)
     return b->fit->ended > 0;
 }
 
-/* To a window that has something to draw. False: there is none. */
+static void start_window(struct fit_births *b)
+{
+    const struct window *window = &b->window[b->at];
+    const struct alias *kinds = b->again ? &window->mortal : &window->all;
+    uint32_t n = 0;
+    b->left = b->again ? window->mortals : window->allocs;
+    b->has_pack = b->left <= PACK_MAX;
+    if (!b->has_pack)
+        return;
+    for (uint32_t i = 0; i < window->cells; i++)
+        if (kinds == &window->all || !fit_kind(b->fit, &b->fit->cells[window->first + i]).never_ends)
+            for (uint64_t k = b->fit->cells[window->first + i].count; k > 0; k--)
+                b->pack[n++] = i;
+}
+
+/* To a window that has something to deal. False: there is none. */
 static bool next_window(struct fit_births *b)
 {
-    if (b->left > 0)
-        return true;
-    do {
+    while (b->left == 0) {
         if (++b->at == b->windows) {
             b->at = 0;
             b->again = true;
@@ -55,9 +75,21 @@ static bool next_window(struct fit_births *b)
         }
         if (b->again && !has_mortals(b))
             return false;
-    } while (b->again && b->window[b->at].mortal.n == 0);
-    b->left = b->window[b->at].allocs;
+        start_window(b);
+    }
     return true;
+}
+
+/* The index of the next object's cell in the window. */
+static uint32_t deal(struct fit_births *b)
+{
+    const struct window *window = &b->window[b->at];
+    if (!b->has_pack)
+        return alias_draw(b->again ? &window->mortal : &window->all, &b->random);
+    uint64_t at = random_below(&b->random, (uint32_t)b->left);
+    uint32_t cell = b->pack[at];
+    b->pack[at] = b->pack[b->left - 1];
+    return cell;
 }
 
 static double draw_gap(struct fit_births *b)
@@ -90,9 +122,7 @@ static bool next_birth(struct births *births, struct birth *birth, struct error 
     struct fit_births *b = (struct fit_births *)births;
     if (!next_window(b))
         return false;
-    struct window *window = &b->window[b->at];
-    uint32_t cell = alias_draw(b->again ? &window->mortal : &window->all, &b->random);
-    struct fit_kind kind = fit_kind(b->fit, &b->fit->cells[window->first + cell]);
+    struct fit_kind kind = fit_kind(b->fit, &b->fit->cells[b->window[b->at].first + deal(b)]);
     b->now_ns += draw_gap(b);
     if (b->now_ns >= (double)BIRTH_LATEST)
         return error_set(error, "%.200s: expected a trace of at most 73 years, got gaps that give a longer one",
@@ -129,6 +159,7 @@ static void close_births(struct births *births)
         alias_free(&b->window[w].gaps);
     }
     alias_free(&b->handovers);
+    free(b->pack);
     free(b);
 }
 
@@ -147,16 +178,19 @@ static bool make_window(struct fit_births *b, unsigned w, size_t first, size_t n
 {
     const struct fit_cell *cells = &b->fit->cells[first];
     struct window *window = &b->window[w];
-    *window = (struct window){.first = first};
+    *window = (struct window){.first = first, .cells = n};
     for (size_t i = 0; i < n; i++) {
         window->allocs += cells[i].count;
         weights[i] = (double)cells[i].count;
     }
     if (!alias_init(&window->all, weights, n))
         return false;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (fit_kind(b->fit, &cells[i]).never_ends)
             weights[i] = 0;
+        else
+            window->mortals += cells[i].count;
+    }
     return alias_init(&window->mortal, weights, n) && make_gaps(b, w);
 }
 
@@ -197,7 +231,10 @@ struct births *fit_births_open(const struct fit *fit, const struct fit_options *
         return NULL;
     }
     struct fit_births *b = calloc(1, sizeof *b);
-    if (b == NULL || (b->fit = fit, !make_windows(b)) || (fit->ps_apart && !make_handovers(b))) {
+    bool good = b != NULL && (b->pack = calloc(PACK_MAX, sizeof *b->pack)) != NULL;
+    if (good)
+        b->fit = fit;
+    if (!good || !make_windows(b) || (fit->ps_apart && !make_handovers(b))) {
         error_set(error, "%.200s: out of memory", options->name);
         if (b != NULL)
             close_births(&b->births);
@@ -206,6 +243,6 @@ struct births *fit_births_open(const struct fit *fit, const struct fit_options *
     b->births = (struct births){next_birth, tell, close_births, options->timed};
     b->options = *options;
     random_seed(&b->random, options->seed);
-    b->left = b->window[0].allocs;
+    start_window(b);
     return &b->births;
 }

@@ -13,7 +13,7 @@ static double burst_gap(const struct profile *p, struct random *random)
 }
 
 /* Arrivals, and changes of the rate, a s on average. */
-static bool is_too_thin(const struct profile *p, const double *rates)
+static bool check_rates(const struct profile *p, const double *rates, struct error *error)
 {
     double time = 0, arrivals = 0, cycle = p->bursts_every_s + p->bursts_length_s;
     for (size_t i = 0; i < p->phase_count; i++) {
@@ -21,12 +21,16 @@ static bool is_too_thin(const struct profile *p, const double *rates)
         arrivals += p->phases[i].duration_s * rates[i] * NS;
     }
     double changes = (double)p->phase_count / time;
+    if (!(arrivals > 0))
+        return error_set(error, "%s: expected rates above 0, got none in any phase", p->name);
     arrivals /= time;
     if (p->bursts_every_s > 0) {
         changes += 2 / cycle;
         arrivals *= (p->bursts_every_s + p->bursts_length_s * p->bursts_factor) / cycle;
     }
-    return !(arrivals > 0 && changes <= 1000 * arrivals);
+    return changes <= 1000 * arrivals ||
+           error_set(error, "%s: expected an allocation in a thousand phases or bursts at least, got rates that give fewer",
+                     p->name);
 }
 
 bool load_start(struct load *load, const struct profile *profile, const double *rates, struct random *random,
@@ -34,9 +38,7 @@ bool load_start(struct load *load, const struct profile *profile, const double *
 {
     *load = (struct load){.profile = profile, .rates = rates, .phase_end = profile->phases[0].duration_s * NS,
                           .burst_change = burst_gap(profile, random)};
-    return !is_too_thin(profile, rates) ||
-           error_set(error, "%s: expected an allocation in a thousand phases or bursts at least, got rates that give fewer",
-                     profile->name);
+    return check_rates(profile, rates, error);
 }
 
 /* Around 0, from -1 to 1, once a period: of parabolas, within 6 % of a sine. */

@@ -186,7 +186,8 @@ static bool take_sizes(struct profile *profile, struct error *error)
     for (size_t i = 0; i < json_array_size(sizes); i++)
         if (!json_row(profile, json_array_get(sizes, i), i, error))
             return false;
-    return true;
+    return profile->row_count > 0 ||
+           error_set(error, "%s: sizes: expected rows of size, rate and live, got none", profile->name);
 }
 
 static bool load_json(struct profile *profile, const char *text, size_t length, struct error *error)
@@ -248,7 +249,7 @@ static bool take_phases(struct profile *profile, struct error *error)
         return error_set(error, "%s: out of memory", profile->name);
     profile->phase_count = n;
     profile->phases[0] = usual_phase;
-    profile->phases[0].duration_s = 1e9;
+    profile->phases[0].duration_s = 1e290; /* without end */
     for (size_t i = 0; phases != NULL && i < n; i++)
         if (!take_phase(profile, json_array_get(phases, i), i, error))
             return false;
@@ -271,7 +272,7 @@ static bool check_settings(const struct profile *p, struct error *error)
 
 static void scale_rows(struct profile *profile)
 {
-    double live = 0, most = profile->live > 0 ? (double)profile->live : (double)(profile->events / 5);
+    double live = 0, most = profile->live > 0 ? (double)profile->live : (double)(profile->events / 5 + 1);
     for (size_t i = 0; i < profile->row_count; i++)
         live += profile->rows[i].live;
     if (live > 0 && (profile->live > 0 || live > most))

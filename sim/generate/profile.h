@@ -36,7 +36,7 @@ struct profile {
     char name[256];            /* of the file, for messages */
     const char *path;          /* the caller's */
     uint64_t events, ps, seed; /* allocs and frees; threads */
-    uint64_t live;             /* scaled to so many objects; 0: as it is, but at most a fifth of the events */
+    uint64_t live;             /* scaled to so many objects; 0: as it is, but at most about a fifth of the events */
     unsigned lifetime;         /* enum profile_lifetime */
     unsigned start;            /* 0: with the objects that are live on average, 1: with none */
     double noscan;

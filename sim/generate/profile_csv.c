@@ -97,25 +97,25 @@ static void on_field(void *field, size_t length, void *data)
     rows->fields++;
 }
 
-static bool end_header(struct rows *rows)
+static void end_header(struct rows *rows)
 {
     for (uint8_t c = 0; c < NOSCAN; c++) {
         bool found = false;
         for (unsigned i = 0; i < rows->fields; i++)
             found = found || rows->column[i] == c;
         if (!found)
-            return FAIL(rows, "expected a column \"%s\", got none of this name", names[c]);
+            FAIL(rows, "expected a column \"%s\", got none of this name", names[c]);
     }
-    return true;
 }
 
 static void end_row(struct rows *rows)
 {
     struct error reason = {.text = ""};
-    if (rows->columns == 0 ? rows->fields < NOSCAN : rows->fields < rows->columns)
-        FAIL(rows, "expected %u fields, got %u", rows->columns == 0 ? NOSCAN : rows->columns, rows->fields);
-    else if (rows->is_header)
+    unsigned wanted = rows->columns == 0 ? NOSCAN : rows->columns;
+    if (rows->is_header)
         end_header(rows);
+    else if (rows->fields < wanted)
+        FAIL(rows, "expected %u fields, got %u", wanted, rows->fields);
     else if (!profile_add_row(rows->profile, &rows->row, &reason))
         FAIL(rows, "%s", reason.text);
     rows->columns = rows->fields;

@@ -383,9 +383,9 @@ static void test_scale(void **state)
     (void)state;
     struct profile profile;
     load(&profile, "size,rate,live\n16,1000,1e6\n8,0,1e6\n");
-    assert_near(profile.scale, 0.1, 1e-12);
-    assert_near(profile.rows[0].rate, 100, 1e-9);
-    assert_near(profile.rows[1].live, 100000, 1e-6);
+    assert_near(profile.scale, 0.1000005, 1e-12);
+    assert_near(profile.rows[0].rate, 100.0005, 1e-9);
+    assert_near(profile.rows[1].live, 100000.5, 1e-6);
     profile_clear(&profile);
     load(&profile, "{\"sizes\": [[16, 1000, 10]], \"live\": 40}");
     assert_near(profile.scale, 4, 0);
