@@ -25,8 +25,8 @@ static const struct option_spec options[] = {
     {OPT_FROM, '\0', "from", "FORMAT", "what IN is, whatever its first bytes say"},
     {OPT_TO, '\0', "to", "FORMAT", "what OUT becomes, whatever its name says"},
     {OPT_SIZE, '\0', "size", "fit|slot|uniform",
-     "requested sizes where IN has only those of slots: what the object's type makes likely (the default), the whole slot, or "
-     "drawn at random from those that take the slot"},
+     "requested sizes where IN has only those of slots: what the object's type makes likely (the default), the whole "
+     "slot, or drawn at random from those that take the slot"},
     {OPT_DEATH, '\0', "death", "gc|sweep|uniform",
      "deaths where IN has only the sweeps: at the start of the collection that found them (the default), at the "
      "sweep, or drawn at random from when they may have been"},
@@ -45,8 +45,8 @@ static const struct command_spec command = {
     .description = "Reads a trace, checks it as a replay would, and writes it anew. The format of IN is seen by its\n"
                    "first bytes, plain or in zstd; that of OUT by its name, which may end in .csv or .csv.zst; any\n"
                    "other name gets CSV. - is stdin or stdout. What was converted is told on stderr.\n"
-                   "OUT is there whole or not at all. CSV comes out in canonical form: columns in a fixed order, those\n"
-                   "that mean nothing to goheap left out.\n",
+                   "OUT is there whole or not at all. CSV comes out in canonical form: columns in a fixed order,\n"
+                   "those that mean nothing to goheap left out.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap convert traces/sqlite.csv.zst sqlite.csv\n"

@@ -38,7 +38,7 @@ enum { TRACE_META = TRACE_OPS, ROW_OPS };
 struct trace_row {
     uint64_t value[ROW_NUMBERS]; /* 0 where the row has none, but noscan: 1 */
     uint64_t line;               /* where in the file, for messages: the line, or the number of the record, from 1 */
-    const char *type;            /* a label; no NUL or line feed in it, none at its end; the source's, until the next read */
+    const char *type;            /* a label without NULs and line feeds, the source's until the next read; not ended */
     uint32_t type_length;        /* bytes */
     uint16_t present;            /* 1 << enum row_column for each column with something in it; ROW_OP always */
     uint8_t op;                  /* enum trace_op or TRACE_META */
@@ -61,7 +61,7 @@ struct row_source {
     void (*close)(struct row_source *source);
     const char *name;                 /* of the file, for messages; owned by the source */
     uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
-    uint16_t columns;                 /* 1 << enum row_column for each that a row may have something in; from the start */
+    uint16_t columns;                 /* 1 << enum row_column for each that any row may have; from the start */
 };
 
 /* What a reader of what others record may be asked for; a format takes what applies to it. */

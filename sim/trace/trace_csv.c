@@ -105,7 +105,7 @@ static bool parse(struct reader *r, size_t length, size_t at)
     if (csv_error(&r->parser) != CSV_EPARSE)
         return csv_rows_fail(&r->rows, "out of memory");
     return csv_rows_fail(&r->rows, "expected CSV, got a quote inside a field or text after a closing quote "
-                     "at byte %zu of the line", at + parsed + 1);
+                         "at byte %zu of the line", at + parsed + 1);
 }
 
 /* A line may come in several chunks; libcsv keeps what it has seen of it. */
@@ -130,6 +130,7 @@ static void parse_line(struct reader *r)
         r->done = !csv_rows_fail(&r->rows, "expected a closing quote, got the end of the line");
 }
 
+/* A line that is not plain. */
 static bool read_long(struct reader *r, struct trace_row *row)
 {
     r->line_has_row = r->line_ended = r->has_row = false;

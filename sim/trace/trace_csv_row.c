@@ -185,49 +185,42 @@ bool csv_row_end(struct csv_rows *rows)
 
 /* ---- plain rows ---- */
 
-static const unsigned char *plain_number(const unsigned char *s, uint64_t *value)
+/* Each of these takes a field, which may be empty but for the op, and returns what follows it; NULL: not plain. */
+
+static const unsigned char *plain_number(const unsigned char *s, uint8_t column, struct trace_row *row)
 {
     uint64_t n = 0;
     const unsigned char *start = s;
     for (unsigned digit; (digit = (unsigned)*s - '0') <= 9; s++)
         n = n * 10 + digit;
-    *value = n;
+    if (s == start)
+        return s;
+    row->value[column] = n;
+    row->present |= (uint16_t)(1u << column);
     return s - start <= 19 ? s : NULL; /* 19 digits cannot overflow */
 }
 
 /* Nearly all rows are of two operations. What follows the name is for the caller to judge. */
-static const unsigned char *plain_op(const unsigned char *s, uint8_t *op)
+static const unsigned char *plain_op(const unsigned char *s, struct trace_row *row)
 {
+    row->present |= 1u << ROW_OP;
     if (s[0] == 'a' && s[1] == 'l' && s[2] == 'l' && s[3] == 'o' && s[4] == 'c') {
-        *op = TRACE_ALLOC;
+        row->op = TRACE_ALLOC;
         return s + 5;
     }
     if (s[0] == 'f' && s[1] == 'r' && s[2] == 'e' && s[3] == 'e') {
-        *op = TRACE_FREE;
+        row->op = TRACE_FREE;
         return s + 4;
     }
     const unsigned char *start = s;
     while (*s >= 'a' && *s <= 'z')
         s++;
-    return parse_op((const char *)start, (size_t)(s - start), op) ? s : NULL;
+    return parse_op((const char *)start, (size_t)(s - start), &row->op) ? s : NULL;
 }
 
 static bool is_blank(unsigned char c)
 {
     return c == ' ' || c == '\t';
-}
-
-/* Not empty. libcsv leaves out what is blank around a field. */
-static const unsigned char *plain_text(const unsigned char *s, struct trace_row *row)
-{
-    const unsigned char *start = s;
-    while (*s != ',' && *s != '\n' && *s != '\r' && *s != '"')
-        s++;
-    if (s == start || is_blank(*start) || is_blank(s[-1]))
-        return NULL;
-    row->type = (const char *)start;
-    row->type_length = (uint32_t)(s - start);
-    return s;
 }
 
 static const unsigned char *plain_ignored(const unsigned char *s)
@@ -237,27 +230,40 @@ static const unsigned char *plain_ignored(const unsigned char *s)
     return s;
 }
 
+/* libcsv leaves out what is blank around a field. */
+static const unsigned char *plain_label(const unsigned char *s, struct trace_row *row)
+{
+    const unsigned char *end = plain_ignored(s);
+    if (end == s)
+        return s;
+    if (is_blank(s[0]) || is_blank(end[-1]))
+        return NULL;
+    row->type = (const char *)s;
+    row->type_length = (uint32_t)(end - s);
+    row->present |= 1u << ROW_TYPE;
+    return end;
+}
+
 static const unsigned char *plain_field(const unsigned char *s, uint8_t column, struct trace_row *row)
 {
-    if (column == IGNORED)
-        return plain_ignored(s);
-    row->present |= (uint16_t)(1u << column);
     if (column < ROW_NUMBERS)
-        return plain_number(s, &row->value[column]);
-    return column == ROW_OP ? plain_op(s, &row->op) : plain_text(s, row);
+        return plain_number(s, column, row);
+    if (column == ROW_OP)
+        return plain_op(s, row);
+    return column == ROW_TYPE ? plain_label(s, row) : plain_ignored(s);
 }
 
 const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row)
 {
     const unsigned char *s = line;
+    const uint8_t *column = rows->column, *end = column + rows->columns;
+    if (column == end) /* the header is still to come */
+        return NULL;
     clear_row(row, rows->line);
-    for (uint32_t i = 0; i < rows->columns; i++) {
-        if (i > 0)
-            s++;
-        if (*s != ',' && *s != '\n')
-            s = plain_field(s, rows->column[i], row);
-        if (s == NULL || *s != (i + 1 < rows->columns ? ',' : '\n'))
-            return NULL;
+    for (;; s++) {
+        s = plain_field(s, *column, row);
+        if (s == NULL || ++column == end || *s != ',')
+            break;
     }
-    return (row->present & 1u << ROW_OP) != 0 ? s + 1 : NULL;
+    return s != NULL && column == end && *s == '\n' ? s + 1 : NULL;
 }

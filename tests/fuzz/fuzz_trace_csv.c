@@ -176,7 +176,7 @@ static void check_canonical(const char *text, size_t length, int stream_by, cons
     char *once = canonical(text, length, &once_length);
     struct summary summary = summarise(once, once_length, stream_by, 64);
     check(summary.error.text[0] == '\0', "no error in canonical form");
-    check(summary.events == expected->events && summary.digest == expected->digest, "the same events in canonical form");
+    check(summary.events == expected->events && summary.digest == expected->digest, "the same in canonical form");
     char *twice = canonical(once, once_length, &twice_length);
     check(once_length == twice_length && memcmp(once, twice, once_length) == 0, "canonical form is its own");
     free(twice);
@@ -197,7 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool may_be_zstd = memchr(text, 0x2a, length) != NULL || memchr(text, 0xb5, length) != NULL;
     if (once.error.text[0] != '\0' || may_be_zstd)
         return 0;
-    if (length < 1 << 18)
+    if ((data[0] & 4) != 0 && length < 1 << 18)
         check_canonical(text, length, stream_by, &once);
     if (memchr(text, '"', length) != NULL)
         return 0;

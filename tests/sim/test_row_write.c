@@ -184,7 +184,7 @@ static void assert_same_row(const struct trace_row *a, const struct trace_row *b
         assert_memory_equal(a->type, b->type, a->type_length);
 }
 
-/* Both files hold the same rows; one is read row by row, the other in batches, whose rows all stay good till the end. */
+/* Both files hold the same rows; one is read row by row, the other in batches, whose rows are all good at once. */
 static void assert_same_rows(const char *path_a, const char *path_b)
 {
     static const struct row_options options;
