@@ -41,10 +41,11 @@ static const struct command_spec command = {
     .operands = "[PROFILE]",
     .min_operands = 0,
     .max_operands = 1,
-    .description = "PROFILE is CSV, rows of size, rate (allocations a second) and live (objects live on average), with\n"
-                   "a header that names them or, as google/fleetbench has its distributions, without; a fourth\n"
-                   "column noscan is the share of objects without pointers. Lifetimes follow: their mean is\n"
-                   "live / rate. Or PROFILE is JSON, with these keys, which --set takes as well:\n"
+    .description = "PROFILE is CSV, rows of size, rate (allocations a second) and live (objects live on\n"
+                   "average), with a header that names them or, as google/fleetbench has its distributions,\n"
+                   "without; a fourth column noscan is the share of objects without pointers. The mean\n"
+                   "lifetime of a row is live / rate. Or PROFILE is JSON, with these keys, which --set takes\n"
+                   "as well:\n"
                    "\n"
                    "  sizes               [[size, rate, live], ...], or a CSV file beside it\n"
                    "  events, ps, seed    as the options\n"

@@ -10,11 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEATHS_MAX_ID ((UINT64_C(1) << 48) - 1)
-
 struct death {
     uint64_t time;
-    uint64_t id_p; /* id << 16 | P */
+    uint64_t id_p; /* id << 16 | P; ids are less than 2^48 */
 };
 
 struct deaths {

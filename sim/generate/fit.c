@@ -165,7 +165,8 @@ static bool coarsen(struct fit *fit)
     return rehash(fit, 1);
 }
 
-static bool count_object(struct fit *fit, const struct fit_object *object, uint64_t lifetime, bool never_ends, uint8_t to)
+static bool count_object(struct fit *fit, const struct fit_object *object, uint64_t lifetime, bool never_ends,
+                         uint8_t to)
 {
     struct traits traits = {object->born / fit->width, object->size, lifetime, object->noscan, never_ends,
                             object->p & 0xff, to};

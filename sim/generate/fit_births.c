@@ -6,8 +6,8 @@
  * next one: the live heap repeats itself. What never ends is allocated once, in the first round; were it allocated
  * again, a long trace would leak what the program only set up.
  *
- * A window deals as a pack of cards does, every object that it counted once, in an order of its own: rare large ones, of
- * which the mean size and the peak may consist, come as often as they did. Only of windows too large for a pack are
+ * A window deals as a pack of cards does, every object that it counted once, in an order of its own: rare large ones,
+ * of which the mean size and the peak may consist, come as often as they did. Only of windows too large for a pack are
  * objects drawn by their number.
  *
  * The clock counts allocations, in parts of 1 / CLOCK. */

@@ -1,6 +1,7 @@
-/* Stretches of constant rate, and within them the day by thinning (P. A. W. Lewis, G. S. Shedler, Naval Research Logistics
- * Quarterly 26(3), 1979): arrivals at the highest rate, of which each stays with the probability that the rate has then.
- * Where a stretch ends before the next arrival one begins anew, as a Poisson process remembers nothing. */
+/* Stretches of constant rate, and within them the day by thinning (P. A. W. Lewis, G. S. Shedler, Naval Research
+ * Logistics Quarterly 26(3), 1979): arrivals at the highest rate, of which each stays with the probability that the
+ * rate has then. Where a stretch ends before the next arrival one begins anew, as a Poisson process remembers nothing.
+ */
 #include "generate/load.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@ static double burst_gap(const struct profile *p, struct random *random)
     return p->bursts_every_s > 0 ? p->bursts_every_s * NS * random_exponential(random) : (double)INFINITY;
 }
 
-/* Arrivals, and changes of the rate, a s on average. */
+/* Whether there are arrivals, not many fewer than changes of the rate, a s on average. */
 static bool check_rates(const struct profile *p, const double *rates, struct error *error)
 {
     double time = 0, arrivals = 0, cycle = p->bursts_every_s + p->bursts_length_s;
@@ -29,8 +30,8 @@ static bool check_rates(const struct profile *p, const double *rates, struct err
         arrivals *= (p->bursts_every_s + p->bursts_length_s * p->bursts_factor) / cycle;
     }
     return changes <= 1000 * arrivals ||
-           error_set(error, "%s: expected an allocation in a thousand phases or bursts at least, got rates that give fewer",
-                     p->name);
+           error_set(error, "%s: expected an allocation in a thousand phases or bursts at least, got rates that give "
+                     "fewer", p->name);
 }
 
 bool load_start(struct load *load, const struct profile *profile, const double *rates, struct random *random,

@@ -266,7 +266,8 @@ static bool check_settings(const struct profile *p, struct error *error)
     if (p->diurnal_amplitude > 0 && !(p->diurnal_period_s >= 1e-9))
         return error_set(error, "%s: diurnal.period_s: expected at least 1e-9 s, got %g", p->name, p->diurnal_period_s);
     if (p->bursts_every_s > 0 && !(p->bursts_length_s >= 1e-9 && p->bursts_length_s <= 1e9))
-        return error_set(error, "%s: bursts.length_s: expected from 1e-9 to 1e9 s, got %g", p->name, p->bursts_length_s);
+        return error_set(error, "%s: bursts.length_s: expected from 1e-9 to 1e9 s, got %g", p->name,
+                         p->bursts_length_s);
     return true;
 }
 

@@ -59,8 +59,9 @@ extern const size_t profile_table_size;
 void profile_init(struct profile *profile); /* to the defaults */
 void profile_clear(struct profile *profile);
 
-/* Reads a file ("-": standard input; the path stays the caller's and outlives the profile), in JSON if its first character is a brace, else in CSV. False with *error. Then
- * profile_table's settings may be changed, by settings_set, and then comes profile_finish. */
+/* Reads a file ("-": standard input; the path outlives the profile), in JSON if its first character is a brace, else in
+ * CSV. False with *error. Then profile_table's settings may be changed, by settings_set, and then comes
+ * profile_finish. */
 bool profile_load(struct profile *profile, const char *path, struct error *error);
 
 /* Once: reads the rows and phases that the settings give, holds the settings against one another and scales the rows.
@@ -69,7 +70,7 @@ bool profile_finish(struct profile *profile, struct error *error);
 
 /* For profile_load: rows from CSV text, in a file of this name. */
 bool profile_csv(struct profile *profile, const char *name, const char *text, size_t length, struct error *error);
-/* Adds a row, checked but for where it stands: false with *error, which says what is wrong with which of its columns. */
+/* Adds a row. False with *error, which says what is wrong with which of its columns, but not where it stands. */
 bool profile_add_row(struct profile *profile, const struct profile_row *row, struct error *error);
 
 #endif

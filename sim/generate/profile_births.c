@@ -1,6 +1,6 @@
 /* Allocations as a Poisson process, each of a row of the profile, by rate, with a lifetime of its own: for every row a
- * queue M/G/infinity. Hence how it begins: in the steady state the number of a row's live objects is Poisson distributed
- * around its live, and what is left of their lives is distributed as (the mean of) the lifetime's tail. Both are drawn
+ * queue M/G/infinity. Hence how it begins: in the steady state the number of a row's live objects is Poisson
+ * distributed around its live, and what is left of their lives has the density P(lifetime > x) / mean. Both are drawn
  * exactly, so that nothing has to be waited for and the first event is as good as the last. */
 #include "generate/profile_births.h"
 

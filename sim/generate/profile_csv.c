@@ -140,7 +140,8 @@ static void on_row(int end, void *data)
 
 bool profile_csv(struct profile *profile, const char *name, const char *text, size_t length, struct error *error)
 {
-    struct rows rows = {.profile = profile, .name = name, .line = 1, .column = {SIZE, RATE, LIVE, NOSCAN}, .error = error};
+    struct rows rows = {.profile = profile, .name = name, .line = 1, .column = {SIZE, RATE, LIVE, NOSCAN},
+                        .error = error};
     struct csv_parser parser;
     size_t before = profile->row_count;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) != 0)

@@ -93,10 +93,10 @@ static json_t *bands(const struct spread *s)
 static json_t *spread(const struct spread *s)
 {
     const struct histogram *h = &s->values;
-    return json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "count", number(h->count), "mean", spread_mean(s), "p10",
-                     number(histogram_quantile(h, 0.1)), "p50", number(histogram_quantile(h, 0.5)), "p90",
-                     number(histogram_quantile(h, 0.9)), "p99", number(histogram_quantile(h, 0.99)), "max", number(h->max),
-                     "powers_of_two", bands(s));
+    return json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "count", number(h->count), "mean", spread_mean(s),
+                     "p10", number(histogram_quantile(h, 0.1)), "p50", number(histogram_quantile(h, 0.5)), "p90",
+                     number(histogram_quantile(h, 0.9)), "p99", number(histogram_quantile(h, 0.99)), "max",
+                     number(h->max), "powers_of_two", bands(s));
 }
 
 static json_t *classes(const struct figures *f)
@@ -118,8 +118,8 @@ json_t *figures_json(const struct figures *f, const char *name, const char *conf
     json_t *trace = json_pack("{s:o, s:o, s:o, s:o, s:b, s:o}", "name", text(name), "meta", meta(f), "rows",
                               number(figures_rows(f)), "rows_by_op", rows(f), "timed", (int)f->timed, "duration_ns",
                               number(f->duration_ns));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "trace", trace, "ps", streams(&f->ps, "p"),
-                     "goroutines", streams(&f->gs, "g"), "objects", objects(f), "live", live(f), "sizes",
-                     spread(&f->sizes), "size_classes", "config", text(config), "classes", classes(f), "lifetimes_ns",
-                     spread(&f->lifetimes_ns), "lifetimes_bytes", spread(&f->lifetimes_bytes));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "trace", trace, "ps",
+                     streams(&f->ps, "p"), "goroutines", streams(&f->gs, "g"), "objects", objects(f), "live", live(f),
+                     "sizes", spread(&f->sizes), "size_classes", "config", text(config), "classes", classes(f),
+                     "lifetimes_ns", spread(&f->lifetimes_ns), "lifetimes_bytes", spread(&f->lifetimes_bytes));
 }

@@ -30,12 +30,12 @@ near() {
     silently generate -q -n 20000 -P 3 --seed 5 -o b.csv mine.csv
     silently generate -q -n 20000 -P 3 --seed 6 -o c.csv mine.csv
     cmp a.csv b.csv
-    ! cmp -s a.csv c.csv
+    if cmp -s a.csv c.csv; then return 1; fi
     silently generate -q --like "$redis" -n 20000 -o d.csv
     silently generate -q --like "$redis" -n 20000 -o e.csv
     silently generate -q --like "$redis" -n 20000 -o f.csv --seed 1
     cmp d.csv e.csv
-    ! cmp -s d.csv f.csv
+    if cmp -s d.csv f.csv; then return 1; fi
 }
 
 @test "on every machine: the digest of one trace" {
@@ -73,8 +73,8 @@ near() {
     silently generate -q -o a.csv there/p.json
     silently generate -q -n 3000 -P 2 --seed 4 -o b.csv mine.csv
     silently generate -q --set events=3000 --set ps=2 --set seed=4 -o c.csv q.json
-    silently generate -q --set events=3000 --set ps=2 --set seed=4 --set sizes='[[16,1000,500],[64,100,200],[1024,10,100]]' \
-        -o d.csv mine.csv
+    silently generate -q --set events=3000 --set ps=2 --set seed=4 \
+        --set sizes='[[16,1000,500],[64,100,200],[1024,10,100]]' -o d.csv mine.csv
     for t in b c d; do
         diff <(grep -v meta a.csv) <(grep -v meta $t.csv)
     done
@@ -199,7 +199,8 @@ nonsense() {
     nonsense '{"sizes": [[1, 2, 3]], "phases": [{"load": 1}]}' 'n.txt: phases[0]: duration_s: expected'
     nonsense '{"sizes": [[1, 2, 3]], "phases": [{"duration_s": 1, "laod": 1}]}' 'the nearest known one is "load"'
     nonsense '{"sizes": [[1, 2, 3]], "phases": [{"duration_s": 1, "load": 0}]}' 'n.txt: expected rates above 0'
-    nonsense '{"sizes": [[1, 2, 3]], "phases": [{"duration_s": 1e-6}]}' 'n.txt: expected an allocation in a thousand phases'
+    nonsense '{"sizes": [[1, 2, 3]], "phases": [{"duration_s": 1e-6}]}' \
+        'n.txt: expected an allocation in a thousand phases'
     nonsense '{"sizes": [[1, 1e-15, 0]]}' 'n.txt: expected a trace of at most 73 years'
 }
 

@@ -1,5 +1,5 @@
-/* Made-up traces hold what their profile promises. Bounds are five standard deviations, worked out beside each, and seeds
- * are fixed: what fails here is wrong, not unlucky. */
+/* Made-up traces hold what their profile promises. Bounds are five standard deviations, worked out beside each, and
+ * seeds are fixed: what fails here is wrong, not unlucky. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +24,8 @@ static void assert_near(double got, double expected, double by)
 
 /* ---- what it is made of ---- */
 
-/* The first numbers of the published generator from the state 1, 2, 3, 4: the first two by hand, rotl(2 * 5, 7) * 9 and,
- * as s[1] has become 2 ^ 3 ^ 1 = 0, 0. */
+/* The first numbers of the published generator from the state 1, 2, 3, 4: the first two by hand, rotl(2 * 5, 7) * 9
+ * and, as s[1] has become 2 ^ 3 ^ 1 = 0, 0. */
 static void test_generator_of_numbers(void **state)
 {
     (void)state;
@@ -256,7 +256,8 @@ static void check_handover(const char *settings, bool may[4][4], double share)
 {
     struct profile profile;
     char text[300];
-    snprintf(text, sizeof text, "{\"sizes\": [[16, 1000, 50]], \"ps\": 4, \"events\": 100000, \"handover\": {%s}}", settings);
+    snprintf(text, sizeof text, "{\"sizes\": [[16, 1000, 50]], \"ps\": 4, \"events\": 100000, \"handover\": {%s}}",
+             settings);
     load(&profile, text);
     struct seen *seen = calloc(1, sizeof *seen);
     seen->sizes[0] = 16;
@@ -309,7 +310,8 @@ static void test_diurnal(void **state)
     (void)state;
     struct profile profile;
     struct day day = {.period_ns = 0.5e9};
-    load(&profile, "{\"sizes\": [[16, 1000, 0]], \"events\": 100000, \"diurnal\": {\"amplitude\": 0.6, \"period_s\": 0.5}}");
+    load(&profile, "{\"sizes\": [[16, 1000, 0]], \"events\": 100000,"
+                   " \"diurnal\": {\"amplitude\": 0.6, \"period_s\": 0.5}}");
     see_all(&profile, see_day, &day);
     assert_int_equal(day.in_half[0] + day.in_half[1], 50000);
     assert_near((double)day.in_half[0], 35000, 5 * sqrt(50000 * 0.7 * 0.3) + 0.01 * 50000);
@@ -363,7 +365,8 @@ static void test_phases(void **state)
     (void)state;
     struct profile profile;
     struct phases *phases = calloc(1, sizeof *phases);
-    load(&profile, "{\"sizes\": [[16, 1000, 10], [1024, 500, 10]], \"events\": 200000, \"start\": \"empty\", \"phases\": ["
+    load(&profile, "{\"sizes\": [[16, 1000, 10], [1024, 500, 10]], \"events\": 200000,"
+                   " \"start\": \"empty\", \"phases\": ["
                    "{\"duration_s\": 1, \"max_size\": 100}, {\"duration_s\": 2, \"load\": 0},"
                    "{\"duration_s\": 1, \"load\": 2, \"until_end\": 1}]}");
     see_all(&profile, see_phase, phases);
@@ -401,10 +404,12 @@ static void test_scale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generator_of_numbers), cmocka_unit_test(test_logarithm), cmocka_unit_test(test_exponential),
-        cmocka_unit_test(test_alias),                cmocka_unit_test(test_deaths),    cmocka_unit_test(test_steady_state),
-        cmocka_unit_test(test_handover),             cmocka_unit_test(test_diurnal),   cmocka_unit_test(test_bursts),
-        cmocka_unit_test(test_phases),               cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_generator_of_numbers), cmocka_unit_test(test_logarithm),
+        cmocka_unit_test(test_exponential),          cmocka_unit_test(test_alias),
+        cmocka_unit_test(test_deaths),               cmocka_unit_test(test_steady_state),
+        cmocka_unit_test(test_handover),             cmocka_unit_test(test_diurnal),
+        cmocka_unit_test(test_bursts),               cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

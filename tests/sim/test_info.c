@@ -31,15 +31,15 @@ static void take(struct figures *figures, const struct step *s, uint64_t line)
 {
     struct error error = {.text = ""};
     struct trace_row row = {.line = line, .op = s->op, .present = 1u << ROW_OP | 1u << ROW_P | 1u << ROW_T_NS};
-    struct trace_event event = {.time_ns = s->t_ns, .size = s->size & TRACE_SIZE_FIELD, .op = s->op, .noscan = s->noscan,
-                                .slot = (uint32_t)s->slot, .stream = (uint32_t)s->p};
+    struct trace_event event = {.time_ns = s->t_ns, .size = s->size & TRACE_SIZE_FIELD, .op = s->op,
+                                .noscan = s->noscan, .slot = (uint32_t)s->slot, .stream = (uint32_t)s->p};
     row.value[ROW_P] = s->p;
     row.value[ROW_T_NS] = s->t_ns;
     assert_true(figures_take(figures, &row, &event, "trace", &error));
 }
 
-/* Two Ps, four objects: 0 of 100 bytes lives from 0 to 50, handed over; 1 of 40,000 from 10 to 20; 2 of no bytes from 30
- * on; 3 of 8 bytes is dead at 60 and freed at 70. */
+/* Two Ps, four objects: one of 100 bytes lives from 0 to 50, handed over; one of 40,000 from 10 to 20; one of no bytes
+ * from 30 on; one of 8 bytes is dead at 60 and freed at 70. */
 static const struct step steps[] = {
     {0, 0, 0, 100, TRACE_ALLOC, true},  {10, 0, 1, 40000, TRACE_ALLOC, false}, {20, 0, 1, 0, TRACE_FREE, false},
     {30, 1, 1, 0, TRACE_ALLOC, true},   {40, 1, 2, 8, TRACE_ALLOC, true},      {50, 1, 0, 0, TRACE_FREE, false},
@@ -170,8 +170,8 @@ static void test_json(void **state)
     const char *name, *label;
     json_int_t objects, peak, events;
     assert_int_equal(json_unpack(d, "{s:{s:s,s:[s]}, s:{s:I}, s:{s:{s:I}}, s:{s:[{s:I}, {}]}}", "trace", "name", &name,
-                                 "meta", &label, "objects", "count", &objects, "live", "peak_bytes", "bytes", &peak, "ps",
-                                 "busiest", "events", &events), 0);
+                                 "meta", &label, "objects", "count", &objects, "live", "peak_bytes", "bytes", &peak,
+                                 "ps", "busiest", "events", &events), 0);
     assert_string_equal(name, "?.csv");
     assert_string_equal(label, "a=?");
     assert_int_equal(objects, 4);
