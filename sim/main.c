@@ -15,6 +15,8 @@ static const struct {
     {"plot", "draw a run's or a sweep's figures", cmd_plot},
     {"record", "run a program and record what it allocates", cmd_record},
     {"convert", "turn a trace of any format into one of ours", cmd_convert},
+    {"generate", "make a trace out of a profile, or like another trace", cmd_generate},
+    {"info", "figures about a trace, or whether it is well-formed", cmd_info},
     {"explain", "how an object of a size is allocated", cmd_explain},
     {"classes", "a size-class table, as text or JSON", cmd_classes},
     {"calibrate", "measure what the allocator costs on this host", cmd_calibrate},

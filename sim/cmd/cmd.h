@@ -7,6 +7,8 @@ int cmd_sweep(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_generate(int argc, char **argv);
+int cmd_info(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_classes(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);

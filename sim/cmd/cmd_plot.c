@@ -44,7 +44,8 @@ static const struct command_spec command = {
                    "  locks    locks.csv    who waited where, and for how long\n"
                    "  waits    waits.csv    when they waited\n"
                    "  latency  latency.csv  what an allocation took, by who served it\n"
-                   "  sweep    results.csv  lock waits and mapped memory over the configurations\n",
+                   "  sweep    results.csv  lock waits and mapped memory over the configurations\n"
+                   "  trace    trace.csv    sizes and lifetimes, as `goheap info -o DIR` writes them\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -P 4 -o out/redis traces/redis.csv.zst && goheap plot out/redis\n"
@@ -66,6 +67,7 @@ static const struct figure {
     {"latency", "latency.csv", {"tier", "count", "mean_ns", "p50_ns", "p99_ns", "max_ns"}},
     {"sweep", "results.csv",
      {"config", "trace", "size_classes", "ps", "gogc", "pacing", "peak_mapped_bytes", "lock_wait_ns"}},
+    {"trace", "trace.csv", {"of", "from", "to", "objects", "bytes"}},
 };
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 
@@ -175,7 +177,20 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* "redis.csv.zst, go1.19, 4 Ps, recorded pacing" out of run.json; the directory's name if there is none. */
+/* "redis.csv.zst" out of the info.json of a trace's figures, else the directory's name. */
+static void name_trace(struct plot *plot)
+{
+    char path[PATH_MAX];
+    struct error ignored = {.text = ""};
+    const char *trace;
+    bool fits = join(path, plot->directory, "info.json", &ignored);
+    json_t *document = fits ? json_load_file(path, 0, NULL) : NULL;
+    bool known = document && json_unpack(document, "{s:{s:s}}", "trace", "name", &trace) == 0;
+    snprintf(plot->title, sizeof plot->title, "%.120s", base_name(known ? trace : plot->directory));
+    json_decref(document);
+}
+
+/* "redis.csv.zst, go1.19, 4 Ps, recorded pacing" out of run.json; if there is none, another name. */
 static void name_run(struct plot *plot)
 {
     char path[PATH_MAX];
@@ -190,7 +205,7 @@ static void name_run(struct plot *plot)
                  strcmp(trace, "-") == 0 ? base_name(plot->directory) : base_name(trace), config, ps,
                  ps == 1 ? "P" : "Ps", pacing);
     else
-        snprintf(plot->title, sizeof plot->title, "%.120s", base_name(plot->directory));
+        name_trace(plot);
     json_decref(document);
 }
 
