@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #include "base/options.h"
-#include "base/zst_file.h"
 #include "cmd/cmd.h"
 #include "preload/format.h"
 #include "record/record.h"
@@ -29,8 +28,8 @@ enum { OPT_OUTPUT };
 
 static const struct option_spec own_options[] = {
     {OPT_OUTPUT, 'o', "output", "TRACE",
-     "the trace to write, as CSV; compressed if its name ends in .zst; - is standard output (PROGRAM's own then goes "
-     "to standard error)"},
+     "the trace to write: binary if its name ends in .ght, else CSV, compressed if in .zst; - is standard output "
+     "(PROGRAM's own then goes to standard error)"},
 };
 
 static const struct command_spec usage = {
@@ -252,7 +251,7 @@ static const char *base_name(const char *path)
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
-static void print_summary(const struct record_summary *s, const char *path, uint64_t bytes)
+static void print_summary(const struct record_summary *s, const char *path)
 {
     fprintf(stderr, "goheap: %" PRIu64 " events (%" PRIu64 " allocations, %" PRIu64 " frees)"
             " from %" PRIu64 " threads in %.3f s\n", s->allocs + s->frees, s->allocs, s->frees,
@@ -271,8 +270,7 @@ static void print_summary(const struct record_summary *s, const char *path, uint
                 strerror(s->stop_errno));
     else if (s->allocs == 0)
         fprintf(stderr, "goheap: warning: the program never called malloc; it may have its own\n");
-    fprintf(stderr, "goheap: wrote %s (%" PRIu64 " bytes)\n",
-            strcmp(path, "-") == 0 ? "standard output" : path, bytes);
+    fprintf(stderr, "goheap: wrote %s\n", strcmp(path, "-") == 0 ? "standard output" : path);
 }
 
 /* Runs the program and hands back its recording, open and no longer in any directory; -1 on
@@ -295,7 +293,7 @@ static int run_program(char **command, bool swap_output, uint64_t *end_ns, struc
 
 static bool record(const char *path, char **command, struct error *error)
 {
-    struct zst_file *out = zst_file_open(path, error);
+    struct row_writer *out = row_writer_format_of(path)->open(path, RECORD_COLUMNS, error);
     if (out == NULL)
         return false;
     catch_signals();
@@ -306,13 +304,12 @@ static bool record(const char *path, char **command, struct error *error)
     if (file >= 0)
         close(file);
     if (!merged) {
-        zst_file_abandon(out);
+        out->abandon(out);
         return false;
     }
-    uint64_t bytes;
-    if (!zst_file_commit(out, &bytes, error))
+    if (!out->commit(out, error))
         return false;
-    print_summary(&summary, path, bytes);
+    print_summary(&summary, path);
     return true;
 }
 

@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/decimal.h"
 #include "preload/format.h"
 #include "record/record_live.h"
 
@@ -44,9 +43,15 @@ struct stream {
     bool done;           /* the end row is written */
 };
 
+enum { ROW_BATCH = 256 };
+
 struct merge {
     const struct record_options *options;
-    struct zst_file *out;
+    struct row_writer *out;
+    struct trace_row rows[ROW_BATCH]; /* not written yet */
+    size_t row_count;
+    uint64_t row_number;
+    bool failed; /* the writer has */
     struct record_summary *summary;
     struct error *error;
     const unsigned char *map;
@@ -79,74 +84,75 @@ bool record_create(const char *path, struct error *error)
 
 enum { MAX_ALIGN_LOG2 = 30 }; /* the most that a trace may ask for */
 
-static char *put_text(char *to, const char *text)
+/* Hands the rows over that have come together. After a failure, which is then in m->error, there are no more. */
+static void flush_rows(struct merge *m)
 {
-    size_t length = strlen(text);
-    memcpy(to, text, length);
-    return to + length;
+    m->failed = m->failed || !m->out->write(m->out, m->rows, m->row_count, m->error);
+    m->row_count = 0;
 }
 
-/* A row of t_ns,p,op,id,size,align,type: up to the comma after the op. */
-static char *put_head(char *to, const struct stream *stream, const char *op)
+/* A row with nothing in it yet but its op. */
+static struct trace_row *add_row(struct merge *m, uint8_t op)
 {
-    to = decimal_put(to, stream->head_ns);
-    *to++ = ',';
-    to = decimal_put(to, stream->number);
-    *to++ = ',';
-    to = put_text(to, op);
-    *to++ = ',';
-    return to;
+    if (m->row_count == ROW_BATCH)
+        flush_rows(m);
+    struct trace_row *row = &m->rows[m->row_count++];
+    *row = (struct trace_row){.value[ROW_NOSCAN] = 1, .line = ++m->row_number, .present = 1 << ROW_OP, .op = op};
+    return row;
+}
+
+static void set(struct trace_row *row, enum row_column column, uint64_t value)
+{
+    row->value[column] = value;
+    row->present |= (uint16_t)(1u << column);
+}
+
+static struct trace_row *add_event(struct merge *m, const struct stream *stream, uint8_t op)
+{
+    struct trace_row *row = add_row(m, op);
+    set(row, ROW_T_NS, stream->head_ns);
+    set(row, ROW_P, stream->number);
+    return row;
 }
 
 static void write_alloc(struct merge *m, const struct stream *stream, uint64_t id,
                         const struct record_event *event)
 {
     unsigned log2 = event->align_log2 < MAX_ALIGN_LOG2 ? event->align_log2 : MAX_ALIGN_LOG2;
-    char row[128], *to = put_head(row, stream, "alloc");
-    to = decimal_put(to, id);
-    *to++ = ',';
-    to = decimal_put(to, event->size);
-    *to++ = ',';
+    struct trace_row *row = add_event(m, stream, TRACE_ALLOC);
+    set(row, ROW_ID, id);
+    set(row, ROW_SIZE, event->size);
     if (log2 != 0)
-        to = decimal_put(to, UINT64_C(1) << log2);
-    to = put_text(to, ",\n");
-    zst_file_write(m->out, row, (size_t)(to - row));
+        set(row, ROW_ALIGN, UINT64_C(1) << log2);
 }
 
 static void write_free(struct merge *m, const struct stream *stream, uint64_t id)
 {
-    char row[128], *to = put_head(row, stream, "free");
-    to = decimal_put(to, id);
-    to = put_text(to, ",,,\n");
-    zst_file_write(m->out, row, (size_t)(to - row));
+    set(add_event(m, stream, TRACE_FREE), ROW_ID, id);
 }
 
 static void write_end(struct merge *m, const struct stream *stream)
 {
-    char row[128], *to = put_text(put_head(row, stream, "end"), ",,,\n");
-    zst_file_write(m->out, row, (size_t)(to - row));
+    add_event(m, stream, TRACE_END);
 }
 
-/* One meta row; the text is quoted, as it may be a file name. Control characters become question
- * marks. */
+/* One meta row; the text may be a file name. Control characters become question marks. */
 static void write_meta(struct merge *m, const char *key, const char *value)
 {
-    zst_file_write(m->out, ",,meta,,,,\"", 11);
-    zst_file_write(m->out, key, strlen(key));
-    zst_file_write(m->out, "=", 1);
-    for (; *value != '\0'; value++) {
-        char c = (unsigned char)*value < ' ' ? '?' : *value;
-        zst_file_write(m->out, &c, 1);
-        if (c == '"')
-            zst_file_write(m->out, &c, 1);
-    }
-    zst_file_write(m->out, "\"\n", 2);
+    char text[512];
+    int length = snprintf(text, sizeof text, "%s=%s", key, value);
+    struct trace_row *row = add_row(m, TRACE_META);
+    row->type = text;
+    row->type_length = (uint32_t)(length < (int)sizeof text ? length : (int)sizeof text - 1);
+    row->present |= 1 << ROW_TYPE;
+    for (uint32_t i = 0; i < row->type_length; i++)
+        if ((unsigned char)text[i] < ' ')
+            text[i] = '?';
+    flush_rows(m); /* with the text still there */
 }
 
 static void write_header(struct merge *m)
 {
-    static const char header[] = "t_ns,p,op,id,size,align,type\n";
-    zst_file_write(m->out, header, sizeof header - 1);
     write_meta(m, "source", "malloc");
     write_meta(m, "time", "recorded");
     write_meta(m, "size", "exact");
@@ -354,8 +360,8 @@ static bool run(struct merge *m)
         if (m->events < check)
             continue;
         check = m->events + 65536;
-        if (zst_file_failed(m->out))
-            return true; /* zst_file_commit tells why */
+        if (m->failed)
+            return false;
         if (*m->options->interrupted != 0)
             return error_set(m->error, "interrupted; no trace was written");
     }
@@ -457,7 +463,7 @@ static bool open_map(struct merge *m, int file)
     return true;
 }
 
-bool record_merge(int file, const struct record_options *options, struct zst_file *out,
+bool record_merge(int file, const struct record_options *options, struct row_writer *out,
                   struct record_summary *summary, struct error *error)
 {
     struct merge m = {.options = options, .out = out, .summary = summary, .error = error};
@@ -467,6 +473,8 @@ bool record_merge(int file, const struct record_options *options, struct zst_fil
         begin_streams(&m);
         write_header(&m);
         merged = run(&m);
+        flush_rows(&m);
+        merged = merged && !m.failed;
     }
     summary->end_bytes = m.live.bytes;
     summary->end_blocks = m.live.count;

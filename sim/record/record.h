@@ -1,4 +1,4 @@
-/* From the recording that libgoheap-record.so left (preload/format.h) to a CSV trace: one stream
+/* From the recording that libgoheap-record.so left (preload/format.h) to the rows of a trace: one stream
  * a thread, merged by time, addresses turned into one id a lifetime. */
 #ifndef RECORD_H
 #define RECORD_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/zst_file.h"
+#include "trace/row_writer.h"
 
 struct record_summary {
     uint64_t allocs, frees;
@@ -27,11 +27,17 @@ struct record_options {
     const volatile sig_atomic_t *interrupted; /* becomes nonzero: give up */
 };
 
+/* The columns of the rows, for whoever opens the writer. */
+enum {
+    RECORD_COLUMNS = 1 << ROW_T_NS | 1 << ROW_P | 1 << ROW_OP | 1 << ROW_ID | 1 << ROW_SIZE | 1 << ROW_ALIGN |
+                     1 << ROW_TYPE
+};
+
 /* Makes an empty recording for the library to fill. */
 bool record_create(const char *path, struct error *error);
 
-/* Writes the rows of `file`, an open recording that nobody writes to any more. */
-bool record_merge(int file, const struct record_options *options, struct zst_file *out,
+/* Writes the rows of `file`, an open recording that nobody writes to any more; the caller commits or abandons `out`. */
+bool record_merge(int file, const struct record_options *options, struct row_writer *out,
                   struct record_summary *summary, struct error *error);
 
 #endif

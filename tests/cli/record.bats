@@ -97,10 +97,14 @@ nothing_left() {
     grep -qE '^[0-9]+,[0-9]+,free,[0-9]+,,,$' t.csv
 }
 
-@test "a name in .zst is compressed, - is standard output without the program's" {
+@test "a name in .zst is compressed, one in .ght is binary, - is standard output without the program's" {
     "$GOHEAP" record -o t.csv.zst -- ./stress 2 1000
     zstd -q -d t.csv.zst
     check t.csv
+    "$GOHEAP" record -o t.ght -- ./stress 2 1000 >counts
+    "$GOHEAP" info --verify t.ght
+    "$GOHEAP" convert -q t.ght t.csv
+    [ "$(cat counts)" = "$(check t.csv | head -n 1)" ]
     "$GOHEAP" record -o - -- ./stress 2 1000 >out.csv 2>talk.txt
     check out.csv
     grep -q '^allocs ' talk.txt
