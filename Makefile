@@ -186,6 +186,7 @@ help:
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-ght       speed of reading and writing binary traces (EVENTS=10000000)'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
+	@echo 'make traces          record the traces in traces/ again'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); also BINDIR, LIBDIR, INCLUDEDIR, MANDIR, DATADIR'
 	@echo 'make uninstall       removes what install with the same settings put there'
@@ -194,6 +195,9 @@ help:
 
 check:
 	./scripts/check
+
+traces: all
+	./scripts/record-traces
 
 # What holds goheap against the real Go; scripts/conformance runs it.
 $B/tests/oracle/traces: tests/oracle/traces.c
@@ -219,6 +223,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check conformance conformance-auto conformance-curves bench bench-ght bench-malloc stress install uninstall help clean FORCE
+.PHONY: all tests unit check conformance conformance-auto conformance-curves bench bench-ght bench-malloc traces stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
