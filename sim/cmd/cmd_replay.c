@@ -3,6 +3,7 @@
 #include "base/out_file.h"
 #include "cmd/cmd.h"
 #include "cmd/config_options.h"
+#include "cmd/progress.h"
 #include "model/address_log.h"
 #include "real/real.h"
 #include "report/report.h"
@@ -105,31 +106,10 @@ static bool take(void *context, int id, const char *argument, struct error *erro
 
 /* --- progress ------------------------------------------------------------------------------------------ */
 
-struct progress {
-    double began, shown;
-};
-
 static bool show_progress(void *context, uint64_t events, const struct trace_source *source)
 {
-    struct progress *p = context;
-    double now = seconds_now();
-    if (now - p->shown < 0.1)
-        return true;
-    p->shown = now;
-    double elapsed = now - p->began;
-    fprintf(stderr, "\r\033[K%.1f M events, %.1f M/s", (double)events / 1e6, (double)events / 1e6 / elapsed);
-    if (source->bytes_total && source->bytes_done) {
-        double done = (double)source->bytes_done / (double)source->bytes_total;
-        fprintf(stderr, ", %.0f %%, %.0f s left", 100 * done, elapsed * (1 - done) / done);
-    }
-    fflush(stderr);
+    progress_show(context, events, source->bytes_done, source->bytes_total);
     return true;
-}
-
-static void wipe_progress(const struct progress *p)
-{
-    if (p->shown > 0)
-        fputs("\r\033[K", stderr);
 }
 
 /* --- running ------------------------------------------------------------------------------------------- */
@@ -217,14 +197,15 @@ static bool emit(const struct replay *r, struct outputs *o, struct sim *sim, con
 static bool run(const struct replay *r, struct sim *sim, struct trace_source *source, struct wall *wall,
                 struct error *error)
 {
-    struct progress progress = {.began = seconds_now()};
+    struct progress progress;
+    progress_begin(&progress, "events");
     if (r->progress > 0 || (r->progress == 0 && !r->gctrace && isatty(STDERR_FILENO)))
         sim->progress = (struct sim_progress){show_progress, &progress};
     if (r->gctrace)
         sim->listener = (struct cycle_listener){report_gctrace, stderr};
     bool ok = r->real ? real_run(sim, source, error) : sim_run(sim, source, error);
     wall->seconds = seconds_now() - progress.began;
-    wipe_progress(&progress);
+    progress_wipe(&progress);
     return ok;
 }
 

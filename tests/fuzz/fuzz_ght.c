@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../sim/ght_rows.h"
+#include "promises.h"
 #include "trace/crc32c.h"
 #include "trace/ght.h"
 #include "trace/ght_format.h"
@@ -19,14 +20,6 @@ struct summary {
     uint64_t count, digest; /* of all that does not depend on when slots are released */
     struct error error;
 };
-
-static void check(bool good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "broken promise: %s\n", what);
-    abort();
-}
 
 static uint64_t digest(uint64_t sum, const uint64_t *parts, size_t count)
 {
@@ -64,28 +57,6 @@ static void seal(uint8_t *bytes, size_t length)
 }
 
 /* ---- events ---- */
-
-/* Of each slot whether it is open: a slot handed out twice would let the replay overwrite an object. */
-struct slots {
-    unsigned char *taken;
-    size_t capacity;
-};
-
-static void follow_slot(struct slots *slots, const struct trace_event *event)
-{
-    bool opens = event->op == TRACE_ALLOC || event->op == TRACE_STACKALLOC;
-    if (!opens && event->op != TRACE_FREE && event->op != TRACE_STACKFREE && event->op != TRACE_DEAD)
-        return;
-    if (event->slot >= slots->capacity) {
-        size_t capacity = ((size_t)event->slot + 1) * 2;
-        slots->taken = realloc(slots->taken, capacity);
-        memset(slots->taken + slots->capacity, 0, capacity - slots->capacity);
-        slots->capacity = capacity;
-    }
-    check(slots->taken[event->slot] == !opens, "slots go out when free and end when not");
-    if (event->op != TRACE_DEAD)
-        slots->taken[event->slot] = opens;
-}
 
 static void check_event(const struct trace_event *event)
 {

@@ -4,16 +4,9 @@
  *
  * Beyond what the sanitizers see, it checks that the rows are such as a replay takes, that the input a second time in
  * other batches of rows gives the same rows, and that a trace without fault is the same when it is salvaged. */
+#include "promises.h"
 #include "../sim/go_trace_builder.h"
 #include "trace/row_check.h"
-
-static void check(bool good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "broken promise: %s\n", what);
-    abort();
-}
 
 struct summary {
     uint64_t rows, digest;

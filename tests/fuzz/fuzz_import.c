@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "promises.h"
 #include "import/formats.h"
 #include "trace/lifetimes.h"
 
@@ -33,14 +34,6 @@ struct summary {
     size_t times_count;
     struct error error;
 };
-
-static void check(bool good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "broken promise: %s\n", what);
-    abort();
-}
 
 static bool has(const struct trace_row *row, enum row_column column)
 {

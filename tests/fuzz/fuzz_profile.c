@@ -10,16 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "promises.h"
 #include "generate/profile_births.h"
 #include "trace/row_check.h"
-
-static void check(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
 
 static bool load(struct profile *profile, const uint8_t *data, size_t size, struct error *error)
 {

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "promises.h"
 #include "trace/row_open.h"
 #include "trace/row_writer.h"
 #include "trace/trace_csv.h"
@@ -22,14 +23,6 @@ struct summary {
     uint64_t events, digest; /* digest: of all that does not depend on when slots are released */
     struct error error;
 };
-
-static void check(bool good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "broken promise: %s\n", what);
-    abort();
-}
 
 static void check_event(const struct trace_event *event)
 {
@@ -47,28 +40,6 @@ static uint64_t digest_event(uint64_t digest, const struct trace_event *event)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         digest = (digest ^ parts[i]) * UINT64_C(0x100000001b3);
     return digest;
-}
-
-/* Whether each slot is open: a slot handed out twice would let the replay overwrite an object. */
-struct slots {
-    unsigned char *taken;
-    size_t capacity;
-};
-
-static void follow_slot(struct slots *slots, const struct trace_event *event)
-{
-    bool opens = event->op == TRACE_ALLOC || event->op == TRACE_STACKALLOC;
-    if (!opens && event->op != TRACE_FREE && event->op != TRACE_STACKFREE && event->op != TRACE_DEAD)
-        return;
-    if (event->slot >= slots->capacity) {
-        size_t capacity = ((size_t)event->slot + 1) * 2;
-        slots->taken = realloc(slots->taken, capacity);
-        memset(slots->taken + slots->capacity, 0, capacity - slots->capacity);
-        slots->capacity = capacity;
-    }
-    check(slots->taken[event->slot] == !opens, "slots go out when free and end when not");
-    if (event->op != TRACE_DEAD)
-        slots->taken[event->slot] = opens;
 }
 
 /* A file that has a name as long as it is open. */
