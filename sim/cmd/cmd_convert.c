@@ -6,7 +6,6 @@
  * Invariant: what is written is a trace that replays without complaint; else nothing is. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -168,22 +167,6 @@ static bool convert_all(struct conversion *k, struct progress *progress, struct 
     return error->text[0] == '\0';
 }
 
-/* What the source has to say, a line each, as goheap's own. */
-static void tell_source(const struct row_source *source)
-{
-    char *text = NULL, *rest, *line;
-    size_t size;
-    FILE *f = source->tell != NULL ? open_memstream(&text, &size) : NULL;
-    if (f == NULL)
-        return;
-    source->tell(source, f);
-    fclose(f);
-    for (rest = text; rest != NULL && (line = strsep(&rest, "\n")) != NULL;)
-        if (*line != '\0')
-            fprintf(stderr, "goheap: %s\n", line);
-    free(text);
-}
-
 static void tell(const struct conversion *k)
 {
     uint64_t rows = 0;
@@ -199,7 +182,7 @@ static void tell(const struct conversion *k)
     }
     fprintf(stderr, "\ngoheap: %zu stream%s; at most %" PRIu64 " objects live, and %" PRIu64 " bytes\n",
             k->checks.ps.map.count, k->checks.ps.map.count == 1 ? "" : "s", k->tally.peak_live, k->tally.peak_bytes);
-    tell_source(k->source);
+    row_source_tell(k->source);
 }
 
 /* With IN and OUT open. */

@@ -189,7 +189,7 @@ static bool write_trace(const struct generate *g, struct births *births, const s
             writer->abandon(writer);
     }
     if (good && !g->quiet)
-        source->tell(source, stderr);
+        row_source_tell(source);
     source->close(source);
     return good;
 }

@@ -143,11 +143,11 @@ static bool next_birth(struct births *births, struct birth *birth, struct error 
 static void tell(const struct births *births, FILE *out)
 {
     const struct fit_births *b = (const struct fit_births *)births;
-    fprintf(out, "goheap: like %s: %" PRIu64 " allocations in %u windows, %zu kinds of objects%s, seed %" PRIu64 "\n",
+    fprintf(out, "like %s: %" PRIu64 " allocations in %u windows, %zu kinds of objects%s, seed %" PRIu64 "\n",
             b->options.name, b->fit->allocs, b->windows, b->fit->cell_count,
             b->fit->ps_apart ? ", threads apart from them" : "", b->options.seed);
     if (!has_mortals(b))
-        fprintf(out, "goheap: nothing in it ever ends: it is not repeated\n");
+        fprintf(out, "nothing in it ever ends: it is not repeated\n");
 }
 
 static void close_births(struct births *births)

@@ -130,7 +130,7 @@ static void tell(const struct births *births, FILE *out)
         live += p->rows[i].live;
         rate += p->rows[i].rate;
     }
-    fprintf(out, "goheap: %zu rows, times %.6g: %.6g objects live, %.6g allocations a second, seed %" PRIu64 "\n",
+    fprintf(out, "%zu rows, times %.6g: %.6g objects live, %.6g allocations a second, seed %" PRIu64 "\n",
             p->row_count, p->scale, live, rate, p->seed);
 }
 

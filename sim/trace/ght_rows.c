@@ -118,7 +118,7 @@ static void tell_missing(const struct row_source *source, FILE *out)
 {
     const struct ght_rows *r = (const struct ght_rows *)source;
     if (r->reader.failure.text[0] != '\0')
-        fprintf(out, "goheap: %s; what comes after it is left out\n", r->reader.failure.text);
+        fprintf(out, "%s; what comes after it is left out\n", r->reader.failure.text);
 }
 
 static void close_rows(struct row_source *source)

@@ -1,8 +1,10 @@
-/* What columns and operations are called, and how a row's error is told. */
+/* What columns and operations are called, and how rows' errors and what their source has to say are told. */
 #include "trace/row.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 const char *const row_column_names[ROW_COLUMNS] = {
     "t_ns", "p", "g", "id", "size", "noscan", "align", "op", "type",
@@ -24,4 +26,19 @@ bool row_fail(struct error *error, const char *name, uint64_t line, const char *
     if (line == 0)
         return error_set(error, "%.200s: %s", name, text);
     return error_set(error, "%.200s:%" PRIu64 ": %s", name, line, text);
+}
+
+void row_source_tell(const struct row_source *source)
+{
+    char *text = NULL, *rest, *line;
+    size_t size;
+    FILE *f = source->tell != NULL ? open_memstream(&text, &size) : NULL;
+    if (f == NULL)
+        return;
+    source->tell(source, f);
+    fclose(f);
+    for (rest = text; rest != NULL && (line = strsep(&rest, "\n")) != NULL;)
+        if (*line != '\0')
+            fprintf(stderr, "goheap: %s\n", line);
+    free(text);
 }

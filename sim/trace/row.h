@@ -72,4 +72,7 @@ struct row_options {
     uint64_t seed;                                    /* of what is drawn at random */
 };
 
+/* On stderr, each line as goheap's own, what the source has to say. */
+void row_source_tell(const struct row_source *source);
+
 #endif
