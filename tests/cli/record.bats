@@ -74,9 +74,10 @@ nothing_left() {
     nothing_left
 }
 
+# One signal: a second one would give up the trace (without --foreground timeout sends its to the group, too).
 @test "the recorder's own end by signal ends the program and still writes the trace" {
     for signal in INT TERM; do
-        run timeout --preserve-status -s "$signal" 2 "$GOHEAP" record -o t.csv -- ./stress 2 die 20000
+        run timeout --foreground --preserve-status -s "$signal" 2 "$GOHEAP" record -o t.csv -- ./stress 2 die 20000
         [ "$status" -eq 0 ]
         check t.csv
         rm t.csv
