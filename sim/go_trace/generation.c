@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "go_trace/seed.h"
 #include "go_trace/wire.h"
 
 enum { EXPERIMENT_ALLOC_FREE = 1, TABLE_TYPES = 0, TABLE_INFO = 1, PAGE = 8192, HEAP_ALIGN = 8 };
@@ -277,7 +276,7 @@ bool go_loader_next(struct go_loader *loader, struct go_generation *generation, 
     *generation = (struct go_generation){0};
     if (loader->done)
         return false;
-    if (!id_map_init(&generation->by_m, go_table_seed()) || !go_types_next_generation(&loader->types))
+    if (!id_map_init(&generation->by_m, id_map_seed()) || !go_types_next_generation(&loader->types))
         return go_fail(error, &loader->input, loader->input.offset, "out of memory");
     enum go_record record;
     do

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "go_trace/seed.h"
 #include "go_trace/sizes.h"
 
 #define LATEST_NS (UINT64_C(1) << 62) /* what a trace may have: row_check.c */
@@ -483,7 +482,7 @@ bool go_heap_events_init(struct go_heap_events *events, const struct row_options
     if (options->death == DEATH_SWEEP)
         events->rows.limit = UINT64_MAX;
     bool order = go_order_init(&events->order), spans = go_spans_init(&events->spans);
-    bool stacks = id_map_init(&events->stacks, go_table_seed());
+    bool stacks = id_map_init(&events->stacks, id_map_seed());
     return order && spans && stacks;
 }
 

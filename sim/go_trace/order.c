@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "go_trace/seed.h"
 
 enum { P_RUNNING = 1, P_IDLE, P_SYSCALL, P_ABANDONED };
 enum { G_RUNNABLE = 1, G_RUNNING, G_SYSCALL, G_WAITING };
@@ -17,7 +16,7 @@ enum { G_RUNNABLE = 1, G_RUNNING, G_SYSCALL, G_WAITING };
 bool go_order_init(struct go_order *order)
 {
     *order = (struct go_order){.g_unused = NO_G};
-    bool ms = id_map_init(&order->by_m, go_table_seed()), gs = id_map_init(&order->by_g, go_table_seed());
+    bool ms = id_map_init(&order->by_m, id_map_seed()), gs = id_map_init(&order->by_g, id_map_seed());
     return ms && gs;
 }
 
@@ -73,7 +72,7 @@ bool go_order_begin_generation(struct go_order *order, uint64_t generation)
     size_t had = order->m_count;
     order->m_count = 0;
     id_map_free(&order->by_m);
-    if (!id_map_init(&order->by_m, go_table_seed()))
+    if (!id_map_init(&order->by_m, id_map_seed()))
         return false;
     for (size_t i = 0; i < had; i++) {
         struct go_m_state state = order->ms[i];

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "go_trace/seed.h"
 #include "go_trace/sizes.h"
 #include "trace/trace.h"
 
@@ -13,7 +12,7 @@ enum { PAGE = 8192, MAX_SMALL_PAGES = 16, MAX_SLOTS = 1024 };
 bool go_spans_init(struct go_spans *spans)
 {
     *spans = (struct go_spans){0};
-    return id_map_init(&spans->by_page, go_table_seed());
+    return id_map_init(&spans->by_page, id_map_seed());
 }
 
 void go_spans_free(struct go_spans *spans)

@@ -3,14 +3,13 @@
 
 #include <stdlib.h>
 
-#include "go_trace/seed.h"
 
 bool go_types_init(struct go_types *types)
 {
     *types = (struct go_types){.count = 1, .capacity = 64};
     types->list = calloc(types->capacity, sizeof *types->list);
-    bool by_address = id_map_init(&types->by_address, go_table_seed());
-    bool by_id = id_map_init(&types->by_id, go_table_seed());
+    bool by_address = id_map_init(&types->by_address, id_map_seed());
+    bool by_id = id_map_init(&types->by_id, id_map_seed());
     return types->list != NULL && by_address && by_id;
 }
 
@@ -28,7 +27,7 @@ void go_types_free(struct go_types *types)
 bool go_types_next_generation(struct go_types *types)
 {
     id_map_free(&types->by_id);
-    return id_map_init(&types->by_id, go_table_seed());
+    return id_map_init(&types->by_id, id_map_seed());
 }
 
 static bool is_same(const struct go_type *type, const unsigned char *name, size_t length, uint64_t size)

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define MAX_ALIGN (UINT64_C(1) << 30) /* as in CSV traces */
 #define MAX_TIME (UINT64_C(1) << 62)  /* ns, as there */
@@ -331,15 +330,6 @@ static void close_import(struct row_source *source)
     free(import);
 }
 
-/* For the tables only: what is read does not depend on it. */
-static uint64_t table_seed(void)
-{
-    uint64_t seed;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        return UINT64_C(0x9e3779b97f4a7c15);
-    return seed;
-}
-
 struct row_source *import_open(const struct import_format *format, struct byte_stream *bytes,
                                const struct row_options *options, struct error *error)
 {
@@ -356,7 +346,7 @@ struct row_source *import_open(const struct import_format *format, struct byte_s
                                          .columns = (uint16_t)(format->columns | own_columns)};
     import->format = format;
     import->salvage = options->salvage;
-    uint64_t seed = table_seed();
+    uint64_t seed = id_map_seed();
     bool tables = lifetimes_init(&import->blocks, seed);
     tables = lifetimes_init(&import->tids, seed) && tables;
     if (text_lines_open(&import->lines, bytes, error) && (tables || error_set(error, "%.200s: out of memory", name)))

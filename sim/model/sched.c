@@ -102,7 +102,7 @@ static bool put_back(struct sim_p *sp, struct stream *s)
     return true;
 }
 
-/* A P's queue becomes a stream, which the P has for now: in the midst of an event, or between two. */
+/* A P's queue becomes a stream, which the P begins with: in the midst of an event, or between two. */
 static bool go_over(struct sim_p *sp, struct stream *s, uint64_t now)
 {
     struct sim *sim = sp->sim;

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/pages.h"
 #include "trace/ght.h"
@@ -180,15 +179,6 @@ static bool give_slot(struct ght_events *r, struct ght_cursor *cursor, const str
 }
 
 /* ---- rows ---- */
-
-/* For the table of goroutines only: what is read does not depend on it. */
-static uint64_t table_seed(void)
-{
-    uint64_t seed;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        return UINT64_C(0x9e3779b97f4a7c15);
-    return seed;
-}
 
 static bool number_stream(struct ght_events *r, struct ght_cursor *cursor)
 {
@@ -395,7 +385,7 @@ static bool init(struct ght_events *r, struct error *error)
 {
     r->packed = calloc(SHAPES, sizeof *r->packed);
     r->kinds = calloc(SHAPES, sizeof *r->kinds);
-    return (id_map_init(&r->gs, table_seed()) && r->packed != NULL && r->kinds != NULL) ||
+    return (id_map_init(&r->gs, id_map_seed()) && r->packed != NULL && r->kinds != NULL) ||
            error_set(error, "%.300s: out of memory", r->source.name);
 }
 

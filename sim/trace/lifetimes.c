@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 enum { FIRST_CAPACITY = 64 };
 
@@ -36,6 +37,14 @@ static struct id_entry *probe(const struct id_map *map, uint64_t id)
     while (map->entries[i].used && map->entries[i].id != id)
         i = (i + 1) & (map->capacity - 1);
     return &map->entries[i];
+}
+
+uint64_t id_map_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        return UINT64_C(0x9e3779b97f4a7c15);
+    return seed;
 }
 
 bool id_map_init(struct id_map *map, uint64_t seed)

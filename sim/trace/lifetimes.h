@@ -31,6 +31,8 @@ struct id_map {
     uint64_t seed;
 };
 
+/* A seed that nobody can foretell. */
+uint64_t id_map_seed(void);
 bool id_map_init(struct id_map *map, uint64_t seed); /* false: no memory */
 void id_map_free(struct id_map *map);
 /* The entry is valid until the next id_map_put or id_map_remove. NULL if the id is not in the map. */

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define MAX_ALIGN (UINT64_C(1) << 30)
 #define MAX_TIME (UINT64_C(1) << 62) /* ns; leaves room for what a replay adds */
@@ -29,18 +28,9 @@ static bool fail_memory(struct row_checks *checks, const struct trace_row *row)
     return FAIL(checks, row, "out of memory");
 }
 
-/* For the tables of ids only: what is read does not depend on it. */
-static uint64_t table_seed(void)
-{
-    uint64_t seed;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        return UINT64_C(0x9e3779b97f4a7c15);
-    return seed;
-}
-
 bool row_checks_init(struct row_checks *checks, const struct row_source *source, int stream_by)
 {
-    uint64_t seed = table_seed();
+    uint64_t seed = id_map_seed();
     *checks = (struct row_checks){.name = source->name, .columns = source->columns,
                                   .by_g = stream_by == TRACE_STREAM_BY_G};
     bool ps = id_map_init(&checks->ps.map, seed);
