@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/options.h"
 #include "cmd/cmd.h"
@@ -160,8 +159,7 @@ static bool convert_all(struct conversion *k, struct progress *progress, struct 
     while ((n = k->source->read(k->source, rows, BATCH, error)) > 0) {
         if (!convert_batch(k, rows, n, error))
             return false;
-        if (progress != NULL && count >> 16 != (count + n) >> 16)
-            progress_show(progress, count + n, k->source->bytes_done, k->source->bytes_total);
+        progress_show(progress, count + n, k->source->bytes_done, k->source->bytes_total);
         count += n;
     }
     return error->text[0] == '\0';
@@ -189,9 +187,8 @@ static void tell(const struct conversion *k)
 static bool run(const struct convert *c, struct conversion *k, struct error *error)
 {
     struct progress progress;
-    bool shows = c->progress > 0 || (c->progress == 0 && isatty(STDERR_FILENO));
-    progress_begin(&progress, "rows");
-    bool good = convert_all(k, shows ? &progress : NULL, error);
+    progress_begin(&progress, "rows", c->progress);
+    bool good = convert_all(k, &progress, error);
     progress_wipe(&progress);
     if (good)
         good = k->writer->commit(k->writer, error);

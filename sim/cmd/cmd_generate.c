@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/options.h"
 #include "cmd/cmd.h"
@@ -122,11 +121,7 @@ static bool take(void *context, int id, const char *argument, struct error *erro
 
 static void add_meta(struct generator_options *o, const char *key, const char *value)
 {
-    char *text = o->meta[o->meta_count++];
-    snprintf(text, GENERATOR_META_TEXT, "%s=%s", key, value);
-    for (; *text != '\0'; text++) /* a path may have anything in it, a label may not */
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
+    row_meta_text(o->meta[o->meta_count++], GENERATOR_META_TEXT, key, value);
 }
 
 /* The path's last part: what a trace says must not depend on where it was made. */
@@ -160,8 +155,7 @@ static bool write_rows(struct row_source *source, struct row_writer *writer, str
     while ((n = source->read(source, rows, BATCH, error)) > 0) {
         if (!writer->write(writer, rows, n, error))
             return false;
-        if (progress != NULL && count >> 16 != (count + n) >> 16)
-            progress_show(progress, count + n, 0, 0);
+        progress_show(progress, count + n, 0, 0);
         count += n;
     }
     return error->text[0] == '\0';
@@ -179,9 +173,8 @@ static bool write_trace(const struct generate *g, struct births *births, const s
     bool good = writer != NULL;
     if (good) {
         struct progress progress;
-        bool shows = g->progress > 0 || (g->progress == 0 && isatty(STDERR_FILENO));
-        progress_begin(&progress, "rows");
-        good = write_rows(source, writer, shows ? &progress : NULL, error);
+        progress_begin(&progress, "rows", g->progress);
+        good = write_rows(source, writer, &progress, error);
         progress_wipe(&progress);
         if (good)
             good = writer->commit(writer, error);

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/options.h"
 #include "base/out_file.h"
@@ -117,8 +116,7 @@ static bool read_rows(struct reading *r, struct progress *progress, struct error
         for (size_t i = 0; i < n; i++)
             if (!take_row(r, &rows[i], error))
                 return false;
-        if (progress != NULL && r->rows >> 16 != (r->rows + n) >> 16)
-            progress_show(progress, r->rows + n, r->source->bytes_done, r->source->bytes_total);
+        progress_show(progress, r->rows + n, r->source->bytes_done, r->source->bytes_total);
         r->rows += n;
     }
     return error->text[0] == '\0';
@@ -127,9 +125,8 @@ static bool read_rows(struct reading *r, struct progress *progress, struct error
 static bool read_all(const struct info *i, struct reading *r, struct error *error)
 {
     struct progress progress;
-    bool shows = i->progress > 0 || (i->progress == 0 && isatty(STDERR_FILENO));
-    progress_begin(&progress, "rows");
-    bool good = read_rows(r, shows ? &progress : NULL, error);
+    progress_begin(&progress, "rows", i->progress);
+    bool good = read_rows(r, &progress, error);
     progress_wipe(&progress);
     return good;
 }

@@ -198,8 +198,8 @@ static bool run(const struct replay *r, struct sim *sim, struct trace_source *so
                 struct error *error)
 {
     struct progress progress;
-    progress_begin(&progress, "events");
-    if (r->progress > 0 || (r->progress == 0 && !r->gctrace && isatty(STDERR_FILENO)))
+    progress_begin(&progress, "events", r->gctrace && r->progress == 0 ? -1 : r->progress);
+    if (progress.wanted)
         sim->progress = (struct sim_progress){show_progress, &progress};
     if (r->gctrace)
         sim->listener = (struct cycle_listener){report_gctrace, stderr};

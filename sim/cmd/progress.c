@@ -2,16 +2,23 @@
 #include "cmd/progress.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
-void progress_begin(struct progress *progress, const char *unit)
+enum { LOOK_EVERY = 1 << 16 };
+
+void progress_begin(struct progress *progress, const char *unit, int when)
 {
-    *progress = (struct progress){.unit = unit, .began = seconds_now()};
+    bool wanted = when > 0 || (when == 0 && isatty(STDERR_FILENO));
+    *progress = (struct progress){.unit = unit, .wanted = wanted, .next = LOOK_EVERY, .began = seconds_now()};
 }
 
 void progress_show(struct progress *progress, uint64_t count, uint64_t done, uint64_t total)
 {
+    if (!progress->wanted || count < progress->next)
+        return;
+    progress->next = count + LOOK_EVERY;
     double now = seconds_now();
     if (now - progress->shown < 0.1)
         return;

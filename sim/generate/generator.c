@@ -29,31 +29,20 @@ static uint64_t time_of_death(const struct generator *g, uint64_t clock)
     return g->last_ns + (uint64_t)(product / clocks);
 }
 
-static void start_row(struct generator *g, struct trace_row *row, uint8_t op, uint16_t columns)
-{
-    *row = (struct trace_row){.line = ++g->lines, .op = op, .present = (uint16_t)(columns | 1u << ROW_OP)};
-    row->value[ROW_NOSCAN] = 1;
-}
-
 static void tell_meta(struct generator *g, struct trace_row *row)
 {
     const char *text = g->options.meta[g->lines];
-    start_row(g, row, TRACE_META, 1u << ROW_TYPE);
-    row->type = text;
-    row->type_length = (uint32_t)strlen(text);
+    *row = row_begin(TRACE_META, ++g->lines);
+    row_set_type(row, text, strlen(text));
 }
 
 static void tell_event(struct generator *g, struct trace_row *row, uint8_t op, uint64_t t_ns, uint16_t p, uint64_t id)
 {
-    unsigned columns = 1u << ROW_P | 1u << ROW_ID;
+    *row = row_begin(op, ++g->lines);
     if (g->births->timed)
-        columns |= 1u << ROW_T_NS;
-    if (op == TRACE_ALLOC)
-        columns |= 1u << ROW_SIZE | 1u << ROW_NOSCAN;
-    start_row(g, row, op, (uint16_t)columns);
-    row->value[ROW_T_NS] = g->births->timed ? t_ns : 0;
-    row->value[ROW_P] = p;
-    row->value[ROW_ID] = id;
+        row_set(row, ROW_T_NS, t_ns);
+    row_set(row, ROW_P, p);
+    row_set(row, ROW_ID, id);
     g->events++;
 }
 
@@ -63,8 +52,8 @@ static bool tell_birth(struct generator *g, struct trace_row *row)
     if (birth->death != BIRTH_NEVER && !deaths_push(&g->deaths, birth->death, g->next_id, birth->death_p))
         return row_fail(&g->failure, g->options.name, 0, "out of memory");
     tell_event(g, row, TRACE_ALLOC, birth->t_ns, birth->p, g->next_id++);
-    row->value[ROW_SIZE] = birth->size;
-    row->value[ROW_NOSCAN] = birth->noscan;
+    row_set(row, ROW_SIZE, birth->size);
+    row_set(row, ROW_NOSCAN, birth->noscan);
     g->last_clock = birth->clock;
     g->last_ns = birth->t_ns;
     g->has_next = false;

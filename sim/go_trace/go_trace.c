@@ -99,25 +99,6 @@ static void fill_queue(struct reader *r)
 
 /* ---- rows out of it ---- */
 
-static void set(struct trace_row *row, enum row_column column, uint64_t value)
-{
-    row->value[column] = value;
-    row->present |= (uint16_t)(1u << column);
-}
-
-static void begin_row(struct reader *r, struct trace_row *row, uint8_t op)
-{
-    *row = (struct trace_row){.op = op, .line = ++r->rows, .present = 1u << ROW_OP};
-    row->value[ROW_NOSCAN] = 1;
-}
-
-static void set_type(struct trace_row *row, const char *text, uint32_t length)
-{
-    row->type = text;
-    row->type_length = length;
-    row->present |= 1u << ROW_TYPE;
-}
-
 static bool grow_latest(struct reader *r, uint64_t p)
 {
     uint64_t ps = p + 1 > r->ps * 2 ? p + 1 : r->ps * 2;
@@ -140,30 +121,30 @@ static bool set_time(struct reader *r, struct trace_row *row, const struct go_ro
         *latest = from->ns;
     else
         r->clamped += from->op != TRACE_FREE || r->events.options.death == DEATH_SWEEP;
-    set(row, ROW_T_NS, *latest);
+    row_set(row, ROW_T_NS, *latest);
     return true;
 }
 
 static bool make_row(struct reader *r, struct trace_row *row, const struct go_row *from)
 {
-    begin_row(r, row, from->op);
-    set(row, ROW_P, from->p);
+    *row = row_begin(from->op, ++r->rows);
+    row_set(row, ROW_P, from->p);
     if (from->g != GO_NONE)
-        set(row, ROW_G, from->g);
+        row_set(row, ROW_G, from->g);
     if (from->id != 0)
-        set(row, ROW_ID, from->id);
+        row_set(row, ROW_ID, from->id);
     switch (from->op) {
     case TRACE_ALLOC:
-        set(row, ROW_NOSCAN, from->noscan);
+        row_set(row, ROW_NOSCAN, from->noscan);
         if (from->type != 0)
-            set_type(row, r->loader.types.list[from->type].name, r->loader.types.list[from->type].name_length);
-        set(row, ROW_SIZE, from->value);
+            row_set_type(row, r->loader.types.list[from->type].name, r->loader.types.list[from->type].name_length);
+        row_set(row, ROW_SIZE, from->value);
         break;
     case TRACE_STACKALLOC:
     case TRACE_PROCS:
     case TRACE_HEAPLIVE:
     case TRACE_HEAPGOAL:
-        set(row, ROW_SIZE, from->value);
+        row_set(row, ROW_SIZE, from->value);
         break;
     default:
         break;
@@ -175,9 +156,9 @@ static bool make_meta(struct reader *r, struct trace_row *row)
 {
     if (r->metas_told == METAS)
         return false;
-    begin_row(r, row, TRACE_META);
+    *row = row_begin(TRACE_META, ++r->rows);
     const char *meta = r->metas[r->metas_told++];
-    set_type(row, meta, (uint32_t)strlen(meta));
+    row_set_type(row, meta, strlen(meta));
     return true;
 }
 

@@ -52,15 +52,8 @@ static struct trace_row *add_row(struct import *import, unsigned op)
 {
     assert(import->row_count < IMPORT_ROWS);
     struct trace_row *row = &import->rows[import->row_count++];
-    *row = (struct trace_row){.line = import->lines.number, .op = (uint8_t)op, .present = 1u << ROW_OP};
-    row->value[ROW_NOSCAN] = 1;
+    *row = row_begin((uint8_t)op, import->lines.number);
     return row;
-}
-
-static void set(struct trace_row *row, enum row_column column, uint64_t value)
-{
-    row->value[column] = value;
-    row->present = (uint16_t)(row->present | 1u << column);
 }
 
 static uint64_t *latest(struct import *import)
@@ -73,23 +66,20 @@ static struct trace_row *add_event(struct import *import, enum trace_op op)
     struct trace_row *row = add_row(import, op);
     assert(import->started);
     if (import->timed)
-        set(row, ROW_T_NS, *latest(import));
+        row_set(row, ROW_T_NS, *latest(import));
     if (import->has_thread) {
         struct import_thread *thread = &import->threads[import->thread];
         if (thread->number == 0)
             thread->number = ++import->thread_count;
-        set(row, ROW_P, thread->number - 1);
-        set(row, ROW_G, import->tid);
+        row_set(row, ROW_P, thread->number - 1);
+        row_set(row, ROW_G, import->tid);
     }
     return row;
 }
 
 static void add_meta(struct import *import, const char *text)
 {
-    struct trace_row *row = add_row(import, TRACE_META);
-    row->type = text;
-    row->type_length = (uint32_t)strlen(text);
-    row->present = (uint16_t)(row->present | 1u << ROW_TYPE);
+    row_set_type(add_row(import, TRACE_META), text, strlen(text));
 }
 
 void import_start(struct import *import, const char *source, bool timed)
@@ -186,7 +176,7 @@ static bool close_block(struct import *import, uint64_t address)
     if (lifetimes_close(&import->blocks, key_of(address), LIFETIME_OBJECT, &slot) != LIFETIME_OK)
         return false;
     lifetimes_release(&import->blocks, slot);
-    set(add_event(import, TRACE_FREE), ROW_ID, import->ids[slot]);
+    row_set(add_event(import, TRACE_FREE), ROW_ID, import->ids[slot]);
     return true;
 }
 
@@ -233,10 +223,10 @@ bool import_alloc(struct import *import, uint64_t address, uint64_t size, uint64
     if (!round_up(import, &align) || !open_block(import, address))
         return false;
     struct trace_row *row = add_event(import, TRACE_ALLOC);
-    set(row, ROW_ID, import->last_id);
-    set(row, ROW_SIZE, size);
+    row_set(row, ROW_ID, import->last_id);
+    row_set(row, ROW_SIZE, size);
     if (align > 1)
-        set(row, ROW_ALIGN, align);
+        row_set(row, ROW_ALIGN, align);
     return true;
 }
 

@@ -91,27 +91,20 @@ static void flush_rows(struct merge *m)
     m->row_count = 0;
 }
 
-/* A row with nothing in it yet but its op. */
 static struct trace_row *add_row(struct merge *m, uint8_t op)
 {
     if (m->row_count == ROW_BATCH)
         flush_rows(m);
     struct trace_row *row = &m->rows[m->row_count++];
-    *row = (struct trace_row){.value[ROW_NOSCAN] = 1, .line = ++m->row_number, .present = 1 << ROW_OP, .op = op};
+    *row = row_begin(op, ++m->row_number);
     return row;
-}
-
-static void set(struct trace_row *row, enum row_column column, uint64_t value)
-{
-    row->value[column] = value;
-    row->present |= (uint16_t)(1u << column);
 }
 
 static struct trace_row *add_event(struct merge *m, const struct stream *stream, uint8_t op)
 {
     struct trace_row *row = add_row(m, op);
-    set(row, ROW_T_NS, stream->head_ns);
-    set(row, ROW_P, stream->number);
+    row_set(row, ROW_T_NS, stream->head_ns);
+    row_set(row, ROW_P, stream->number);
     return row;
 }
 
@@ -120,15 +113,15 @@ static void write_alloc(struct merge *m, const struct stream *stream, uint64_t i
 {
     unsigned log2 = event->align_log2 < MAX_ALIGN_LOG2 ? event->align_log2 : MAX_ALIGN_LOG2;
     struct trace_row *row = add_event(m, stream, TRACE_ALLOC);
-    set(row, ROW_ID, id);
-    set(row, ROW_SIZE, event->size);
+    row_set(row, ROW_ID, id);
+    row_set(row, ROW_SIZE, event->size);
     if (log2 != 0)
-        set(row, ROW_ALIGN, UINT64_C(1) << log2);
+        row_set(row, ROW_ALIGN, UINT64_C(1) << log2);
 }
 
 static void write_free(struct merge *m, const struct stream *stream, uint64_t id)
 {
-    set(add_event(m, stream, TRACE_FREE), ROW_ID, id);
+    row_set(add_event(m, stream, TRACE_FREE), ROW_ID, id);
 }
 
 static void write_end(struct merge *m, const struct stream *stream)
@@ -136,18 +129,11 @@ static void write_end(struct merge *m, const struct stream *stream)
     add_event(m, stream, TRACE_END);
 }
 
-/* One meta row; the text may be a file name. Control characters become question marks. */
 static void write_meta(struct merge *m, const char *key, const char *value)
 {
     char text[512];
-    int length = snprintf(text, sizeof text, "%s=%s", key, value);
-    struct trace_row *row = add_row(m, TRACE_META);
-    row->type = text;
-    row->type_length = (uint32_t)(length < (int)sizeof text ? length : (int)sizeof text - 1);
-    row->present |= 1 << ROW_TYPE;
-    for (uint32_t i = 0; i < row->type_length; i++)
-        if ((unsigned char)text[i] < ' ')
-            text[i] = '?';
+    row_meta_text(text, sizeof text, key, value);
+    row_set_type(add_row(m, TRACE_META), text, strlen(text));
     flush_rows(m); /* with the text still there */
 }
 

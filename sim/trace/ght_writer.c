@@ -213,11 +213,6 @@ void ght_writer_finish(struct ght_writer *w)
 
 /* ---- streams and their parts ---- */
 
-static bool has(const struct trace_row *row, enum row_column column)
-{
-    return (row->present & 1u << column) != 0;
-}
-
 static bool fail_memory(const struct ght_writer *w, const struct trace_row *row, struct error *error)
 {
     return row_fail(error, w->name, row->line, "out of memory");
@@ -254,7 +249,7 @@ static struct stream *stream_of(struct ght_writer *w, const struct trace_row *ro
 
 static uint64_t goroutine(const struct trace_row *row)
 {
-    return row->op != TRACE_META && has(row, ROW_G) ? row->value[ROW_G] : 0;
+    return row->op != TRACE_META && row_has(row, ROW_G) ? row->value[ROW_G] : 0;
 }
 
 /* Flushes the segment if the next row might not fit in it. */
@@ -415,7 +410,7 @@ static bool encode(struct ght_writer *w, const struct trace_row *row, const stru
     uint16_t given;
     struct stream *stream = stream_of(w, row, event->stream);
     if (stream == NULL ||
-        (has(row, ROW_TYPE) && !ght_dictionary_string(&w->dictionary, row->type, row->type_length, &type)))
+        (row_has(row, ROW_TYPE) && !ght_dictionary_string(&w->dictionary, row->type, row->type_length, &type)))
         return false;
     if (find_shape(w, row, type, &shape, &given) != GHT_FOUND)
         return false;
@@ -439,7 +434,7 @@ bool ght_writer_put(struct ght_writer *w, const struct trace_row *row, struct er
         return error_set(error, "%s", w->checks.failure.text);
     if (row->op == TRACE_FREE || row->op == TRACE_STACKFREE)
         lifetimes_release(&w->checks.lifetimes, event.slot);
-    if (has(row, ROW_TYPE) && row->type_length > GHT_STRING_MAX)
+    if (row_has(row, ROW_TYPE) && row->type_length > GHT_STRING_MAX)
         return row_fail(error, w->name, row->line, "type: expected a label of at most %u bytes, got one of %u",
                         GHT_STRING_MAX, row->type_length);
     return encode(w, row, &event) || fail_memory(w, row, error);

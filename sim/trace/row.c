@@ -1,4 +1,5 @@
-/* What columns and operations are called, and how rows' errors and what their source has to say are told. */
+/* What columns and operations are called, what meta rows say, and how rows' errors and what their source has to say are
+ * told. */
 #include "trace/row.h"
 
 #include <inttypes.h>
@@ -26,6 +27,14 @@ bool row_fail(struct error *error, const char *name, uint64_t line, const char *
     if (line == 0)
         return error_set(error, "%.200s: %s", name, text);
     return error_set(error, "%.200s:%" PRIu64 ": %s", name, line, text);
+}
+
+void row_meta_text(char *text, size_t size, const char *key, const char *value)
+{
+    snprintf(text, size, "%s=%s", key, value);
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
 }
 
 void row_source_tell(const struct row_source *source)

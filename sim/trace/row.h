@@ -44,6 +44,30 @@ struct trace_row {
     uint8_t op;                  /* enum trace_op or TRACE_META */
 };
 
+static inline bool row_has(const struct trace_row *row, enum row_column column)
+{
+    return (row->present & 1u << column) != 0;
+}
+
+/* A row with nothing in it yet but its op. */
+static inline struct trace_row row_begin(uint8_t op, uint64_t line)
+{
+    return (struct trace_row){.value[ROW_NOSCAN] = 1, .line = line, .present = 1u << ROW_OP, .op = op};
+}
+
+static inline void row_set(struct trace_row *row, enum row_column column, uint64_t value)
+{
+    row->value[column] = value;
+    row->present = (uint16_t)(row->present | 1u << column);
+}
+
+static inline void row_set_type(struct trace_row *row, const char *text, size_t length)
+{
+    row->type = text;
+    row->type_length = (uint32_t)length;
+    row->present = (uint16_t)(row->present | 1u << ROW_TYPE);
+}
+
 extern const char *const row_column_names[ROW_COLUMNS]; /* as CSV has them */
 extern const char *const row_op_names[ROW_OPS];
 
@@ -71,6 +95,10 @@ struct row_options {
     bool salvage;                                     /* a broken file: what is good in it, and then its end */
     uint64_t seed;                                    /* of what is drawn at random */
 };
+
+/* The type of a meta row, which may be made of anything: control characters become question marks, what is too long is
+ * left out. size: bytes of text. */
+void row_meta_text(char *text, size_t size, const char *key, const char *value);
 
 /* On stderr, each line as goheap's own, what the source has to say. */
 void row_source_tell(const struct row_source *source);

@@ -47,15 +47,10 @@ void row_checks_free(struct row_checks *checks)
     free(checks->times);
 }
 
-static bool has(const struct trace_row *row, enum row_column column)
-{
-    return (row->present & 1u << column) != 0;
-}
-
 /* What the row's op cannot do without. */
 static bool need(struct row_checks *checks, const struct trace_row *row, enum row_column column)
 {
-    if (has(row, column))
+    if (row_has(row, column))
         return true;
     const char *name = row_column_names[column], *op = row_op_names[row->op];
     if ((checks->columns & 1u << column) == 0)
@@ -109,7 +104,7 @@ static bool set_stream_and_time(struct row_checks *checks, const struct trace_ro
     if (p >= checks->times_capacity && !grow_times(checks, row))
         return false;
     uint64_t *latest = &checks->times[p];
-    if (has(row, ROW_T_NS)) {
+    if (row_has(row, ROW_T_NS)) {
         if (value[ROW_T_NS] > MAX_TIME)
             return FAIL(checks, row, "t_ns: expected at most %" PRIu64 " ns (146 years), got %" PRIu64, MAX_TIME,
                         value[ROW_T_NS]);
@@ -136,7 +131,7 @@ static bool set_shape(struct row_checks *checks, const struct trace_row *row, st
     }
     if (value[ROW_NOSCAN] > 1)
         return FAIL(checks, row, "noscan: expected 0 or 1, got %" PRIu64, value[ROW_NOSCAN]);
-    if (has(row, ROW_ALIGN)) {
+    if (row_has(row, ROW_ALIGN)) {
         uint64_t align = value[ROW_ALIGN];
         if (align == 0 || (align & (align - 1)) != 0 || align > MAX_ALIGN)
             return FAIL(checks, row, "align: expected a power of two up to %" PRIu64 ", got %" PRIu64, MAX_ALIGN,
@@ -195,7 +190,7 @@ static bool take_meta(struct row_checks *checks, const struct trace_row *row)
 {
     if (checks->has_started)
         return FAIL(checks, row, "op: expected meta rows before all others, got one after them");
-    const char *equals = has(row, ROW_TYPE) ? memchr(row->type, '=', row->type_length) : NULL;
+    const char *equals = row_has(row, ROW_TYPE) ? memchr(row->type, '=', row->type_length) : NULL;
     return (equals != NULL && equals > row->type) ||
            FAIL(checks, row, "type: expected key=value in a meta row, got something else");
 }
@@ -203,7 +198,7 @@ static bool take_meta(struct row_checks *checks, const struct trace_row *row)
 static bool take_event(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
 {
     if (!checks->has_started)
-        checks->timed = has(row, ROW_T_NS);
+        checks->timed = row_has(row, ROW_T_NS);
     checks->has_started = true;
     *event = (struct trace_event){.op = row->op};
     return set_stream_and_time(checks, row, event) && set_shape(checks, row, event) && set_slot(checks, row, event);

@@ -35,17 +35,12 @@ struct summary {
     struct error error;
 };
 
-static bool has(const struct trace_row *row, enum row_column column)
-{
-    return (row->present & 1u << column) != 0;
-}
-
 static void follow_block(struct summary *s, const struct trace_row *row)
 {
     bool added = false;
     uint64_t id = row->value[ROW_ID];
     if (row->op == TRACE_ALLOC) {
-        check(has(row, ROW_ID) && has(row, ROW_SIZE), "an alloc has an id and a size");
+        check(row_has(row, ROW_ID) && row_has(row, ROW_SIZE), "an alloc has an id and a size");
         check(id > s->last_id, "an alloc has a new id");
         check(row->value[ROW_SIZE] <= TRACE_MAX_SIZE, "size");
         check((row->value[ROW_ALIGN] & (row->value[ROW_ALIGN] - 1)) == 0, "align");
@@ -53,7 +48,7 @@ static void follow_block(struct summary *s, const struct trace_row *row)
         s->last_id = id;
     } else if (row->op == TRACE_FREE) {
         struct id_entry *entry = id_map_find(&s->live, id);
-        check(has(row, ROW_ID) && entry != NULL, "a free is of what is live");
+        check(row_has(row, ROW_ID) && entry != NULL, "a free is of what is live");
         id_map_remove(&s->live, entry);
     } else {
         check(row->op == TRACE_END, "op");
