@@ -1,5 +1,6 @@
 # When the Ps waited for locks: the time waited per ms of virtual time, and how many waits began; all locks together
-# and the one with most waiting time. Stretches of time in which nobody waited have no row, and no bar.
+# and the one with most waiting time. Stretches of time in which nobody waited have no row, and no bar; of a few waits
+# it is only said how many there were.
 IN = ARG2; OUT = ARG3; FORMAT = ARG4; TITLE = ARG5; ROWS = ARG6
 set loadpath ARG1
 load 'style.gp'
@@ -17,6 +18,12 @@ stats CSV using (of('all', rate(column('wait_ns')))) name 'WAIT' nooutput
 stats CSV using (of('all', rate(column('contended')))) name 'BEGUN' nooutput
 stats CSV using (of('all', column('wait_ns'))) name 'ALL' nooutput
 stats CSV using (column('t_ns') + column('width_ns')) name 'TIME' nooutput
+if (ALL_records < 4) {
+    stats CSV using (of('all', column('contended'))) name 'N' nooutput
+    WHY = sprintf('hardly anybody waited: %d wait%s, %s in all, the last within %s', N_sum, N_sum == 1 ? '' : 's', \
+        duration(ALL_sum), duration(TIME_max))
+    load 'nothing.gp'; exit
+}
 
 T = time_scale(TIME_max); S = time_scale(WAIT_max)
 middle(x) = (column('t_ns') + column('width_ns') / 2) / T

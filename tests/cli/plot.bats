@@ -102,6 +102,23 @@ is_png() {
     hides run/locks.svg spanset
 }
 
+@test "waits: over time; of a few it is only said how many there were" {
+    need gnuplot
+    locks run
+    waits() { # NUMBER: stretches of time with three waits of 500 ns in each
+        echo 'lock,t_ns,width_ns,contended,wait_ns'
+        for ((i = 0; i < $1; i++)); do echo "all,${i}000000,1000000,3,1500"; done
+        for ((i = 0; i < $1; i++)); do echo "mheap,${i}000000,1000000,3,1500"; done
+    }
+    waits 4 >run/waits.csv
+    silently plot -q --format svg run
+    shows run/waits.svg "6 µs waited in all" "waits begun per ms" "mheap"
+    waits 3 >run/waits.csv
+    silently plot -q --format svg run
+    shows run/waits.svg "hardly anybody waited: 9 waits, 4.5 µs in all, the last within 3 ms"
+    hides run/waits.svg mheap
+}
+
 @test "units follow the data: a heap of a tebibyte over a day" {
     need gnuplot
     mkdir run
