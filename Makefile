@@ -106,8 +106,8 @@ $(sim_tests): $B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libgoheap.a
 
 # This one has an engine of its own beside the simulator's.
 $B/tests/sim/test_strict_model: ldflags += $(addprefix -Wl$(comma)--wrap=,engine_init engine_destroy \
-  engine_spawn engine_spawn_steps engine_run process_sync process_park process_wake process_hasten fifo_lock_acquire \
-  fifo_lock_release)
+  engine_spawn engine_spawn_steps engine_run engine_ready process_sync process_park process_wake process_hasten \
+  fifo_lock_acquire fifo_lock_release)
 
 $B/bench_replay: $B/tests/bench/bench_replay.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)

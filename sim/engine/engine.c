@@ -206,6 +206,11 @@ void engine_run(struct engine *engine)
         switch_to(engine, &engine->main, first);
 }
 
+uint32_t engine_ready(const struct engine *engine)
+{
+    return engine->ready_count;
+}
+
 void process_sync(struct process *process)
 {
     struct engine *engine = process->engine;

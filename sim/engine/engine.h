@@ -70,6 +70,8 @@ void process_destroy(struct process *process);
 
 /* Runs until nothing is ready: all have finished, or the rest is parked. */
 void engine_run(struct engine *engine);
+/* How many are ready beside the running one: as long as it is parked, only they can do anything. */
+uint32_t engine_ready(const struct engine *engine);
 
 /* Of the running process: */
 

@@ -226,7 +226,13 @@ void collector_doze(struct sim *sim)
 
 void collector_rouse(struct sim *sim, uint64_t now)
 {
-    rouse(&sim->collector.process, &sim->collector.asleep, now);
+    struct collector *c = &sim->collector;
+    if (c->asleep && c->due) {
+        c->asleep = false;
+        process_hasten(&c->process, now);
+    } else {
+        rouse(&c->process, &c->asleep, now);
+    }
 }
 
 static void stop_for(struct sim *sim, struct process *me)
@@ -261,7 +267,7 @@ static void terminate(struct sim *sim, struct process *me, struct cycle_record *
 static void run_cycle(struct sim *sim, struct process *me)
 {
     struct collector *c = &sim->collector;
-    struct cycle_record record = {.forced = c->forced, .start_ns = me->now};
+    struct cycle_record record = {.forced = c->forced, .by_clock = c->by_clock, .start_ns = me->now};
     stop_for(sim, me);
     account_peak(sim, me->now);
     begin_marking(sim, me->now, &record);
@@ -280,6 +286,51 @@ static void run_cycle(struct sim *sim, struct process *me)
     rouse(&c->sweeper, &c->sweeper_asleep, me->now);
 }
 
+/* --- cycles --------------------------------------------------------------------------------------------- */
+
+static void request(struct collector *c, const struct sim_p *starter, bool forced, bool by_clock)
+{
+    c->running = true;
+    c->forced = forced;
+    c->by_clock = by_clock;
+    c->starter = starter;
+}
+
+/* Nothing but the scavenger will do anything any more. A run that hangs must not be kept alive by collections. */
+static bool nobody_goes_on(const struct sim *sim)
+{
+    const struct scavenger *s = &sim->scavenger;
+    return engine_ready(&sim->engine) == (uint32_t)(s->started && s->state == SCAVENGER_DUE);
+}
+
+/* When the last cycle will have been too long ago (gcTriggerTime, forcegcperiod); UINT64_MAX: never. */
+static uint64_t due_by_clock(const struct sim *sim)
+{
+    const uint64_t period = sim->config.gc_period_ns;
+    bool ever = period > 0 && sim->collector.cycles > 0 && sim->config.gogc >= 0;
+    return ever ? sim->collector.last_end_ns + period : UINT64_MAX;
+}
+
+/* Sleeps until somebody has requested a cycle, or one is due: as proc.go's sysmon and forcegchelper see to it. */
+static void await_request(struct sim *sim, struct process *me)
+{
+    struct collector *c = &sim->collector;
+    uint64_t due = due_by_clock(sim);
+    if (due == UINT64_MAX || nobody_goes_on(sim)) {
+        doze(me, &c->asleep);
+        return;
+    }
+    c->asleep = c->due = true;
+    me->now = me->now < due ? due : me->now;
+    process_sync(me);
+    c->due = false;
+    if (!c->asleep)
+        return;
+    c->asleep = false;
+    if (!nobody_goes_on(sim))
+        request(c, NULL, false, true);
+}
+
 static void collector_main(struct process *me, void *arg)
 {
     struct sim *sim = arg;
@@ -287,7 +338,7 @@ static void collector_main(struct process *me, void *arg)
         if (sim->collector.running)
             run_cycle(sim, me);
         else
-            doze(me, &sim->collector.asleep);
+            await_request(sim, me);
     }
 }
 
@@ -380,12 +431,9 @@ void collector_busy(struct sim_p *sp)
 
 /* --- what the Ps and the run ask of it ----------------------------------------------------------------- */
 
-static void request(struct sim_p *sp, bool forced)
+static void request_cycle(struct sim_p *sp, bool forced)
 {
-    struct collector *c = &sp->sim->collector;
-    c->running = true;
-    c->forced = forced;
-    c->starter = sp;
+    request(&sp->sim->collector, sp, forced, false);
     collector_rouse(sp->sim, sp->process.now);
 }
 
@@ -418,7 +466,7 @@ void collector_check(struct sim *sim, struct sim_p *sp)
     world_leave_core(sim, &sp->process);
     sim_p_does(sp, was);
     if (!c->running && trigger_reached(sim))
-        request(sp, false);
+        request_cycle(sp, false);
 }
 
 /* GC() sweeps what is left itself, then waits for those who are sweeping still. */
@@ -452,7 +500,7 @@ static bool run_forced_cycle(struct sim_p *sp, uint64_t *cycle)
         if (!marking_wait(sp, &c->waiters))
             return false;
     *cycle = c->cycles + 1;
-    request(sp, true);
+    request_cycle(sp, true);
     if (sp->stream)
         sp->stream->cycle = *cycle;
     return marking_wait(sp, &c->waiters);
@@ -499,7 +547,7 @@ void collector_stop(struct sim *sim)
     struct collector *c = &sim->collector;
     sim->done = true;
     scavenger_stop(sim);
-    rouse(&c->process, &c->asleep, 0);
+    collector_rouse(sim, 0);
     rouse(&c->sweeper, &c->sweeper_asleep, 0);
 }
 

@@ -77,6 +77,7 @@ struct sim_config {
     unsigned cons_mark;   /* enum pacer_cons_mark */
     unsigned counts_from; /* enum pacer_counts_from */
     double limit_headroom; /* share of the memory limit's goal that is kept free */
+    uint64_t gc_period_ns; /* after a cycle, until there is another in any case; 0: never */
     bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */
     uint64_t timeslice_ns; /* of a goroutine before it is preempted */
     uint64_t stack_bytes, globals_bytes; /* what else is scanned */

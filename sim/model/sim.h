@@ -160,7 +160,7 @@ struct cycle_record {
     uint64_t trigger, heap_start, heap_end, heap_marked, goal; /* bytes; the goal as it was when marking ended */
     uint64_t next_goal;
     double cpu_fraction;        /* of the collector, since the start */
-    bool forced;
+    bool forced, by_clock; /* by runtime.GC; because the last one was long ago */
 };
 
 enum { CYCLES_KEPT = 4096, PAUSES = 256 };
@@ -190,12 +190,13 @@ struct collector {
     struct process process, sweeper;
     struct pacer pacer;
     bool running;        /* a cycle is under way, from its request to the end of marking */
-    bool forced;         /* by runtime.GC rather than by the heap's size */
+    bool forced, by_clock; /* as its record has it; else by the heap's size */
     bool asleep, sweeper_asleep;
+    bool due;            /* asleep only until its process' time */
     unsigned started;    /* how many of the two processes exist */
     uint64_t work_buffers; /* address of a span of them, from a cycle's beginning until all is swept; or 0 */
     struct waiters waiters; /* until the cycle is over */
-    const struct sim_p *starter; /* whose allocation or call started the cycle */
+    const struct sim_p *starter; /* whose allocation or call started the cycle; NULL: the clock did */
     uint64_t cycles, forced_cycles;
     uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
     uint64_t mark_cpu_ns, assist_ns; /* that the program could have used; by assists */

@@ -429,6 +429,7 @@ static json_t *cycle_json(const struct cycle_record *r, uint64_t number)
     put(o, "goal_bytes", r->goal);
     put(o, "next_goal_bytes", r->next_goal);
     json_object_set_new(o, "forced", json_boolean(r->forced));
+    json_object_set_new(o, "by_clock", json_boolean(r->by_clock));
     return o;
 }
 

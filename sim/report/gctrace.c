@@ -51,6 +51,8 @@ void report_gctrace(void *stream, const struct sim *sim, const struct cycle_reco
 {
     FILE *out = stream;
     uint64_t last_stop = r->pause_ns - r->first_stop_ns;
+    if (r->by_clock)
+        fputs("GC forced\n", out); /* as proc.go's forcegchelper has it; runtime.GC's are marked in the line */
     fprintf(out, "gc %llu @%.3fs %d%%: ", (unsigned long long)r->number, (double)(r->start_ns / 1000000) / 1e3,
             (int)(r->cpu_fraction * 100));
     put_clock(out, r, last_stop);

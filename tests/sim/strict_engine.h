@@ -119,6 +119,14 @@ static void plain_run(struct engine *engine)
     }
 }
 
+static uint32_t plain_ready(void)
+{
+    uint32_t ready = 0;
+    for (unsigned i = 0; i < plain.count; i++)
+        ready += plain.states[i] == PLAIN_READY;
+    return ready;
+}
+
 static void plain_wake(struct process *process, uint64_t at)
 {
     if (*plain_state(process) != PLAIN_PARKED)
@@ -235,6 +243,7 @@ bool __real_engine_spawn(struct engine *engine, struct process *process, uint32_
 bool __real_engine_spawn_steps(struct engine *engine, struct process *process, uint32_t id, uint64_t start,
                                bool (*step)(struct process *, void *arg), void *arg);
 void __real_engine_run(struct engine *engine);
+uint32_t __real_engine_ready(const struct engine *engine);
 void __real_process_sync(struct process *process);
 void __real_process_park(struct process *process);
 void __real_process_wake(struct process *process, uint64_t at);
@@ -284,6 +293,11 @@ void __wrap_engine_run(struct engine *engine)
         plain_run(engine);
     else
         __real_engine_run(engine);
+}
+
+uint32_t __wrap_engine_ready(const struct engine *engine)
+{
+    return plain.chosen ? plain_ready() : __real_engine_ready(engine);
 }
 
 void __wrap_process_sync(struct process *process)

@@ -108,6 +108,7 @@ static void draw_settings(uint64_t seed, const char **settings)
         {"heap_minimum=64KiB", "heap_minimum=256KiB", "heap_minimum=1MiB", "heap_minimum=2MiB"},
         {"gomemlimit=off", "gomemlimit=off", "gomemlimit=10MiB", "gomemlimit=4MiB"},
         {"background_sweep=true", "background_sweep=true", "background_sweep=true", "background_sweep=false"},
+        {"gc_period_ns=120000000000", "gc_period_ns=0", "gc_period_ns=3000000", "gc_period_ns=300000"},
         {"mark_share=0.25", "mark_share=0.25", "mark_share=0.02", "mark_share=0.5"},
         {"timeslice_ns=15000000", "timeslice_ns=100000", "timeslice_ns=10000", "timeslice_ns=1000000"},
         {"costs.alloc=20", "costs.alloc=0", "costs.alloc=10", "costs.alloc=1"},
