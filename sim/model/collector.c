@@ -46,10 +46,12 @@ void collector_tax(struct sim *sim, double tax)
 {
     const struct costs *c = &sim->config.costs;
     double store = sim->marking.on ? c->barrier + sim_shared_line(sim) : 0; /* of the pointer to the object, or of nil */
+    double alloc = c->alloc + sim->doublings * c->alloc_doubling, far = sim->doublings * c->free_doubling;
     sim->tax = tax;
-    sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
+    sim->alloc_ns = (uint64_t)((alloc + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : c->death + store) * tax + 0.5);
+    double freed = sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : c->death + store;
+    sim->free_ns = (uint64_t)((freed + far) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */

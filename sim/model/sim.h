@@ -58,6 +58,7 @@ struct sim_p {
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     uint8_t look_at;
+    uint64_t fault_ns;   /* of the allocation under way: the OS will take for its pages when they are first touched */
     _Alignas(64) struct sim *sim;
     struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
     struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
@@ -272,6 +273,7 @@ struct sim {
     /* what charging reads on every event; ns, the collector's share of the Ps included while it marks */
     uint64_t alloc_ns, free_ns;
     uint64_t alloc_scan_1024; /* for 1,024 bytes of an object that may hold pointers */
+    double doublings; /* from COSTS_NEAR to what is in use */
     double cold; /* how likely it is that memory is not in the cache when it is zeroed */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 

@@ -89,6 +89,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
     uint64_t began = me->now;
     sp->tier = TIER_FAST;
+    sp->fault_ns = 0;
     if (__builtin_expect(sim->paying, 0) && (began = marking_pay(sp, slot_bytes(sim, event))) == MARKING_LEFT)
         return;
     me->now += sim->alloc_ns;
@@ -114,7 +115,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
         sim->accounts.scan_allocated += event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     }
-    histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
+    histogram_add(&sim->accounts.latency[sp->tier], me->now - began - sp->fault_ns);
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);
     if (__builtin_expect(awaited, 0))
