@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# `goheap classes`: number for number what Go prints of its own table, and JSON that goes in again.
+# `goheap classes`: number for number what Go prints of its own table, JSON that goes in again, Go's rules, and the best
+# table for a trace.
 
 # shellcheck disable=SC2154 # common_setup sets the paths
 load helpers
@@ -122,6 +123,121 @@ setup() {
     refused 1 "more than 255 size classes" classes --generate --rule merge=false --rule max_step=8
     refused 1 "page_size: expected a power of two" classes --generate --set page_size=5000 -o t.json
     refused 1 "no/such/t.json" classes --generate -o no/such/t.json
+}
+
+# 100 objects of 40 bytes, of which 99 are freed at once, and one of 1,300.
+hand_trace() {
+    echo t_ns,p,op,id,size
+    for id in $(seq 100); do
+        echo "$id,0,alloc,$id,40"
+        if [ "$id" -gt 1 ]; then
+            echo "$id,0,free,$id,"
+        fi
+    done
+    echo 101,0,alloc,200,1300
+}
+
+# waste TABLE DIR [TRACE]: rounding and tails with the table, as DIR's summary.csv has them, for the first trace or this.
+waste() {
+    awk -F, -v table="$1" -v trace="${3:-}" '
+        NR > 1 && $2 == table && (trace == "" || $1 == "\"" trace "\"") { printf "%.6f\n", $6 + $7; exit }' "$2/summary.csv"
+}
+
+no_more() { # A B
+    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && b != "" && a <= b) }'
+}
+
+@test "the best table for a trace worked out by hand" {
+    hand_trace >hand.csv
+    silently classes --optimise hand.csv -c go1.19 -k 5 --rule wide_from=1024 --json >best.json
+    # 16 for tiny blocks and 32 KiB, which have to be; 40 and 1,408 for the objects, and one to spare
+    tr -d ' \n' <best.json | grep -xq '{"size_classes":\[\[16,1\],\[40,1\],\[[0-9]*,1\],\[1408,2\],\[32768,4\]\]}'
+    silently classes --optimise hand.csv -c go1.19 -k 5 --rule wide_from=1024 >text
+    grep -q '^  101 objects of 101 depend on the classes; 0 are tiny, 0 large, 0 have no bytes$' text
+    # 100 x 8 and 108 of rounding; tails: 100 / 170 of 32 bytes, 1 / 11 of 896; after: 100 / 204 of 32, 1 / 11 of 896
+    grep -qE '^  before +67 +101 +5300 +908 +100 +1008 +15.98 %$' text
+    grep -qE '^  after +5 +101 +5300 +108 +97 +205 +3.73 %$' text
+    grep -qx '  saved 803 bytes: 79.65 % of the waste, 12.73 % of the room' text
+    grep -qE '^ +40 +\| +- +- +- +- +\| +1 +100 +0 +16$' text
+    for objective in inuse peak; do
+        silently classes --optimise hand.csv -c go1.19 --objective $objective >"of_$objective"
+    done
+    # 1 of 40 bytes from 1 to 101; the other at 101 only
+    grep -qE '^  before +67 +1 +40 +8 +0 +8 +16.99 %$' of_inuse
+    grep -qE '^  before +67 +2 +1340 +116 +82 +198 +12.85 %$' of_peak
+}
+
+@test "it is never worse than Go's, on each bundled trace, and the allocator takes it" {
+    for name in go python redis sqlite; do
+        for objective in internal inuse peak; do
+            silently classes --optimise "$root/traces/$name.csv.zst" --objective $objective -o out >text
+            holds out classes.csv classes.json front.csv summary.csv
+            before=$(waste before out) after=$(waste after out)
+            no_more "$after" "$before"
+            echo "# $name $objective: $before -> $after bytes" >&3
+        done
+    done
+    # the last one, of sqlite: its file is a configuration, and a table for replay and sweep
+    is_json out/classes.json
+    grep -q '"note": "goheap classes --optimise: the best 67 classes for sqlite.csv.zst, objective peak"' out/classes.json
+    silently replay -q --json run.json -c go1.19 -c out/classes.json "$sqlite"
+    silently replay -q --json same.json -c go1.19 --set size_classes=./out/classes.json "$sqlite"
+    [ "$(field HeapSys run.json)" -eq "$(field HeapSys same.json)" ]
+    cat >plan.json <<END
+{"traces": ["$sqlite"], "configs": ["go1.19"], "size_classes": ["go1.19", "./out/classes.json"]}
+END
+    goheap sweep plan.json -q -o swept
+    [ "$(wc -l <swept/results.csv)" -eq 3 ]
+}
+
+@test "fewer and more classes, and other traces" {
+    silently classes --train "$sqlite" --test "$redis" --test "$sqlite" -k 40 -o out >text
+    [ "$(grep -c '^The same classes for ' text)" -eq 2 ]
+    # for each of three traces 8 to 128 classes; what is asked for is among them, and more classes are never worse
+    [ "$(wc -l <out/front.csv)" -eq $((1 + 3 * 121)) ]
+    [ "$(grep -c '^ *[0-9]* *[0-9]* *[0-9.]* %$' text)" -eq 121 ]
+    awk -F, 'NR > 1 { w = $5 + $6 } NR > 2 && NR < 123 && w > last * 1.000001 { exit 1 } { last = w }' out/front.csv
+    front=$(awk -F, '$2 == 40 { printf "%.6f", $5 + $6; exit }' out/front.csv)
+    [ "$front" = "$(waste after out)" ]
+    # trained on one trace, the table is no better for the other than that one's own
+    no_more "$(waste best out "$redis")" "$(waste after out "$redis")"
+    [ "$(waste best out "$sqlite")" = "$(waste after out "$sqlite")" ]
+    # and its own is what one gets for it alone
+    silently classes --optimise "$redis" -k 40 -o alone >/dev/null
+    [ "$(waste after alone)" = "$(waste best out "$redis")" ]
+    # per class it adds up to the whole, up to the digits that are written
+    awk -F, 'NR > 1 && $2 == "after" { sum += $8 + $9 } END { printf "%.3f\n", sum }' alone/classes.csv >sum
+    [ "$(cat sum)" = "$(waste after alone | awk '{ printf "%.3f", $1 }')" ]
+}
+
+@test "the same trace in any form gives the same table" {
+    goheap convert -q "$sqlite" sqlite.ght
+    silently classes --optimise "$sqlite" --objective inuse --json >csv.json
+    silently classes --optimise sqlite.ght --objective inuse --json >ght.json
+    zstd -dc "$sqlite" | silently classes --optimise - --objective inuse --json >piped.json
+    cmp csv.json ght.json
+    cmp csv.json piped.json
+    silently classes --optimise "$sqlite" --objective inuse -o t.json
+    silently classes -c t.json --json >again.json
+    cmp csv.json again.json
+}
+
+@test "what cannot be optimised" {
+    hand_trace >hand.csv
+    refused 2 "expected internal, inuse or peak" classes --optimise hand.csv --objective mean
+    refused 2 "go with --optimise" classes --test hand.csv
+    refused 2 "go with --optimise" classes -k 5
+    refused 2 "expected a whole number from 1 to 255" classes --optimise hand.csv -k 256
+    refused 2 "others go with --test" classes --optimise hand.csv --train hand.csv
+    refused 1 "a table of 2 classes: expected 3 to 255, by these rules" classes --optimise hand.csv -k 2
+    refused 1 "a class of 16 bytes is needed" classes --optimise hand.csv --rule min_size=32
+    refused 1 "no.csv" classes --optimise no.csv -o out
+    refused 1 "no.csv" classes --optimise hand.csv --test no.csv -o out
+    printf 'op,id,size\nalloc,1,100\nalloc,1,100\n' >twice.csv
+    refused 1 "twice.csv:3:" classes --optimise twice.csv -o out
+    printf 't_ns,op,id,size\n5,alloc,1,100\n' >still.csv
+    refused 1 "still.csv: no time goes by in it" classes --optimise still.csv --objective inuse -o out
+    refused 1 "hand.csv" classes --optimise hand.csv -o hand.csv
 }
 
 @test "bad tables are named and explained, on stderr alone" {

@@ -32,12 +32,13 @@ static struct goheap_class_table generated(const char *const *settings)
 static struct goheap_class_table known(const char *name)
 {
     struct sim_config config;
-    struct goheap_config core;
+    struct goheap_config core = {.page_shift = 0};
     struct error error = {.text = ""};
     char assignment[64];
     config_init(&config);
     snprintf(assignment, sizeof assignment, "size_classes=%s", name);
-    if (!config_set(&config, assignment, &error) || !config_core(&config, &core, &error))
+    bool good = config_set(&config, assignment, &error) && config_core(&config, &core, &error);
+    if (!good)
         fail_msg("%s", error.text);
     config_clear(&config);
     return core.table;
