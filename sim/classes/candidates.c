@@ -22,7 +22,8 @@ static uint32_t next_size(const struct class_rules *rules, uint32_t size)
 
 /* Of the spans for this size and for smaller ones, of which each holds as many, the one with the least left over in
  * proportion; of several the shortest. 0 if there is none. */
-static uint32_t best_pages(const struct class_rules *rules, const struct candidates *smaller, uint32_t size, uint32_t page)
+static uint32_t best_pages(const struct class_rules *rules, const struct candidates *smaller, uint32_t size,
+                           uint32_t page)
 {
     uint32_t best = class_rules_pages(rules, size, page);
     for (unsigned i = 0; rules->raise && i < smaller->count; i++) {

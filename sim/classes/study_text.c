@@ -24,8 +24,10 @@ static void write_saving(const struct study_trace *t, FILE *out)
 {
     const struct waste *before = &t->before.of[0], *after = &t->after.of[0];
     double saved = waste_of(before) - waste_of(after);
-    fprintf(out, "  saved %.0f bytes: %.2f %% of the waste, %.2f %% of the room\n", saved, share(saved, waste_of(before)),
-            share(saved, room(before)));
+    if (saved > -0.5 && saved < 0)
+        saved = 0; /* no minus before nothing */
+    fprintf(out, "  saved %.0f bytes: %.2f %% of the waste, %.2f %% of the room\n", saved,
+            share(saved, waste_of(before)), share(saved, room(before)));
 }
 
 static void write_trace(const struct study *s, const struct study_trace *t, FILE *out)
@@ -33,7 +35,8 @@ static void write_trace(const struct study *s, const struct study_trace *t, FILE
     fprintf(out, "  %" PRIu64 " objects of %" PRIu64 " depend on the classes; %" PRIu64 " are tiny, %" PRIu64
             " large, %" PRIu64 " have no bytes\n", t->objects, t->objects + t->tiny + t->large + t->empty, t->tiny,
             t->large, t->empty);
-    fprintf(out, "          classes         objects    bytes needed      rounding         tails           waste  of room\n");
+    fprintf(out, "          classes         objects    bytes needed      rounding         tails           waste");
+    fprintf(out, "  of room\n");
     write_sheet("before", &t->before, out);
     write_sheet("after", &t->after, out);
     if (t != s->traces[0])

@@ -4,7 +4,7 @@
  *     configuration ----------------+
  *     --rule --class_rules_generate-+--> table ---------+---------------> text or JSON on stdout, or FILE
  *                                                       |
- *     TRACE --trace_source--> events --demand--> study -+-> the best table, and what it saves: the same, or files in DIR
+ *     TRACE --trace_source--> events --demand--> study -+--> the best table, and what it saves: text, or files in DIR
  */
 #include <string.h>
 
@@ -61,10 +61,11 @@ static const struct command_spec command = {
                    "With --optimise the table is the best there is for a trace, found exactly: of all tables of N\n"
                    "classes that these rules' sizes and spans make up, the one in which its objects waste the\n"
                    "least by rounding up to slots and, in proportion, at the ends of spans. Sizes are multiples\n"
-                   "of min_size, from wide_from on of wide_step, from 1 KiB on of 128; steps and max_step do not\n"
-                   "matter. Objects are all that were ever allocated (internal), those live on average over time\n"
-                   "(inuse), or those live when the most requested bytes are (peak). Tiny objects, which share\n"
-                   "blocks of a class that stays, and large ones do not count. Headers do, as what is needed.\n",
+                   "of min_size, from wide_from on of wide_step, from 1 KiB on of 128, up to 32 KiB; waste and\n"
+                   "raise say which spans there are; the other rules do not matter. Objects are all that were\n"
+                   "ever allocated (internal), those live on average over time (inuse), or those live when the\n"
+                   "most requested bytes are (peak). Tiny ones, which share blocks of a class that stays, and\n"
+                   "large ones do not count; headers do, as what is needed.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap classes\n"
@@ -290,8 +291,9 @@ static bool optimise(const struct classes *c, struct error *error)
     struct goheap_config core;
     struct study study = {.count = 0};
     const struct sim_config *config = &c->options.config;
+    const char *name = c->generate ? "--generate" : config->name;
     bool good = config_core(config, &core, error) &&
-                study_init(&study, &core, config->name, &c->rules, c->objective, (unsigned)c->count, error);
+                study_init(&study, &core, name, &c->rules, c->objective, (unsigned)c->count, error);
     for (unsigned i = 0; good && i <= c->tests; i++)
         good = study_trace(&study, c->traces[i], error);
     good = good && put_study(c, &study, error);

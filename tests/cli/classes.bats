@@ -137,10 +137,12 @@ hand_trace() {
     echo 101,0,alloc,200,1300
 }
 
-# waste TABLE DIR [TRACE]: rounding and tails with the table, as DIR's summary.csv has them, for the first trace or this.
+# waste TABLE DIR [TRACE]: rounding and tails with the table, as DIR's summary.csv has them; the first trace's or this
+# one's.
 waste() {
     awk -F, -v table="$1" -v trace="${3:-}" '
-        NR > 1 && $2 == table && (trace == "" || $1 == "\"" trace "\"") { printf "%.6f\n", $6 + $7; exit }' "$2/summary.csv"
+        NR == 1 || $2 != table { next }
+        trace == "" || $1 == "\"" trace "\"" { printf "%.6f\n", $6 + $7; exit }' "$2/summary.csv"
 }
 
 no_more() { # A B
@@ -179,7 +181,8 @@ no_more() { # A B
     done
     # the last one, of sqlite: its file is a configuration, and a table for replay and sweep
     is_json out/classes.json
-    grep -q '"note": "goheap classes --optimise: the best 67 classes for sqlite.csv.zst, objective peak"' out/classes.json
+    grep -q '"note": "goheap classes --optimise: the best 67 classes for sqlite.csv.zst, objective peak",' \
+        out/classes.json
     silently replay -q --json run.json -c go1.19 -c out/classes.json "$sqlite"
     silently replay -q --json same.json -c go1.19 --set size_classes=./out/classes.json "$sqlite"
     [ "$(field HeapSys run.json)" -eq "$(field HeapSys same.json)" ]

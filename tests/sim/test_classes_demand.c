@@ -22,7 +22,8 @@ static void take(struct demand *d, const struct step *s, bool timed)
 {
     struct error error = {.text = ""};
     struct trace_event event = {.time_ns = s->t_ns, .size = s->size & TRACE_SIZE_FIELD, .op = s->op,
-                                .noscan = s->noscan & 1u, .align_log2 = s->align_log2 & 0x7fu, .slot = (uint32_t)s->slot};
+                                .noscan = s->noscan & 1u, .align_log2 = s->align_log2 & 0x7fu,
+                                .slot = (uint32_t)s->slot};
     assert_true(demand_take(d, &event, timed, &error));
 }
 
