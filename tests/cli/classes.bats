@@ -193,6 +193,21 @@ END
     [ "$(wc -l <swept/results.csv)" -eq 3 ]
 }
 
+@test "nor for production programs' mixes of sizes, and for a Go program's" {
+    data=${GOHEAP_DATA:-$root/../shared/data}
+    [ -e "$data/fleetbench/TCMALLOC_0.csv" ] || skip "no distributions in $data"
+    for profile in "$data"/fleetbench/TCMALLOC_*.csv; do
+        goheap generate -q -n 30000 -o t.ght "$profile"
+        silently classes --optimise t.ght --objective peak -o out >text
+        no_more "$(waste after out)" "$(waste before out)"
+    done
+    for trace in "$data"/go-traces/*.trace; do
+        [ -e "$trace" ] || continue
+        silently classes --optimise "$trace" --objective inuse -o out >text
+        no_more "$(waste after out)" "$(waste before out)"
+    done
+}
+
 @test "fewer and more classes, and other traces" {
     silently classes --train "$sqlite" --test "$redis" --test "$sqlite" -k 40 -o out >text
     [ "$(grep -c '^The same classes for ' text)" -eq 2 ]
