@@ -38,6 +38,14 @@ bool study_has_front(const struct study *s, unsigned classes)
     return classes >= STUDY_FRONT_FROM && classes <= STUDY_FRONT_TO && optimum_has(s->optimum, classes);
 }
 
+unsigned study_fewest(const struct study *s)
+{
+    for (unsigned n = 1; n < GOHEAP_MAX_CLASSES; n++)
+        if (optimum_has(s->optimum, n) && optimum_cost(s->optimum, n) <= s->traces[0]->before.cost)
+            return n;
+    return 0;
+}
+
 static void fill_front(const struct study *s, struct study_trace *trace, const struct demand_weights *w)
 {
     struct goheap_class_table table;

@@ -53,6 +53,8 @@ bool study_add(struct study *study, struct demand *demand, const char *name, str
 
 /* After the first trace. */
 bool study_has_front(const struct study *study, unsigned classes);
+/* The fewest classes of which the best table wastes no more on that trace than the config's; 0: none does. */
+unsigned study_fewest(const struct study *study);
 static inline const struct goheap_class_table *study_table(const struct study *study)
 {
     return &study->traces[0]->after.table;

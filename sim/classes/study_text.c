@@ -93,6 +93,8 @@ void study_text(const struct study *s, FILE *out)
     fprintf(out, "Size classes for %s, beside %s's; %s: %s\n", s->traces[0]->name, s->config_name,
             study_objectives[s->objective], meanings[s->objective]);
     write_trace(s, s->traces[0], out);
+    if (study_fewest(s) > 0)
+        fprintf(out, "  with %u classes the best table wastes no more than the one before\n", study_fewest(s));
     for (unsigned i = 1; i < s->count; i++) {
         fprintf(out, "\nThe same classes for %s\n", s->traces[i]->name);
         write_trace(s, s->traces[i], out);

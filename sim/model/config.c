@@ -318,8 +318,8 @@ static bool check_last_pages(const struct goheap_config *core, const char *name,
         const struct goheap_size_class *c = &core->table.classes[i];
         uint32_t tail = (c->pages << core->page_shift) % c->size;
         if (tail >> core->page_shift != 0)
-            return error_set(error, "configuration \"%s\": size class %u (%u bytes): no object reaches the end of a span "
-                             "of %u pages: %u hold as many", name, i, c->size, c->pages,
+            return error_set(error, "configuration \"%s\": size class %u (%u bytes): no object reaches the end of a "
+                             "span of %u pages: %u hold as many", name, i, c->size, c->pages,
                              c->pages - (tail >> core->page_shift));
     }
     return true;
