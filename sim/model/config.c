@@ -295,7 +295,15 @@ static bool read_classes(json_t *list, const char *where, struct goheap_class_ta
     return true;
 }
 
-static bool load_classes(const char *name, struct goheap_class_table *table, struct error *error)
+/* Spans are counted in pages: a file may say for which ones. */
+static bool check_page_size(const json_t *made_for, uint64_t page_size, const char *where, struct error *error)
+{
+    return !json_is_integer(made_for) || json_integer_value(made_for) == (json_int_t)page_size ||
+           error_set(error, "%smade for pages of %lld bytes, expected page_size %llu", where,
+                     (long long)json_integer_value(made_for), (unsigned long long)page_size);
+}
+
+static bool load_classes(const char *name, uint64_t page_size, struct goheap_class_table *table, struct error *error)
 {
     char path[PATH_MAX];
     if (!settings_find(name, "classes", path, sizeof path, error))
@@ -306,7 +314,8 @@ static bool load_classes(const char *name, struct goheap_class_table *table, str
         return error_set(error, "%s:%d:%d: %s", path, json_error.line, json_error.column, json_error.text);
     char where[256];
     snprintf(where, sizeof where, "%.200s: size_classes: ", path);
-    bool ok = read_classes(json_object_get(object, "size_classes"), where, table, error);
+    bool ok = check_page_size(json_object_get(object, "page_size"), page_size, where, error) &&
+              read_classes(json_object_get(object, "size_classes"), where, table, error);
     json_decref(object);
     return ok;
 }
@@ -329,9 +338,10 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
 {
     goheap_config_go119(core);
     json_t *classes = config->size_classes;
-    bool ok = json_is_string(classes) ? load_classes(json_string_value(classes), &core->table, error)
-              : classes               ? read_classes(classes, "size_classes: ", &core->table, error)
-                                      : true;
+    const char *name = json_string_value(classes); /* NULL: not a name */
+    bool ok = name      ? load_classes(name, config->page_size, &core->table, error)
+              : classes ? read_classes(classes, "size_classes: ", &core->table, error)
+                        : true;
     if (!ok)
         return false;
     if ((config->page_size & (config->page_size - 1)) != 0)

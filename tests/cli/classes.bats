@@ -98,6 +98,8 @@ setup() {
     cmp expected table
     silently classes --set size_classes=./mine.json --set page_size=16384 >table
     cmp expected table
+    refused 1 "./mine.json: size_classes: made for pages of 16384 bytes, expected page_size 8192" \
+        classes --set size_classes=./mine.json
     silently classes --generate --rule waste=0.05 -o - | sed '/note/d; /page_size/d' >written.json
     silently classes --generate --rule waste=0.05 --json >printed.json
     cmp printed.json written.json
