@@ -26,9 +26,9 @@ static const struct option_spec options[] = {
     {OPT_SIZE, '\0', "size", "fit|slot|uniform",
      "requested sizes where IN has only those of slots: what the object's type makes likely (the default), the whole "
      "slot, or drawn at random from those that take the slot"},
-    {OPT_DEATH, '\0', "death", "gc|sweep|uniform",
-     "deaths where IN has only the sweeps: at the start of the collection that found them (the default), at the "
-     "sweep, or drawn at random from when they may have been"},
+    {OPT_DEATH, '\0', "death", "uniform|gc|sweep",
+     "deaths where IN has only the sweeps: drawn at random from when they may have been (the default), at the start of "
+     "the collection that found them, or at the sweep"},
     {OPT_SALVAGE, '\0', "salvage", NULL, "of a broken file, what is good in it"},
     {OPT_SEED, '\0', "seed", "N", "of what is drawn at random; by default 0"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
