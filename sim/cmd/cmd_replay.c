@@ -250,6 +250,8 @@ static int check_usage(const struct replay *r, int operands)
         return options_misuse(&command, "expected a TRACE");
     if (r->real && r->timeline)
         return options_misuse(&command, "--timeline is of simulated Ps: not with --real");
+    if (r->real && r->options.config.gc == GC_RECORDED)
+        return options_misuse(&command, "gc=recorded follows recorded times: not with --real, which has its own");
     const struct { const char *option, *file; } files[] = {
         {"json", r->json}, {"addresses", r->addresses}, {"timeline", r->timeline}};
     for (int i = 0; i < 3; i++)

@@ -45,19 +45,34 @@ counted() {
     [ "$(field Mallocs direct.json)" -gt 300000 ]
 }
 
-# heap_as_recorded TRACE CONFIG: the replay's heap is within 5 % of the recorded runtime's at 95 of 100 moments.
+# heap_as_recorded TRACE OPTION...: by the recorded cycles, the replay's heap is within 5 % of the recorded runtime's as
+# each of them begins and ends, and at 95 of 100 moments in between; so are the goals.
 heap_as_recorded() {
-    [ -e "$traces/$1" ] || skip "no $traces/$1"
+    [ -e "$1" ] || skip "no $1"
     need python3
-    goheap convert -q "$traces/$1" rows.csv
-    goheap replay -q -c "$2" --gogc off --gomemlimit 90MiB -o out rows.csv
-    python3 "$root/tests/oracle/go_trace_heap.py" rows.csv out/heap.csv
+    goheap convert -q "$1" rows.csv
+    shift
+    goheap replay -q --set gc=recorded "$@" -o out rows.csv
+    python3 "$root/tests/oracle/go_trace_heap.py" rows.csv out
 }
 
-@test "Go 1.23, 1.25 and 1.26: the heap grows in the replay as the runtime said that it did" {
-    heap_as_recorded esbuild-go1.23.1.trace go1.22
-    heap_as_recorded esbuild-go1.25.5.trace go1.22
-    heap_as_recorded esbuild-go1.26.5.trace go1.26
+@test "Go 1.23, 1.25 and 1.26: the heap is in the replay what the runtime said that it was" {
+    heap_as_recorded "$traces/esbuild-go1.23.1.trace" -c go1.22 --gogc off
+    heap_as_recorded "$traces/esbuild-go1.25.5.trace" -c go1.22 --gogc off
+    heap_as_recorded "$traces/esbuild-go1.26.5.trace" -c go1.26 --gogc off
+}
+
+@test "the bundled Go trace: the same, in eight cycles" {
+    heap_as_recorded "$root/traces/go.csv.zst" -c go1.26
+    [ "$(jq .gc.cycles out/run.json)" -eq 8 ]
+}
+
+@test "by its own cycles the bundled trace's replay has others" {
+    need python3
+    goheap replay -q -o out "$root/traces/go.csv.zst"
+    goheap convert -q "$root/traces/go.csv.zst" rows.csv
+    run python3 "$root/tests/oracle/go_trace_heap.py" rows.csv out
+    [ "$status" -eq 1 ]
 }
 
 @test "a cut trace is an error that says where, and salvaged as far as it goes" {
@@ -70,4 +85,9 @@ heap_as_recorded() {
     grep -qF "the trace ends where it is broken: cut.trace: byte 1000000: " said
     [ "$(grep -c ',alloc,' out.csv)" -gt 30000 ]
     goheap replay -q --json /dev/null out.csv
+}
+
+@test "recorded cycles are of simulated Ps" {
+    refused 2 "gc=recorded follows recorded times: not with --real" \
+        replay --real --set gc=recorded "$root/traces/go.csv.zst"
 }
