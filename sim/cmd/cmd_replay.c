@@ -41,7 +41,7 @@ static const struct option_spec options[] = {
     {OPT_REAL, '\0', "real", NULL, "run it on the real allocator, a thread a P, back to back, and measure"},
     {OPT_PRINT_CONFIG, '\0', "print-config", NULL, "print the effective configuration as JSON, and stop"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
-    {OPT_QUIET, 'q', "quiet", NULL, "no summary and no progress"},
+    {OPT_QUIET, 'q', "quiet", NULL, "no summary, no progress, and nothing told of the trace"},
 };
 
 static const struct command_spec command = {

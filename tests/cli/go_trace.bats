@@ -38,11 +38,15 @@ counted() {
 @test "a Go trace replays, and converting it first changes nothing" {
     trace=$traces/esbuild-go1.26.5.trace
     [ -e "$trace" ] || skip "no $trace"
-    goheap replay -q --gogc off --json - "$trace" >direct.json
-    goheap convert -q "$trace" rows.csv
-    goheap replay -q --gogc off --json - rows.csv >converted.json
-    diff <(without_source direct.json) <(without_source converted.json)
-    [ "$(field Mallocs direct.json)" -gt 300000 ]
+    for options in "" "--size=uniform --death=gc --seed=3"; do
+        # shellcheck disable=SC2086 # several options
+        goheap replay -q $options --gogc off --json - "$trace" >direct.json
+        # shellcheck disable=SC2086
+        goheap convert -q $options "$trace" rows.csv
+        goheap replay -q --gogc off --json - rows.csv >converted.json
+        diff <(without_source direct.json) <(without_source converted.json)
+        [ "$(field Mallocs direct.json)" -gt 300000 ]
+    done
 }
 
 # heap_as_recorded TRACE OPTION...: by the recorded cycles, the replay's heap is within 5 % of the recorded runtime's as
