@@ -1,3 +1,4 @@
+/* From words on the command line to what trace/row.h calls them. */
 #include "cmd/trace_options.h"
 
 #include <string.h>

@@ -125,7 +125,7 @@ static struct go_death death_of(struct go_heap_events *events, const struct go_o
         uint64_t least = object->born > before ? object->born : before;
         if (least < begin)
             death.when = least + 1 + random_of(events, ~object->id) % (begin - least);
-        death.ns = death.when;
+        death.ns = least < begin ? death.when : object->born;
     }
     return death;
 }

@@ -49,7 +49,8 @@ void collector_tax(struct sim *sim, double tax)
     sim->tax = tax;
     sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    double death = sim->config.gc == GC_RECORDED ? 0 : c->death + store; /* a date by what a cycle found, and no step */
+    /* Where cycles are the recorded ones, deaths have been dated by what those found, and are no work of the program's. */
+    double death = sim->config.gc == GC_RECORDED ? 0 : c->death + store;
     sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : death) * tax + 0.5);
 }
 
