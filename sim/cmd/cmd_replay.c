@@ -49,8 +49,9 @@ static const struct command_spec command = {
     .summary = "replay a trace against the simulated allocator",
     .operands = "TRACE",
     .max_operands = 1,
-    .description = "Replays a recorded trace of any format (- is stdin) against mcache, mcentral and mheap on simulated\n"
-                   "Ps and prints where the memory and the time went; on stderr what was repaired of the trace.\n"
+    .description = "Replays a recorded trace of any format (- is stdin) against mcache, mcentral and mheap on\n"
+                   "simulated Ps and prints where the memory and the time went; on stderr what was repaired\n"
+                   "of the trace.\n"
                    "Without -c the configuration is " CONFIG_DEFAULT ".\n"
                    "With --real the trace is decoded first, into 16 bytes an event and 16 a lifetime, and\n"
                    "the heap takes memory as the trace asks for it: no more than the machine has.\n",

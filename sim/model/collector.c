@@ -49,7 +49,7 @@ void collector_tax(struct sim *sim, double tax)
     sim->tax = tax;
     sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    /* Where cycles are the recorded ones, deaths have been dated by what those found, and are no work of the program's. */
+    /* Where cycles are the recorded ones, deaths have been dated by what those found: no work of the program's. */
     double death = sim->config.gc == GC_RECORDED ? 0 : c->death + store;
     sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : death) * tax + 0.5);
 }
@@ -266,7 +266,7 @@ static void terminate(struct sim *sim, struct process *me, struct cycle_record *
     start_with(sim, me, false);
 }
 
-/* The recorded cycle's end, or somebody who waits for this one's to go on: then the recorded end may lie behind that. */
+/* The recorded cycle's end, or somebody who waits for this one's to go on: then that may have to come first. */
 static void await_recorded_end(struct sim *sim, struct process *me)
 {
     struct collector *c = &sim->collector;

@@ -72,8 +72,8 @@ const struct setting config_table[] = {
     {.key = "released_is_zero", .type = SETTING_BOOL, AT(released_is_zero),
      .help = "pages from the OS are not zeroed again"},
     {.key = "gc", .type = SETTING_ENUM, AT(gc), .names = gc_names,
-     .help = "paced: cycles begin where gogc and gomemlimit ask for one; recorded: where the recorded ones did (gcbegin), "
-             "and end no earlier (gcend); deaths take no time then"},
+     .help = "paced: cycles begin where gogc and gomemlimit ask for one; recorded: where the recorded ones did "
+             "(gcbegin), and end no earlier (gcend); deaths take no time then"},
     {.key = "gogc", .type = SETTING_PERCENT_OR_OFF, AT(gogc), .max = 100000,
      .help = "heap growth that starts a collection"},
     {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},

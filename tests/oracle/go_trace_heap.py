@@ -4,8 +4,8 @@
     go_trace_heap.py ROWS DIRECTORY    ROWS: what `goheap convert` made of the trace; DIRECTORY: what its replay with
                                        --set gc=recorded wrote
 
-For each cycle: what was live as it began, what it left, the goal that it set; at the end of the trace: the goal. Fails if
-one of them is more than 5 % off, or if there are not as many cycles.
+For each cycle: what was live as it began, what it left, the goal that it set; at the end of the trace: the goal. Fails
+if one of them is more than 5 % off, or if there are not as many cycles.
 
 And at each moment at which the runtime said how much was live, from 4 MB on: by how much the replay's heap, a straight
 line between two points of its curve, is off. Fails if that is above 5 % at more than 5 of 100 moments: the runtime

@@ -344,8 +344,8 @@ static void salvage_assumes_the_usual_clock(void **state)
     builder_free(&b);
 }
 
-/* A file that was cut has nothing of the threads whose buffers were not full yet. What others say of the Ps and goroutines
- * that those gave away is taken as it comes. */
+/* A file that was cut has nothing of the threads whose buffers were not full yet. What others say of the Ps and
+ * goroutines that those gave away is taken as it comes. */
 static void salvage_does_without_the_events_of_others(void **state)
 {
     (void)state;
