@@ -11,26 +11,18 @@
 #include "base/options.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
+#include "cmd/trace_options.h"
 #include "trace/row_check.h"
-#include "trace/row_open.h"
 #include "trace/row_tally.h"
 #include "trace/row_writer.h"
 
-enum { OPT_FROM, OPT_TO, OPT_SIZE, OPT_DEATH, OPT_SALVAGE, OPT_SEED, OPT_PROGRESS, OPT_QUIET };
+enum { OPT_TO, OPT_PROGRESS, OPT_QUIET };
 
 enum { BATCH = 128 }; /* rows: 10 KiB, a part of the first-level cache */
 
 static const struct option_spec options[] = {
-    {OPT_FROM, '\0', "from", "FORMAT", "what IN is, whatever its first bytes say"},
+    TRACE_OPTIONS("IN"),
     {OPT_TO, '\0', "to", "FORMAT", "what OUT becomes, whatever its name says"},
-    {OPT_SIZE, '\0', "size", "fit|slot|uniform",
-     "requested sizes where IN has only those of slots: what the object's type makes likely (the default), the whole "
-     "slot, or drawn at random from those that take the slot"},
-    {OPT_DEATH, '\0', "death", "gc|sweep|uniform",
-     "deaths where IN has only the sweeps: at the start of the collection that found them (the default), at the "
-     "sweep, or drawn at random from when they may have been"},
-    {OPT_SALVAGE, '\0', "salvage", NULL, "of a broken file, what is good in it"},
-    {OPT_SEED, '\0', "seed", "N", "of what is drawn at random; by default 0"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
     {OPT_QUIET, 'q', "quiet", NULL, "tell nothing, and no progress"},
 };
@@ -55,65 +47,26 @@ static const struct command_spec command = {
 };
 
 struct convert {
-    const struct row_format *from;      /* NULL: by the first bytes */
+    struct trace_options in;
     const struct row_writer_format *to; /* NULL: by the name */
-    struct row_options rows;
     bool quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
-
-/* The index of the argument among n words, or -1 with *error. */
-static int one_of(const char *argument, const char *const *words, int n, struct error *error)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(argument, words[i]) == 0)
-            return i;
-    error_set(error, "expected %s, %s or %s, got \"%.40s\"", words[0], words[1], words[2], argument);
-    return -1;
-}
-
-static bool take_size(struct row_options *rows, const char *argument, struct error *error)
-{
-    static const char *const sizes[] = {[SIZE_FIT] = "fit", [SIZE_SLOT] = "slot", [SIZE_UNIFORM] = "uniform"};
-    int size = one_of(argument, sizes, 3, error);
-    if (size >= 0)
-        rows->size = (unsigned)size;
-    return size >= 0;
-}
-
-static bool take_death(struct row_options *rows, const char *argument, struct error *error)
-{
-    static const char *const deaths[] = {[DEATH_GC] = "gc", [DEATH_SWEEP] = "sweep", [DEATH_UNIFORM] = "uniform"};
-    int death = one_of(argument, deaths, 3, error);
-    if (death >= 0)
-        rows->death = (unsigned)death;
-    return death >= 0;
-}
 
 static bool take(void *context, int id, const char *argument, struct error *error)
 {
     struct convert *c = context;
     switch (id) {
-    case OPT_FROM:
-        return (c->from = row_format_named(argument, error)) != NULL;
     case OPT_TO:
         return (c->to = row_writer_format_named(argument, error)) != NULL;
-    case OPT_SIZE:
-        return take_size(&c->rows, argument, error);
-    case OPT_DEATH:
-        return take_death(&c->rows, argument, error);
-    case OPT_SALVAGE:
-        c->rows.salvage = true;
-        return true;
-    case OPT_SEED:
-        return options_u64(argument, 0, UINT64_MAX, &c->rows.seed, error);
     case OPT_PROGRESS:
         c->progress = 1;
         return true;
-    default:
-        c->quiet = true;
+    case OPT_QUIET:
         c->progress = -1;
-        return true;
+        return c->quiet = true;
+    default:
+        return trace_options_take(&c->in, id, argument, error);
     }
 }
 
@@ -201,7 +154,7 @@ static bool run(const struct convert *c, struct conversion *k, struct error *err
 
 static bool convert(const struct convert *c, const char *in, const char *out, struct error *error)
 {
-    struct conversion k = {.source = row_open(in, c->from, &c->rows, error)};
+    struct conversion k = {.source = row_open(in, c->in.from, &c->in.rows, error)};
     if (k.source == NULL)
         return false;
     bool good = row_checks_init(&k.checks, k.source, TRACE_STREAM_BY_P) ||
@@ -216,7 +169,7 @@ static bool convert(const struct convert *c, const char *in, const char *out, st
 
 int cmd_convert(int argc, char **argv)
 {
-    struct convert c = {.from = NULL};
+    struct convert c = {.to = NULL};
     int first, code = options_parse(&command, argc, argv, take, &c, &first);
     if (code != OPTIONS_RUN)
         return code;

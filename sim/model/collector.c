@@ -42,16 +42,25 @@ uint64_t collector_next_gc(struct sim *sim)
     return pacer_goal(&pacer, &memory);
 }
 
+/* ns that the end of an object takes whoever brings it about. Where cycles are the recorded ones, deaths have been dated
+ * by what those found: no work of the program's. */
+static double end_ns(const struct sim *sim, double store)
+{
+    const struct costs *c = &sim->config.costs;
+    double farther = sim->doublings * c->free_doubling;
+    if (sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE)
+        return c->free + farther;
+    return sim->config.gc == GC_RECORDED ? 0 : c->death + store + farther;
+}
+
 void collector_tax(struct sim *sim, double tax)
 {
     const struct costs *c = &sim->config.costs;
     double store = sim->marking.on ? c->barrier + sim_shared_line(sim) : 0; /* of the pointer to the object, or of nil */
-    double alloc = c->alloc + sim->doublings * c->alloc_doubling, far = sim->doublings * c->free_doubling;
     sim->tax = tax;
-    sim->alloc_ns = (uint64_t)((alloc + store) * tax + 0.5);
+    sim->alloc_ns = (uint64_t)((c->alloc + sim->doublings * c->alloc_doubling + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    double freed = sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : c->death + store;
-    sim->free_ns = (uint64_t)((freed + far) * tax + 0.5);
+    sim->free_ns = (uint64_t)(end_ns(sim, store) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
@@ -266,6 +275,16 @@ static void terminate(struct sim *sim, struct process *me, struct cycle_record *
     start_with(sim, me, false);
 }
 
+/* The recorded cycle's end, or somebody who waits for this one's to go on: then that may have to come first. */
+static void await_recorded_end(struct sim *sim, struct process *me)
+{
+    struct collector *c = &sim->collector;
+    if (c->recorded.ended < c->recorded.followed)
+        marking_wake(sim, me->now);
+    while (c->recorded.ended < c->recorded.followed && !c->waiters.processes && !c->waiters.streams && !sim->done)
+        collector_doze(sim);
+}
+
 static void run_cycle(struct sim *sim, struct process *me)
 {
     struct collector *c = &sim->collector;
@@ -276,6 +295,8 @@ static void run_cycle(struct sim *sim, struct process *me)
     start_with(sim, me, true);
     record.first_stop_ns = me->now - record.start_ns;
     marking_run(sim, me);
+    if (!record.forced)
+        await_recorded_end(sim, me);
     record.mark_ns = me->now - record.start_ns - record.first_stop_ns;
     if (sim->done) {
         if (sim->timeline)
@@ -309,7 +330,7 @@ static bool nobody_goes_on(const struct sim *sim)
 static uint64_t due_by_clock(const struct sim *sim)
 {
     const uint64_t period = sim->config.gc_period_ns;
-    bool ever = period > 0 && sim->collector.cycles > 0 && sim->config.gogc >= 0;
+    bool ever = period > 0 && sim->collector.cycles > 0 && sim->config.gogc >= 0 && sim->config.gc == GC_PACED;
     return ever ? sim->collector.last_end_ns + period : UINT64_MAX;
 }
 
@@ -333,11 +354,21 @@ static void await_request(struct sim *sim, struct process *me)
         request(c, NULL, false, true);
 }
 
+/* One has been requested; or a recorded one has begun, maybe while the one before was under way. */
+static bool is_requested(struct collector *c)
+{
+    if (!c->running && c->recorded.followed < c->recorded.begun) {
+        c->recorded.followed++;
+        request(c, c->recorded.starter, false, false);
+    }
+    return c->running;
+}
+
 static void collector_main(struct process *me, void *arg)
 {
     struct sim *sim = arg;
     while (!sim->done) {
-        if (sim->collector.running)
+        if (is_requested(&sim->collector))
             run_cycle(sim, me);
         else
             await_request(sim, me);
@@ -445,6 +476,18 @@ static bool trigger_reached(struct sim *sim)
     return goheap_heap_live(sim->heap) >= pacer_trigger(&sim->collector.pacer, &memory);
 }
 
+/* gcStart: whoever starts a cycle sweeps first what the last one left. */
+static void sweep_before(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
+    world_enter_core(sim);
+    while (!sim->collector.running && goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX)
+        ;
+    world_leave_core(sim, &sp->process);
+    sim_p_does(sp, was);
+}
+
 void collector_check(struct sim *sim, struct sim_p *sp)
 {
     struct collector *c = &sim->collector;
@@ -456,19 +499,30 @@ void collector_check(struct sim *sim, struct sim_p *sp)
     } else {
         c->scan_seen = sim->accounts.scan_allocated;
     }
-    if (c->running || sim->core.reclaim != GOHEAP_RECLAIM_GC)
+    if (c->running || sim->core.reclaim != GOHEAP_RECLAIM_GC || sim->config.gc == GC_RECORDED)
         return;
     if (!trigger_reached(sim))
         return;
-    /* gcStart: whoever starts a cycle sweeps first what the last one left. */
-    enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
-    world_enter_core(sim);
-    while (!c->running && goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX)
-        ;
-    world_leave_core(sim, &sp->process);
-    sim_p_does(sp, was);
+    sweep_before(sp);
     if (!c->running && trigger_reached(sim))
         request_cycle(sp, false);
+}
+
+void collector_follow(struct sim_p *sp, bool begins)
+{
+    struct sim *sim = sp->sim;
+    struct collector *c = &sim->collector;
+    if (sim->config.gc != GC_RECORDED || sim->core.reclaim != GOHEAP_RECLAIM_GC)
+        return;
+    process_sync(&sp->process);
+    if (begins) {
+        sweep_before(sp);
+        c->recorded.begun++;
+        c->recorded.starter = sp;
+    } else {
+        c->recorded.ended++;
+    }
+    collector_rouse(sim, sp->process.now);
 }
 
 /* GC() sweeps what is left itself, then waits for those who are sweeping still. */
@@ -498,9 +552,12 @@ static void sweep_to_the_end(struct sim_p *sp, uint64_t cycles)
 static bool run_forced_cycle(struct sim_p *sp, uint64_t *cycle)
 {
     struct collector *c = &sp->sim->collector;
-    while (c->running)
+    while (c->running) {
+        if (c->recorded.ended < c->recorded.followed)
+            collector_rouse(sp->sim, sp->process.now);
         if (!marking_wait(sp, &c->waiters))
             return false;
+    }
     *cycle = c->cycles + 1;
     request_cycle(sp, true);
     if (sp->stream)

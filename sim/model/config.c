@@ -13,6 +13,7 @@ static const char *const index_names[] = {"freed", "sparse", NULL};
 static const char *const page_heap_names[] = {"radix", "lists", "treap", NULL};
 static const char *const central_lists_names[] = {"sets", "lists", NULL};
 static const char *const sweep_order_names[] = {"by_class", "all_spans", "stack", NULL};
+static const char *const gc_names[] = {"paced", "recorded", NULL};
 static const char *const cons_mark_names[] = {"controller", "highest", NULL};
 static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const mutex_names[] = {"fifo", "go", NULL};
@@ -72,6 +73,9 @@ const struct setting config_table[] = {
      .help = "the smallest of the slots whose spans have them (Go 1.26: 16)"},
     {.key = "released_is_zero", .type = SETTING_BOOL, AT(released_is_zero),
      .help = "pages from the OS are not zeroed again"},
+    {.key = "gc", .type = SETTING_ENUM, AT(gc), .names = gc_names,
+     .help = "paced: cycles begin where gogc and gomemlimit ask for one; recorded: where the recorded ones did "
+             "(gcbegin), and end no earlier (gcend); deaths take no time then"},
     {.key = "gogc", .type = SETTING_PERCENT_OR_OFF, AT(gogc), .max = 100000,
      .help = "heap growth that starts a collection"},
     {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},

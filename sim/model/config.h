@@ -11,6 +11,7 @@
 #include "model/pacer.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
+enum config_gc { GC_PACED, GC_RECORDED };
 enum config_scheduler { SCHEDULER_AUTO, SCHEDULER_QUEUE, SCHEDULER_DEALT };
 
 #define COSTS_NEAR (256 << 10) /* bytes in use: a small heap, most of which is in the nearest caches */
@@ -75,6 +76,7 @@ struct sim_config {
     uint64_t header_bytes, pointer_bits_max, mark_bytes, mark_from;
     bool released_is_zero;
     /* the collector's */
+    unsigned gc;          /* enum config_gc: when cycles begin and end */
     int64_t gogc;         /* percent; -1: off */
     uint64_t gomemlimit;  /* bytes; UINT64_MAX: off */
     uint64_t heap_minimum; /* bytes at GOGC 100 below which no collection starts */

@@ -187,11 +187,19 @@ struct marking {
     struct waiters parked; /* in debt, with nothing left to do about it */
 };
 
+/* Cycles that the trace tells of, where those are followed: all 0 where not. */
+struct recorded_cycles {
+    uint64_t begun, ended; /* by its events so far */
+    uint64_t followed;     /* begun here too */
+    const struct sim_p *starter; /* whose event was the latest beginning */
+};
+
 struct collector {
     struct process process, sweeper;
     struct pacer pacer;
     bool running;        /* a cycle is under way, from its request to the end of marking */
     bool forced, by_clock; /* as its record has it; else by the heap's size */
+    struct recorded_cycles recorded;
     bool asleep, sweeper_asleep;
     bool due;            /* asleep only until its process' time */
     unsigned started;    /* how many of the two processes exist */
@@ -399,6 +407,8 @@ void collector_destroy(struct sim *sim);
 void collector_check(struct sim *sim, struct sim_p *sp);
 /* runtime.GC(): a complete cycle, everything swept on return. */
 void collector_force(struct sim_p *sp);
+/* A gcbegin, or else gcend, of the trace: where cycles are the recorded ones, one begins or may end. */
+void collector_follow(struct sim_p *sp, bool begins);
 /* The P has nothing to do: the sweeper may use its time, until it is busy again. */
 void collector_idle(struct sim_p *sp);
 void collector_busy(struct sim_p *sp);
@@ -426,6 +436,8 @@ void collector_rouse(struct sim *sim, uint64_t now);
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now);
 /* Marks in the background until all is done, or the run. */
 void marking_run(struct sim *sim, struct process *me);
+/* All is marked: whoever waits for that goes on. */
+void marking_wake(struct sim *sim, uint64_t now);
 void marking_end(struct sim *sim, uint64_t now);
 /* A goroutine is about to allocate while marking lasts, or had to wait for marking before; not inside the core. Returns
  * when it came to do so, MARKING_LEFT if it has left its P to wait: the event is to begin anew. */

@@ -282,6 +282,8 @@ static void do_event(struct sim_p *sp, const struct trace_event *event)
         break;
     case TRACE_GCBEGIN:
     case TRACE_GCEND:
+        collector_follow(sp, event->op == TRACE_GCBEGIN);
+        break;
     case TRACE_PROCS:
     case TRACE_HEAPLIVE:
     case TRACE_HEAPGOAL:

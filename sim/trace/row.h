@@ -91,7 +91,7 @@ struct row_source {
 /* What a reader of what others record may be asked for; a format takes what applies to it. */
 struct row_options {
     enum { SIZE_FIT, SIZE_SLOT, SIZE_UNIFORM } size;  /* requested sizes where only the slot's is recorded */
-    enum { DEATH_GC, DEATH_SWEEP, DEATH_UNIFORM } death; /* deaths where only the sweep is recorded */
+    enum { DEATH_UNIFORM, DEATH_GC, DEATH_SWEEP } death; /* deaths where only the sweep is recorded */
     bool salvage;                                     /* a broken file: what is good in it, and then its end */
     uint64_t seed;                                    /* of what is drawn at random */
 };

@@ -60,6 +60,11 @@ static void release_slot(struct trace_source *source, uint32_t slot)
     lifetimes_release(&((struct row_events *)source)->checks.lifetimes, slot);
 }
 
+static void tell_rows(const struct trace_source *source)
+{
+    row_source_tell(((const struct row_events *)source)->rows);
+}
+
 static void close_events(struct trace_source *source)
 {
     struct row_events *r = (struct row_events *)source;
@@ -77,8 +82,8 @@ struct trace_source *row_events_open(struct row_source *rows, int stream_by, str
         return NULL;
     }
     r->rows = rows;
-    r->source = (struct trace_source){.read = read_events, .release = release_slot, .close = close_events,
-                                      .name = rows->name, .bytes_done = rows->bytes_done,
+    r->source = (struct trace_source){.read = read_events, .release = release_slot, .tell = tell_rows,
+                                      .close = close_events, .name = rows->name, .bytes_done = rows->bytes_done,
                                       .bytes_total = rows->bytes_total};
     if (row_checks_init(&r->checks, rows, stream_by))
         return &r->source;
