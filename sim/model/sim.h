@@ -399,38 +399,56 @@ void world_start(struct sim *sim, struct process *process);
 void queue_park(struct process **queue, struct process *process);
 void queue_wake(struct process **queue, uint64_t now);
 
+/* A process of the runtime's own sleeps until there is work; whoever wakes it clears its flag. */
+void daemon_doze(struct process *me, bool *asleep);
+void daemon_rouse(struct process *process, bool *asleep, uint64_t now);
+
 /* collector.c */
 bool collector_start(struct sim *sim);
 void collector_stop(struct sim *sim);
 void collector_destroy(struct sim *sim);
+/* The collector's own process: does a cycle; sleeps until somebody rouses it. */
+void collector_run_cycle(struct sim *sim, struct process *me);
+void collector_doze(struct sim *sim);
+void collector_rouse(struct sim *sim, uint64_t now);
+/* The memory that a limit is of; nothing if there is none. */
+struct pacer_memory collector_memory(const struct sim *sim);
+uint64_t collector_goal(struct sim *sim);
+/* The same as MemStats has it: where nothing sets a goal, what a memory limit of 2^63 - 1 comes to. */
+uint64_t collector_next_gc(struct sim *sim);
+/* How far the heap has come, for the pacer, while a cycle is under way. */
+struct pacer_progress collector_progress(const struct sim *sim);
+/* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
+void collector_tax(struct sim *sim, double tax);
+/* A cycle is over: numbers it, adds it to the totals, tells who listens. The world is stopped. */
+void collector_record(struct sim *sim, struct cycle_record *record);
+/* Debug builds walk the whole heap: false with the reason if something does not hold. */
+bool collector_verify(const struct sim *sim, char *why, size_t size);
+/* Once all is swept, the markers' work buffers go back. Inside the core, on a P's time. */
+void collector_give_work_buffers(struct sim *sim, struct goheap_p *p);
+
+/* cycles.c */
+/* The process that the cycles run on. */
+void collector_main(struct process *me, void *sim);
 /* Begins a cycle if the heap has reached the trigger; sets the assist ratio if one is under way. */
 void collector_check(struct sim *sim, struct sim_p *sp);
 /* runtime.GC(): a complete cycle, everything swept on return. */
 void collector_force(struct sim_p *sp);
 /* A gcbegin, or else gcend, of the trace: where cycles are the recorded ones, one begins or may end. */
 void collector_follow(struct sim_p *sp, bool begins);
-/* The P has nothing to do: the sweeper may use its time, until it is busy again. */
-void collector_idle(struct sim_p *sp);
-void collector_busy(struct sim_p *sp);
-/* The memory that a limit is of; nothing if there is none. */
-struct pacer_memory collector_memory(const struct sim *sim);
-/* A cycle is over: numbers it, adds it to the totals, tells who listens. The world is stopped. */
-void collector_record(struct sim *sim, struct cycle_record *record);
-/* Debug builds walk the whole heap: false with the reason if something does not hold. */
-bool collector_verify(const struct sim *sim, char *why, size_t size);
+
+/* sweeper.c */
+/* The process that sweeps in the background; there is a P again whose time it may use, or something to sweep. */
+void sweeper_main(struct process *me, void *sim);
+void sweeper_rouse(struct sim *sim, uint64_t now);
+/* The P has nothing to do: the runtime's processes may use its time, until it is busy again. */
+void sweeper_idle(struct sim_p *sp);
+void sweeper_busy(struct sim_p *sp);
 /* The first P that has nothing to do and whose time nobody is using; NULL if there is none. */
-struct sim_p *collector_idle_p(const struct sim *sim);
+struct sim_p *sweeper_idle_p(const struct sim *sim);
 /* A process of the runtime's goes into the core on an idle P's time, and comes out again. */
-void collector_borrow(struct sim *sim, struct process *me, struct sim_p *sp);
-void collector_give_back(struct sim *sim, struct process *me, struct sim_p *sp);
-uint64_t collector_goal(struct sim *sim);
-/* The same as MemStats has it: where nothing sets a goal, what a memory limit of 2^63 - 1 comes to. */
-uint64_t collector_next_gc(struct sim *sim);
-/* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
-void collector_tax(struct sim *sim, double tax);
-/* The collector's own process sleeps until somebody rouses it. */
-void collector_doze(struct sim *sim);
-void collector_rouse(struct sim *sim, uint64_t now);
+void sweeper_borrow(struct sim *sim, struct process *me, struct sim_p *sp);
+void sweeper_give_back(struct sim *sim, struct process *me, struct sim_p *sp);
 
 /* marking.c */
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now);

@@ -41,7 +41,7 @@ static void set_out(struct sim_p *sp)
         sim_p_make_up(sp);
     uint64_t time = time_of(sp, &sp->event);
     if (me->now < time) {
-        collector_idle(sp);
+        sweeper_idle(sp);
         sp->waits = true;
         me->now = time;
     }
@@ -52,7 +52,7 @@ static void arrive(struct sim_p *sp)
 {
     if (sp->idle) {
         sp->waits = false;
-        collector_busy(sp);
+        sweeper_busy(sp);
     }
     if (__builtin_expect(sp->sim->stopped, 0))
         world_gate(sp->sim, &sp->process);
@@ -305,7 +305,7 @@ static void finish(struct sim_p *sp)
     struct sim *sim = sp->sim;
     if (sp->process.now > sim->end_ns)
         sim->end_ns = sp->process.now;
-    collector_idle(sp);
+    sweeper_idle(sp);
     sched_end(sim, sp->process.now);
     if (--sim->ps_running == 0 || sim->failed) {
         queue_wake(&sim->awaiting[0].processes, 0);
