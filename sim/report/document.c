@@ -490,6 +490,15 @@ json_t *report_document(struct sim *sim, const char *trace, struct wall wall)
     return o;
 }
 
+void report_add_command(json_t *document, int argc, char *const *argv)
+{
+    json_t *words = json_array();
+    json_array_append_new(words, json_string("goheap"));
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(words, text_json(argv[i]));
+    json_object_set_new(json_object_get(document, "run"), "command", words);
+}
+
 /* --- reading it ---------------------------------------------------------------------------------------- */
 
 const json_t *report_at(const json_t *document, const char *path)

@@ -6,8 +6,8 @@
  *     struct sim --samples---------------------------> heap.csv
  *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
- * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall, unless run.measured
- * says that threads have been at it.
+ * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall and, as it names outputs,
+ * run.command, unless run.measured says that threads have been at it.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -21,6 +21,8 @@ struct wall {
 
 /* The tree; NULL if there is no memory. The caller owns it. trace names what was replayed. */
 json_t *report_document(struct sim *sim, const char *trace, struct wall wall);
+/* Adds run.command: the words that were typed, `goheap` before those of argv. */
+void report_add_command(json_t *document, int argc, char *const *argv);
 
 /* Writes the tree as text; the stream remembers failures. */
 void report_dump(const json_t *document, FILE *out);
