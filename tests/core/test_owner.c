@@ -143,7 +143,7 @@ static void test_beyond_notice(void **state)
 
 /* --- what others free ---------------------------------------------------------------------------------- */
 
-/* In a span that its P allocates from, a live bit is all that changes. */
+/* In a span that its P allocates from, a live bit is all that changes, and the count of the P that frees. */
 static void test_one_bit(void **state)
 {
     struct world *w = *state;
