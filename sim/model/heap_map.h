@@ -4,8 +4,8 @@
  *                |
  *                +------> time: columns of width_ns; twice as long, every other one dropped, when the run does
  *
- * A cell adds up what its pages held at the one moment in its column that was looked at: the first at which that cost
- * little beside the events since the look before. Columns may have none.
+ * A cell adds up what its pages held at the one moment in its column that was looked at: the first at which all
+ * looks together had cost little beside the events. Columns may have none.
  */
 #ifndef HEAP_MAP_H
 #define HEAP_MAP_H

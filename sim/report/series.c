@@ -51,11 +51,12 @@ void series_heap_map(FILE *f, const struct sim *sim)
                "released_bytes\n");
     if (!map)
         return;
-    unsigned height = heap_map_height(map), seen = 0;
+    unsigned height = heap_map_height(map), seen = HEAP_MAP_COLUMNS;
     for (unsigned i = 0; i < HEAP_MAP_COLUMNS && i * map->width_ns <= sim->end_ns; i++) {
         if (map->columns[i].looked)
             seen = i;
-        put_column(f, map, i, seen, height);
+        if (seen < HEAP_MAP_COLUMNS)
+            put_column(f, map, i, seen, height);
     }
 }
 
