@@ -58,6 +58,14 @@ static uint64_t live_bytes(const struct sim *sim)
     return bytes;
 }
 
+/* What tiny blocks have beside their live objects. */
+static uint64_t tiny_waste(const struct sim *sim, int64_t shared)
+{
+    const struct class_account *tiny = &sim->accounts.of[ACCOUNT_TINY];
+    uint64_t blocks = account_live(tiny) - (uint64_t)shared;
+    return blocks * sim->core.tiny_size - account_live_requested(tiny);
+}
+
 /* --- over time ----------------------------------------------------------------------------------------- */
 
 static struct sample take_sample(struct sim *sim, uint64_t now)
@@ -72,6 +80,9 @@ static struct sample take_sample(struct sim *sim, uint64_t now)
         .heap_sys = g.heap_inuse + g.heap_free + g.heap_released,
         .heap_idle = g.heap_free + g.heap_released,
         .stack_inuse = g.stack_inuse,
+        .tiny = tiny_waste(sim, g.tiny_shared),
+        .tail = g.tails,
+        .dead = g.dead,
         .live = live_bytes(sim),
         .requested = sim->accounts.live_requested,
         .heap_live = g.heap_live,
@@ -107,6 +118,8 @@ void account_sample(struct sim *sim, uint64_t now)
     if (a->sample_count && a->samples[a->sample_count - 1].t_ns > s.t_ns)
         s.t_ns = a->samples[a->sample_count - 1].t_ns;
     a->samples[a->sample_count++] = s;
+    if (sim->heap_map)
+        heap_map_look(sim->heap_map, sim->heap, s.t_ns, sim->events);
     a->next_sample = (now / a->sample_interval + 1) * a->sample_interval;
 }
 
@@ -122,7 +135,7 @@ void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)
 {
     p->t_ns = now;
     p->sample = take_sample(sim, now);
-    goheap_class_stats(sim->heap, p->classes);
+    portrait_take(&p->spans, sim->heap, sim->core.page_shift);
     memcpy(p->accounts, sim->accounts.of, sizeof p->accounts);
     goheap_free_pages(sim->heap, &p->free);
 }
