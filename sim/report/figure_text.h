@@ -6,7 +6,8 @@
 
 enum { FIGURE_TEXT = 2048 };
 
-/* figure: its name, as `goheap plot --figure` has it. Of one that the tree knows nothing about, where the memory was. */
+/* figure: its name, as `goheap plot --figure` has it. Of one that the tree knows nothing about, what there is
+ * to say of the heap. */
 void figure_text(const char *figure, const json_t *document, char text[FIGURE_TEXT]);
 
 #endif

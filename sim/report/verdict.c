@@ -265,23 +265,24 @@ static void say_locks(char *text, const json_t *document, const json_t *lock, do
         units_count(report_number(lock, "acquisitions")), units_time(report_number(lock, "wait_max_ns"), micro));
 }
 
-static void say_tiers(char *text, const json_t *document)
+static void latency(const json_t *document, char *text)
 {
     static const struct { const char *tier, *what; } names[] = {
         {"fast", "on the fast path"}, {"mcentral", "through mcentral"}, {"mheap", "through mheap"},
         {"os", "with memory from the OS"}};
     const json_t *tier;
     size_t i;
-    const char *before = "; 99 % of the allocations took at most ";
+    const char *before = "99 % of the allocations took at most ";
     json_array_foreach(report_at(document, "latency"), i, tier)
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
             if (report_number(tier, "count") > 0 && strcmp(text_at(tier, "tier"), names[k].tier) == 0) {
                 say(text, "%s%s %s", before, units_time(report_number(tier, "p99_ns"), micro), names[k].what);
                 before = ", ";
             }
+    say(text, *text ? "." : "Nothing was allocated.");
 }
 
-static void waiting(const json_t *document, char *text)
+static void locks(const json_t *document, char *text)
 {
     double for_locks, for_p = report_number(document, "run.scheduler.latency.total_ns");
     const json_t *lock = most_waited_for(report_at(document, "locks"), &for_locks);
@@ -293,7 +294,6 @@ static void waiting(const json_t *document, char *text)
         say_locks(text, document, lock, for_locks);
     else
         say(text, "Nobody waited for a lock");
-    say_tiers(text, document);
     say(text, ".");
 }
 
@@ -302,5 +302,6 @@ void verdict_of(const json_t *document, struct verdict *verdict)
     *verdict = (struct verdict){.memory = ""};
     memory(document, verdict->memory);
     collecting(document, verdict->collecting);
-    waiting(document, verdict->waiting);
+    locks(document, verdict->locks);
+    latency(document, verdict->latency);
 }

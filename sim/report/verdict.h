@@ -8,7 +8,8 @@
 enum { VERDICT_TEXT = 640 };
 
 struct verdict {
-    char memory[VERDICT_TEXT], collecting[VERDICT_TEXT], waiting[VERDICT_TEXT];
+    char memory[VERDICT_TEXT], collecting[VERDICT_TEXT];
+    char locks[VERDICT_TEXT], latency[VERDICT_TEXT]; /* the third is made of these two */
 };
 
 /* Of a tree that report_document made or report_read has checked. Plain text in UTF-8. */

@@ -129,7 +129,8 @@ static void test_nothing(void **state)
     struct verdict v = judge(a_run());
     assert_string_equal(v.memory, "Nothing was allocated, so there is no heap to look at.");
     assert_string_equal(v.collecting, "No collection began: the heap did not grow enough, its goal was 4.0 MiB.");
-    assert_string_equal(v.waiting, "Nobody waited for a lock.");
+    assert_string_equal(v.locks, "Nobody waited for a lock.");
+    assert_string_equal(v.latency, "Nothing was allocated.");
 }
 
 static void test_two_classes(void **state)
@@ -255,10 +256,11 @@ static void test_locks(void **state)
     put_tier(d, "fast", 100, 191);
     put_tier(d, "mcentral", 0, 0);
     put_tier(d, "os", 1, 25000);
-    assert_string_equal(judge(d).waiting,
-                        "Ps waited 40.0 µs for locks, 1.0 % of their time, 75 % of that for mcentral 48 (159 of 2,254 "
-                        "acquisitions, at worst 15.0 µs); 99 % of the allocations took at most 191 ns on the fast path, 25.0 "
-                        "µs with memory from the OS.");
+    struct verdict v = judge(d);
+    assert_string_equal(v.locks, "Ps waited 40.0 µs for locks, 1.0 % of their time, 75 % of that for mcentral 48 (159 of "
+                                 "2,254 acquisitions, at worst 15.0 µs).");
+    assert_string_equal(v.latency, "99 % of the allocations took at most 191 ns on the fast path, 25.0 µs with memory from "
+                                   "the OS.");
 }
 
 static void test_waiting_for_a_p(void **state)
@@ -267,11 +269,11 @@ static void test_waiting_for_a_p(void **state)
     json_t *d = a_run();
     put_lock(d, "mheap", true, 40, 3, 1000);
     put(d, "run.scheduler", "{'latency': {'total_ns': 5000000, 'max_ns': 2000000}}");
-    assert_string_equal(judge(d).waiting, "Streams waited 5.0 ms for one of the 4 Ps, at worst 2.0 ms, and 1.0 µs for locks.");
+    assert_string_equal(judge(d).locks, "Streams waited 5.0 ms for one of the 4 Ps, at worst 2.0 ms, and 1.0 µs for locks.");
     d = a_run();
     put_lock(d, "mheap", true, 40, 3, 1000);
     put(d, "run.scheduler", "{'latency': {'total_ns': 999, 'max_ns': 999}}");
-    assert_non_null(strstr(judge(d).waiting, "Ps waited 1.0 µs for locks"));
+    assert_non_null(strstr(judge(d).locks, "Ps waited 1.0 µs for locks"));
 }
 
 /* --- hostile documents --------------------------------------------------------------------------------- */
@@ -325,7 +327,8 @@ static void test_numbers_beyond_reason(void **state)
     put_tier(d, "fast", 2147483647, 2147483647);
     put_tier(d, "fast", 2147483647, 2147483647);
     char text[FIGURE_TEXT];
-    static const char *const names[] = {"heap", "map", "occupancy", "waste", "collector", "locks", "sweep"};
+    static const char *const names[] = {"heap", "map", "waste", "spans", "collector", "locks", "waits", "latency",
+                                        "trace", "sweep"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         figure_text(names[i], d, text);
         assert_in_range(strlen(text), 20, FIGURE_TEXT - 1);
@@ -333,8 +336,47 @@ static void test_numbers_beyond_reason(void **state)
     struct verdict v = judge(d);
     assert_in_range(strlen(v.memory), 20, VERDICT_TEXT - 1);
     assert_in_range(strlen(v.collecting), 20, VERDICT_TEXT - 1);
-    assert_in_range(strlen(v.waiting), 20, VERDICT_TEXT - 1);
-    assert_null(strstr(v.waiting, "<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<")); /* cut */
+    assert_in_range(strlen(v.locks), 20, VERDICT_TEXT - 1);
+    assert_in_range(strlen(v.latency), 20, VERDICT_TEXT - 1);
+    assert_null(strstr(v.locks, "<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<")); /* cut */
+}
+
+/* --- figures in words ---------------------------------------------------------------------------------- */
+
+static void says(const char *figure, const json_t *document, const char *expected)
+{
+    char text[FIGURE_TEXT];
+    figure_text(figure, document, text);
+    assert_string_equal(text, expected);
+}
+
+static void test_figures(void **state)
+{
+    (void)state;
+    json_t *d = a_heap("524288", "external.unused_slot_bytes", "325059");
+    put(d, "fragmentation.peak.external.free_page_bytes", "4096");
+    put(d, "fragmentation.peak.external.longest_free_run_bytes", "1024");
+    put(d, "fragmentation.peak.released_bytes", "2048");
+    put(d, "fragmentation.peak_mapped_bytes", "2097152");
+    put(d, "gc.cycles", "1");
+    put_class(d, 1408, "unused_bytes", 160000);
+    put_class(d, 0, "span_bytes", 81920);
+    put_lock(d, "spanset 8 scan", false, 9, 9, 9);
+    put_lock(d, "mheap", true, 40, 3, 10000);
+    put_lock(d, "mcentral 48", true, 4, 1, 5000);
+    put_tier(d, "fast", 100, 191);
+    says("heap", d, "At most 2.0 MiB was mapped. When most was in use, at 1.5 ms, 1.0 MiB was in spans, of which live "
+                    "objects had asked for 512.0 KiB. There was 1 collection.");
+    says("map", d, "When most was in use, 4.0 KiB was in free pages, the longest run of them 1.0 KiB; 2.0 KiB of them had "
+                   "been given back to the OS.");
+    says("waste", d, "When most was in use, 512.0 KiB in spans was not what live objects had asked for, above all in large "
+                     "objects (80.0 KiB), 1,408 B (8.0 KiB).");
+    says("spans", d, "When most was in use there were 2 spans, with live objects in 40 % of their 20 slots.");
+    says("locks", d, "Ps waited 15.0 µs for locks, 0 % of their time, 67 % of that for mheap (3 of 40 acquisitions, at worst "
+                     "5.0 µs).");
+    says("waits", d, "4 waits for locks, of 15.0 µs together, in 0 ns.");
+    says("latency", d, "99 % of the allocations took at most 191 ns on the fast path.");
+    json_decref(d);
 }
 
 int main(void)
@@ -351,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_one_forced_collection),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_waiting_for_a_p),
+        cmocka_unit_test(test_figures),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_numbers_beyond_reason),
     };
