@@ -84,24 +84,27 @@ static void row_of(FILE *out, const json_t *object, const struct column *columns
     fputs("</tr>\n", out);
 }
 
-/* Rows of an array for which `shown` holds; of more than ROWS_MOST, the first. */
+/* Rows of an array for which `shown` holds; of more than ROWS_MOST, the first. file: where all of them are. */
 static void table_of(FILE *out, const json_t *array, const struct column *columns, size_t n,
-                     bool (*shown)(const json_t *row), const char *rest)
+                     bool (*shown)(const json_t *row), const char *file)
 {
     const json_t *row;
-    size_t i, rows = 0, left_out = 0;
-    begin_table(out, "sort");
-    headings(out, columns, n);
-    json_array_foreach(array, i, row)
-        if (shown(row)) {
-            if (rows++ < ROWS_MOST)
-                row_of(out, row, columns, n);
-            else
-                left_out++;
+    size_t i, rows = 0;
+    json_array_foreach(array, i, row) {
+        if (!shown(row) || ++rows > ROWS_MOST)
+            continue;
+        if (rows == 1) {
+            begin_table(out, "sort");
+            headings(out, columns, n);
         }
-    end_table(out);
-    if (left_out)
-        fprintf(out, "<p class=\"soft\">%s more are in %s.</p>\n", units_count((double)left_out), rest);
+        row_of(out, row, columns, n);
+    }
+    if (rows)
+        end_table(out);
+    else
+        fputs("<p>None.</p>\n", out);
+    if (rows > ROWS_MOST)
+        fprintf(out, "<p class=\"soft\">%s more are in %s.</p>\n", units_count((double)(rows - ROWS_MOST)), file);
 }
 
 #define COLUMNS(columns) columns, sizeof(columns) / sizeof(columns)[0]
