@@ -43,10 +43,10 @@ row(x) = ROW[1 + int(column('class'))]
 set bmargin at screen py(TERM ? 0.25 : 0.21)
 if (!TERM) { set tmargin at screen py(0.83) }
 do for [m = 1:2] {
-    set lmargin at screen px(m == 1 ? 0.11 : 0.4); set rmargin at screen px(m == 1 ? 0.36 : 0.62)
+    set lmargin at screen px(m == 1 ? 0.125 : 0.4); set rmargin at screen px(m == 1 ? 0.36 : 0.62)
     set title (TERM ? '' : m == 1 ? 'at the peak' : 'at the end') font font(1) offset 0,-0.6
     set xlabel LIVE.(TERM ? (m == 1 ? ', peak' : ', end') : '') offset 0,0.4
-    set ylabel (m == 1 ? 'size class' : '') offset 2,0
+    set ylabel (m == 1 ? 'size class' : '') offset 1,0
     if (m == 2) { unset label 1; unset label 2; unset ytics; unset key }
     if (TERM) {
         plot CSV using (of(m, column('occupancy_tenths'))):(row(0)):(digit(0)) with labels notitle
