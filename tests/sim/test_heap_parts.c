@@ -15,7 +15,7 @@
 static struct sim *new_with_map(const struct sim_config *config, struct error *error)
 {
     struct sim *sim = sim_new(config, error);
-    if (sim && !(sim->heap_map = heap_map_new()))
+    if (sim && !(sim->heap_map = heap_map_new(false)))
         abort();
     return sim;
 }
@@ -215,11 +215,39 @@ static void test_immediate(void **state)
     check_all("reclaim=immediate");
 }
 
+/* Busy at first: what comes after that is sampled as evenly, however often samples are thinned out. */
+static void test_even_samples(void **state)
+{
+    (void)state;
+    enum { BUSY = 3000, CALM = 6000, GAP_NS = 1000000 };
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    assert_non_null(f);
+    fprintf(f, "t_ns,op,id,size\n");
+    uint64_t t = 0;
+    for (unsigned i = 0; i < BUSY + CALM; i++) {
+        t += i < BUSY ? 1000 : GAP_NS;
+        fprintf(f, "%llu,%s,%u,%s\n", (unsigned long long)t, i % 2 ? "free" : "alloc", i / 2 + 1, i % 2 ? "" : "64");
+    }
+    fclose(f);
+    static const char *const settings[] = {"pacing=recorded", NULL};
+    struct run r;
+    run_trace(&r, text, settings);
+    const struct accounts *a = &r.sim->accounts;
+    assert_true(a->sample_count > SAMPLES_MAX / 4);
+    for (uint32_t i = 1; i < a->sample_count; i++)
+        assert_true(a->samples[i].t_ns - a->samples[i - 1].t_ns <= 2 * a->sample_interval + GAP_NS);
+    end_run(&r);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collection),
         cmocka_unit_test(test_immediate),
+        cmocka_unit_test(test_even_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
