@@ -29,8 +29,8 @@ set yrange [0:1.06 * E[2] / B]
 set key horizontal maxrows 3
 set bmargin at screen py(TERM ? 0.36 : 0.245)
 
-# Every level as the corners of its steps, one line of the table a corner; samples in which nothing moved are left
-# out. The goal, which seldom moves, is drawn from its own corners alone: dashes keep their rhythm.
+# Every level as the corners of its steps, one line of the table a corner, of 500 samples at most: there are hardly more
+# pixels. Samples in which nothing moved are left out. The goal, which seldom moves, is drawn from its own corners alone: dashes keep their rhythm.
 N = 0
 array TIME[SYS_records]; array LEVELS[SYS_records]; array AIM[SYS_records]; array CYCLE[SYS_records]
 part(name) = column(name.'_bytes') / B
@@ -40,11 +40,14 @@ stats CSV using (N = N + 1, TIME[N] = column('t_ns') / T, AIM[N] = part('goal'),
     LEVELS[N] = LEVELS[N].level(part('tail') + part('tiny')), LEVELS[N] = LEVELS[N].level(part('unused')), \
     LEVELS[N] = LEVELS[N].level(part('dead')), LEVELS[N] = LEVELS[N].level(part('free')), \
     LEVELS[N] = LEVELS[N].level(part('released')), 1) nooutput
+every = int(ceil(N / 500.0))
+last = 1
 set print $LEVELS
 do for [i = 1:N] {
-    if (i > 1 && i < N && LEVELS[i] eq LEVELS[i - 1]) { continue }
-    if (i > 1) { print sprintf('%.7g', TIME[i]).LEVELS[i - 1] }
+    if (i > 1 && i < N && (i % every || LEVELS[i] eq LEVELS[last])) { continue }
+    if (i > 1) { print sprintf('%.7g', TIME[i]).LEVELS[last] }
     print sprintf('%.7g', TIME[i]).LEVELS[i]
+    last = i
 }
 set print $GOAL
 do for [i = 1:N] {

@@ -18,7 +18,7 @@ set xlabel 'virtual time ('.time_unit(E[1]).')'
 set ylabel 'address, from the lowest ('.byte_unit(E[2]).')'
 set xrange [0:E[1] / T]
 set yrange [0:E[2] / B]
-set key horizontal maxrows 1
+set key horizontal maxrows 1 width 0
 unset grid
 
 load 'depth.gp'
@@ -39,6 +39,15 @@ if (TERM) {
     plot CSV using (chosen(0) ? middle(0) : NaN):(height(0)):(letter(0)) with labels notitle
     exit
 }
+# Arenas apart, where there are a few.
+ARENA = 64.0 * 1024**2
+few = E[2] > ARENA && E[2] <= 32 * ARENA
+if (few) {
+    do for [i = 1:int(E[2] / ARENA)] {
+        set arrow from graph 0, first i * ARENA / B to graph 1, first i * ARENA / B nohead front lc rgb BLACK lw 0.5 dt 3
+    }
+}
 plot CSV using (middle(0)):(height(0)):(colour(2)):(colour(1)):(colour(0)) with rgbimage notitle, \
      NaN with boxes lc rgb 0xC8C8C8 title 'released', \
+     NaN with lines lc rgb BLACK lw 0.5 dt 3 title (few ? 'arenas' : ''), \
      for [i = 0:4] NaN with boxes lc rgb int(shade(i / 4.0)) title word('free ¼ ½ ¾ full', i + 1)

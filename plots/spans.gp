@@ -41,11 +41,12 @@ digit(x) = sprintf('%d', 1 + int(8.99 * depth(column('span_bytes'))))
 if (TERM) { set label 1 'Spans by how much of them lives (digits: 1 a page to 9 '.bytes(most).'), and free runs' }
 row(x) = ROW[1 + int(column('class'))]
 set bmargin at screen py(TERM ? 0.25 : 0.21)
+if (!TERM) { set tmargin at screen py(0.83) }
 do for [m = 1:2] {
-    set lmargin at screen px(m == 1 ? 0.11 : 0.4); set rmargin at screen px(m == 1 ? 0.36 : 0.62)
+    set lmargin at screen px(m == 1 ? 0.125 : 0.4); set rmargin at screen px(m == 1 ? 0.36 : 0.62)
     set title (TERM ? '' : m == 1 ? 'at the peak' : 'at the end') font font(1) offset 0,-0.6
     set xlabel LIVE.(TERM ? (m == 1 ? ', peak' : ', end') : '') offset 0,0.4
-    set ylabel (m == 1 ? 'size class' : '') offset 2,0
+    set ylabel (m == 1 ? 'size class' : '') offset 1,0
     if (m == 2) { unset label 1; unset label 2; unset ytics; unset key }
     if (TERM) {
         plot CSV using (of(m, column('occupancy_tenths'))):(row(0)):(digit(0)) with labels notitle
@@ -61,15 +62,16 @@ do for [m = 1:2] {
 set lmargin at screen px(0.71); set rmargin at screen px(0.97)
 set title (TERM ? '' : 'free runs') font font(1) offset 0,-0.6
 set ylabel (TERM ? '' : 'how many (log scale)') offset 1,0
-set xlabel (TERM ? 'free runs: pages in a row' : 'pages in a row (log scale)') offset 0,0.4
+set xlabel (TERM ? 'free runs: pages in a row' : E[2] < 1024 ? 'pages in a row (log scale)' : 'pages in a row (log scale, K = 1,024)') offset 0,0.4
 if (!TERM) { set grid xtics ytics back lc rgb GRID lw 1 lt 1 }
 set logscale x 2; set logscale y 10
 set xrange [0.7:2 * (E[2] < 8 ? 8 : E[2])]
-step = ceil(log(E[2] + 1) / log(2) / 5)
-set xtics () scale 0.6
-do for [e = 0:40] { if (e % step == 0) { set xtics add (count(2.0**e) 2.0**e) } }
+step = ceil(log(E[2] + 1) / log(2) / 4)
+pages(e) = sprintf('%d', 2**(e % 10)).word('. K M G', 1 + e / 10)
+set xtics () scale 0.6 nomirror
+do for [e = 0:40] { if (e % step == 0) { set xtics add (e < 10 ? sprintf('%d', 2**e) : pages(e) 2.0**e) } }
 set yrange [0.7:1.5 * (E[3] < 10 ? 10 : E[3])]
-set ytics () scale 0.6
+set ytics () scale 0.6 nomirror
 do for [e = 0:12] { set ytics add (count(10.0**e) 10.0**e) }
 set key at screen px(0.84),py(0.015) center bottom
 if (!has_runs) { set label 3 'no page is free' at graph 0.5,0.5 center textcolor rgb GREY; set xrange [1:8]; plot 0.1 notitle; exit }

@@ -32,18 +32,18 @@ static const struct command_spec command = {
                    "and writes the figures beside them. Several DIRs are drawn side by side in each\n"
                    "figure, on the same scales. Needs gnuplot.\n"
                    "\n"
-                   "  heap       heap.csv         what the heap's memory was used for, over virtual time\n"
-                   "  map        heap_map.csv     the same by address: full, sparse, free, given back\n"
-                   "  waste      classes.csv      bytes without a live object in them, by size class, at\n"
-                   "                              the peak\n"
-                   "  spans      spans.csv, free_runs.csv  how full spans are, how long free runs are\n"
-                   "  collector  cycles.csv       live heap, trigger, peak and goal of each collection,\n"
+                   "  heap       heap.csv         what the heap's memory was used for, over time\n"
+                   "  map        heap_map.csv     the same by address: full, free, given back\n"
+                   "  waste      classes.csv      bytes at the peak without a live object, by class\n"
+                   "  spans      spans.csv        how full spans are; of free_runs.csv, how long\n"
+                   "                              the free runs between them\n"
+                   "  collector  cycles.csv       each collection: live heap, trigger, peak, goal,\n"
                    "                              pauses and assists\n"
                    "  locks      locks.csv        who waited where, and for how long\n"
                    "  waits      waits.csv        when they waited\n"
                    "  latency    latency_cdf.csv  what an allocation took, by who served it\n"
-                   "  sweep      results.csv      lock waits and mapped memory over the configurations\n"
-                   "  trace      trace.csv        sizes and lifetimes, as `goheap info -o DIR` writes them\n",
+                   "  sweep      results.csv      lock waits and mapped memory, by configuration\n"
+                   "  trace      trace.csv        sizes and lifetimes, of `goheap info -o DIR`\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -P 4 -o out/redis traces/redis.csv.zst && goheap plot out/redis\n"

@@ -220,7 +220,7 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
     bool ok = sim != NULL;
     if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
         ok = error_set(error, "out of memory");
-    if (ok && r->directory && !(sim->heap_map = heap_map_new()))
+    if (ok && r->directory && !(sim->heap_map = heap_map_new(r->real))) /* threads are stopped seldom enough */
         ok = error_set(error, "out of memory");
     if (ok && o->timeline_stream)
         ok = report_timeline_begin(&o->writer, sim, o->timeline_stream, error);

@@ -91,12 +91,18 @@ static struct sample take_sample(struct sim *sim, uint64_t now)
     };
 }
 
+/* Keeps the first sample of each interval, doubled until at most half of them are left: by their times and not their
+ * number, or of a run that is busy at first the samples after that would be dropped again and again. */
 static void thin_out(struct accounts *a)
 {
-    for (uint32_t i = 0; i < SAMPLES_MAX / 2; i++)
-        a->samples[i] = a->samples[i * 2];
-    a->sample_count = SAMPLES_MAX / 2;
-    a->sample_interval *= 2;
+    do {
+        uint32_t kept = 0;
+        a->sample_interval *= 2;
+        for (uint32_t i = 0; i < a->sample_count; i++)
+            if (kept == 0 || a->samples[i].t_ns / a->sample_interval != a->samples[kept - 1].t_ns / a->sample_interval)
+                a->samples[kept++] = a->samples[i];
+        a->sample_count = kept;
+    } while (a->sample_count > SAMPLES_MAX / 2);
 }
 
 void account_sample(struct sim *sim, uint64_t now)

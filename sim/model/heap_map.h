@@ -29,14 +29,15 @@ struct heap_map {
     uint64_t base;      /* address at which the first row begins */
     uint64_t row_bytes; /* 0: nothing was seen yet */
     uint64_t width_ns;
-    uint64_t due_ns, due_events; /* when to look again: past both */
+    bool at_any_cost;
+    uint64_t due_ns, due_events; /* when to look again: past both, or past the first at any cost */
     uint64_t cost;      /* of the look under way, in events */
     struct heap_map_column *now; /* the column under way */
     struct heap_map_column columns[HEAP_MAP_COLUMNS];
 };
 
-/* An empty map, for free(); NULL if there is no memory. */
-struct heap_map *heap_map_new(void);
+/* An empty map, for free(); NULL if there is no memory. at_any_cost: however few events there are. */
+struct heap_map *heap_map_new(bool at_any_cost);
 /* Looks at the heap if it is time to. The world is stopped; `now` never goes back; `events` have been executed. */
 void heap_map_look(struct heap_map *map, const struct goheap *heap, uint64_t now, uint64_t events);
 /* Rows that ever held anything. */

@@ -89,6 +89,92 @@ all_figures=(heap map waste spans collector locks waits latency)
     shows run/latency.svg "mcentral: " "µs" "took no longer (%)" 99.9
 }
 
+# Figures that were looked at. UPDATE_GOLDEN=1 bats -f golden tests/cli/plot.bats takes today's for them: look at those.
+@test "figures of a small trace are the golden ones, byte for byte" {
+    need gnuplot
+    local golden=$root/tests/cli/golden figures=(heap waste spans collector latency)
+    goheap replay -q -P 2 -c go1.19 -o run "$golden/small.csv"
+    goheap replay -q -P 2 -c go1.5 -o old "$golden/small.csv"
+    silently plot -q --format svg run
+    silently plot -q --format svg --figure latency -o both run old
+    mv both/latency.svg run/compared.svg
+    if [ -n "${UPDATE_GOLDEN-}" ]; then
+        gnuplot --version >"$golden/gnuplot"
+        for figure in "${figures[@]}" compared; do cp "run/$figure.svg" "$golden"; done
+    fi
+    [ "$(gnuplot --version)" = "$(cat "$golden/gnuplot")" ] || skip "golden ones are of $(cat "$golden/gnuplot")"
+    for figure in "${figures[@]}" compared; do
+        cmp "run/$figure.svg" "$golden/$figure.svg"
+    done
+}
+
+# column_sums FILE.csv TOTAL PART...: in every row the parts make up the total. And there are rows.
+column_sums() {
+    awk -F, -v total="$2" -v parts="${*:3}" '
+        NR == 1 { n = split(parts, part, " "); for (i = 1; i <= NF; i++) at[$i] = i; next }
+        { sum = 0; for (i = 1; i <= n; i++) sum += $at[part[i]]; bad += sum != $at[total] }
+        END { exit bad || NR < 3 }' "$1"
+}
+
+@test "what is drawn of the heap sums to HeapSys at every sample, and to the report at the end" {
+    need zstd
+    local sys
+    for reclaim in gc immediate; do
+        goheap replay -q -P 2 --set reclaim=$reclaim -o run "$sqlite"
+        column_sums run/heap.csv heap_sys_bytes {requested,rounding,tiny,tail,unused,dead,free,released}_bytes
+        sys=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } END { print $at["heap_sys_bytes"] }' run/heap.csv)
+        [ "$sys" -eq "$(field HeapSys run/run.json)" ]
+        # at the peak the spans by occupancy are the spans by class
+        [ "$(awk -F, '/^peak/ { sum += $7 } END { print sum }' run/spans.csv)" -eq \
+            "$(awk -F, 'NR > 1 { sum += $6 } END { print sum }' run/classes.csv)" ]
+        # and nobody is missing among allocations by time taken
+        [ "$(awk -F, '/^all/ { sum += $3 } END { print sum }' run/latency_cdf.csv)" -eq \
+            "$(awk -F, 'NR > 1 { sum += $2 } END { print sum }' run/latency.csv)" ]
+    done
+}
+
+@test "several runs are panels of one figure, on the same scales, in a place of their own" {
+    need gnuplot
+    heap() { # DIRECTORY BYTES: half of them asked for
+        mkdir -p "$1"
+        { echo $heap_header; echo "0,$2,$(($2 / 2)),0,0,0,0,0,$(($2 / 2)),0,0,0"; echo "900,$2,$2,0,0,0,0,0,0,0,0,0"; } >"$1/heap.csv"
+    }
+    heap small 3145728
+    heap big 7340032
+    silently plot -q --format svg small big -o out/both
+    holds out/both heap.svg
+    holds small heap.csv
+    shows out/both/heap.svg ">small: small<" ">big: big<" 'width="2000" height="600"'
+    [ "$(grep -c '>7<' out/both/heap.svg)" -eq 2 ]
+    silently plot -q --format svg small
+    [ "$(grep -c '>7<' small/heap.svg)" -eq 0 ]
+    # one without rows says so beside the other
+    mkdir none
+    echo $heap_header >none/heap.csv
+    silently plot -q --format svg small none -o out
+    shows out/heap.svg ">small: small<" "no data: heap.csv has no rows"
+    # a file that one of them lacks is no figure, unless it is asked for
+    locks big
+    silently plot -q --format svg small big -o two
+    holds two heap.svg
+    refused 1 "small/locks.csv: No such file or directory" plot --figure locks -o two small big
+}
+
+@test "in the terminal: 79 columns of letters on standard output, nothing written" {
+    need gnuplot
+    locks run
+    TERM=xterm silently plot --format term run >out.txt
+    [ "$(wc -l <out.txt)" -eq 24 ]
+    [ "$(LC_ALL=C.UTF-8 wc -L <out.txt)" -le 79 ]
+    grep -q 'Time spent waiting, by lock' out.txt
+    grep -q 'mheap.*1,200 of 1.23 million contended' out.txt
+    ! grep -q $'[\f\e]' out.txt || return 1
+    holds run locks.csv
+    run bash -c "\"$goheap\" plot --format term run >/dev/full"
+    [ "$status" -eq 1 ]
+    [[ $output == "goheap: standard output: "* ]]
+}
+
 @test "--figure and --format draw just that, -q says nothing" {
     need gnuplot
     locks run
