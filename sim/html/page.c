@@ -100,7 +100,7 @@ static void verdict(FILE *out, const struct page_run *run)
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
         fputs("<p>", out);
         html_string(out, sentences[i][0], HTML_ALL);
-        fputc(' ', out);
+        fputs(*sentences[i][1] ? " " : "", out);
         html_string(out, sentences[i][1], HTML_ALL);
         fputs("</p>\n", out);
     }

@@ -3,6 +3,7 @@
 #include "html/html.h"
 #include "html/svg_path.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,12 +24,21 @@ struct word {
     size_t length;
 };
 
+/* A point of a plot: gnuplot's mark at a place, scaled, in a colour. */
+struct mark {
+    struct word href, colour;
+    double x, y, scale;
+};
+
 struct filter {
     FILE *out;
     const char *at, *end;
     const char *id;              /* before the ids */
     const char *open[DEEPEST];   /* names of elements that are */
     size_t depth, dropped;       /* dropped: how deep within what does not come through */
+    struct mark mark;            /* the last, if it may be the first of a run; href.text NULL: none */
+    unsigned runs;               /* of marks, so far; the last is being written if in_run */
+    bool in_run;
     struct error *error;
 };
 
@@ -138,6 +148,75 @@ static struct word attribute(struct word rest, const char *wanted)
     return (struct word){"", 0};
 }
 
+/* --- marks --------------------------------------------------------------------------------------------- */
+
+/* Of a plot with thousands of points most would be markup, so that a run of the same mark becomes a path that nobody
+ * sees, with the mark at each of its corners. */
+
+/* <use xlink:href='#gpPt6' transform='translate(546.18,245.43) scale(1.90)' color='rgb(0, 0, 0)'/> */
+static bool is_mark(const struct tag *tag, struct mark *mark)
+{
+    struct word place = attribute(tag->rest, "transform");
+    char text[64], end;
+    *mark = (struct mark){.href = attribute(tag->rest, "xlink:href"), .colour = attribute(tag->rest, "color")};
+    snprintf(text, sizeof text, "%.*s", (int)place.length, place.text);
+    return tag->empty && place.length < sizeof text && mark->colour.length > 0 && is_plain(mark->colour) && mark->href.length > 1 &&
+           mark->href.text[0] == '#' && is_plain(mark->href) && attribute(tag->rest, "id").length == 0 &&
+           sscanf(text, "translate(%lf,%lf) scale(%lf%c", &mark->x, &mark->y, &mark->scale, &end) == 4 && end == ')' &&
+           fabs(mark->x) < 1e6 && fabs(mark->y) < 1e6 && fabs(mark->scale) < 1e3;
+}
+
+static bool same_word(struct word a, struct word b)
+{
+    return a.length == b.length && memcmp(a.text, b.text, a.length) == 0;
+}
+
+static void put_use(struct filter *f, const struct mark *mark, const char *place)
+{
+    fprintf(f->out, "<use href=\"#%s-%.*s\" transform=\"%sscale(%g)\" color=\"%.*s\"/>", f->id,
+            (int)mark->href.length - 1, mark->href.text + 1, place, mark->scale, (int)mark->colour.length,
+            mark->colour.text);
+}
+
+static void begin_run(struct filter *f)
+{
+    f->in_run = true;
+    f->runs++;
+    fprintf(f->out, "<marker id=\"%s-run%u\" overflow=\"visible\" markerUnits=\"userSpaceOnUse\">", f->id, f->runs);
+    put_use(f, &f->mark, "");
+    fputs("</marker><path fill=\"none\" stroke=\"none\"", f->out);
+    static const char *const corners[] = {"start", "mid", "end"};
+    for (size_t i = 0; i < sizeof corners / sizeof corners[0]; i++)
+        fprintf(f->out, " marker-%s=\"url(#%s-run%u)\"", corners[i], f->id, f->runs);
+    fprintf(f->out, " d=\"M%.1f %.1f", f->mark.x, f->mark.y);
+}
+
+static void end_marks(struct filter *f)
+{
+    char place[64];
+    if (f->in_run) {
+        fputs("\"/>", f->out);
+    } else if (f->mark.href.text) {
+        snprintf(place, sizeof place, "translate(%.1f,%.1f)", f->mark.x, f->mark.y);
+        put_use(f, &f->mark, place);
+    }
+    f->in_run = false;
+    f->mark.href.text = NULL;
+}
+
+static void put_mark(struct filter *f, const struct mark *mark)
+{
+    bool same = f->mark.href.text && same_word(mark->href, f->mark.href) && same_word(mark->colour, f->mark.colour) &&
+                mark->scale <= f->mark.scale && mark->scale >= f->mark.scale;
+    if (same && !f->in_run)
+        begin_run(f);
+    if (same)
+        fprintf(f->out, "L%.1f %.1f", mark->x, mark->y);
+    else
+        end_marks(f);
+    f->mark = *mark;
+}
+
 /* --- elements ------------------------------------------------------------------------------------------ */
 
 static bool inside(const struct filter *f, const char *name)
@@ -185,10 +264,16 @@ static bool put_path(struct filter *f, const struct tag *tag)
 static bool open_element(struct filter *f, const struct tag *tag)
 {
     const char *name = find(tag->name, elements, ELEMENTS);
+    struct mark mark;
     if (!name || f->dropped) {
         f->dropped += !tag->empty;
         return true;
     }
+    if (strcmp(name, "use") == 0 && is_mark(tag, &mark)) {
+        put_mark(f, &mark);
+        return true;
+    }
+    end_marks(f);
     if (strcmp(name, "path") == 0 || strcmp(name, "polygon") == 0)
         return put_path(f, tag);
     if (!tag->empty && f->depth == DEEPEST)
@@ -203,6 +288,7 @@ static bool open_element(struct filter *f, const struct tag *tag)
 
 static bool close_element(struct filter *f, const struct tag *tag)
 {
+    end_marks(f);
     if (f->dropped) {
         f->dropped--;
         return true;
@@ -320,6 +406,7 @@ bool svg_inline(FILE *out, const char *svg, size_t length, const struct svg_labe
         if (!(tag.closing ? close_element(&f, &tag) : open_element(&f, &tag)))
             return false;
     }
+    end_marks(&f);
     fputs("</svg>\n", out);
     return true;
 }

@@ -3,8 +3,8 @@
  *   <?xml ...><svg ...>...</svg>  --svg_inline-->  <svg role="img" viewBox="..."><title>..<desc>..  ...</svg>
  *
  * Only elements and attributes of svg.c's lists come through, texts are escaped anew, ids get a prefix of the figure's
- * own, nothing refers to anything outside. Coordinates are rounded to tenths of a unit, which makes it some five times
- * smaller. */
+ * own, nothing refers to anything outside. Coordinates are rounded to tenths of a unit and marks of a plot put into
+ * one path, which makes it some five times smaller. */
 #ifndef SVG_H
 #define SVG_H
 

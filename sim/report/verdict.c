@@ -49,11 +49,11 @@ struct part {
 
 static const struct part parts[] = {
     {"unused slots in spans", "external.unused_slot_bytes", "peak.unused_bytes"},
-    {"dead objects, not swept yet", "dead_bytes", "peak.dead_bytes"},
+    {"dead objects not swept yet", "dead_bytes", "peak.dead_bytes"},
     {"rounding up to size classes", "internal.rounding_bytes", "peak.rounding_bytes"},
     {"room left in tiny blocks", "internal.tiny_bytes", "peak.tiny_bytes"},
     {"tails of spans", "internal.tail_bytes", "peak.tail_bytes"},
-    {"free pages, kept", NULL, NULL},
+    {"free pages kept", NULL, NULL},
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
@@ -160,8 +160,8 @@ static void memory(const json_t *document, char *text)
     const struct part *part = largest_part(peak);
     double bytes = part_bytes(part, peak);
     if (bytes < 0.05 * all) {
-        say(text, "%s of %s was what live objects had asked for; the largest loss was %s with %s.",
-            units_share(asked, all), when, part->what, units_share(bytes, all));
+        say(text, "%s of %s was what live objects had asked for; the largest loss was %s, %s.",
+            units_share(asked, all), when, units_share(bytes, all), part->what);
         return;
     }
     say(text, "%s of %s was %s", units_share(bytes, all), when, part->what);

@@ -166,6 +166,32 @@ static void test_svg(void **state)
             "<use href=\"#A-heap-gpPt0\" transform=\"translate(1,2) scale(3)\"/>");
 }
 
+#define USE(mark, x, y, colour) \
+    "<use xlink:href='#" mark "' transform='translate(" x "," y ") scale(1.90)' color='" colour "'/>\n"
+#define RUN(n, mark, colour, path) \
+    "<marker id=\"A-heap-run" n "\" overflow=\"visible\" markerUnits=\"userSpaceOnUse\"><use href=\"#A-heap-" mark \
+    "\" transform=\"scale(1.9)\" color=\"" colour "\"/></marker><path fill=\"none\" stroke=\"none\" " \
+    "marker-start=\"url(#A-heap-run" n ")\" marker-mid=\"url(#A-heap-run" n ")\" marker-end=\"url(#A-heap-run" n ")\" " \
+    "d=\"" path "\"/>"
+
+/* Marks of the same kind in one path, a single one by itself. */
+static void test_svg_marks(void **state)
+{
+    (void)state;
+    becomes(USE("gpPt6", "1.25", "2.00", "red"),
+            "<use href=\"#A-heap-gpPt6\" transform=\"translate(1.2,2.0)scale(1.9)\" color=\"red\"/>");
+    becomes(USE("gpPt6", "1", "2", "red") USE("gpPt6", "3.04", "-4", "red") USE("gpPt6", "5", "6", "red")
+            USE("gpPt6", "7", "8", "blue") USE("gpPt7", "9", "1", "blue") USE("gpPt7", "2", "3", "blue") "<g></g>"
+            USE("gpPt7", "4", "5", "blue"),
+            RUN("1", "gpPt6", "red", "M1.0 2.0L3.0 -4.0L5.0 6.0")
+            "<use href=\"#A-heap-gpPt6\" transform=\"translate(7.0,8.0)scale(1.9)\" color=\"blue\"/>"
+            RUN("2", "gpPt7", "blue", "M9.0 1.0L2.0 3.0") "<g></g>"
+            "<use href=\"#A-heap-gpPt7\" transform=\"translate(4.0,5.0)scale(1.9)\" color=\"blue\"/>");
+    becomes(USE("gpPt6", "1e300", "2", "red") USE("gpPt6", "1", "2", "url(#x)"),
+            "<use href=\"#A-heap-gpPt6\" transform=\"translate(1e300,2) scale(1.90)\" color=\"red\"/>"
+            "<use href=\"#A-heap-gpPt6\" transform=\"translate(1,2) scale(1.90)\"/>");
+}
+
 static void test_svg_texts(void **state)
 {
     (void)state;
@@ -215,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_path),
         cmocka_unit_test(test_path_that_is_none),
         cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_svg_marks),
         cmocka_unit_test(test_svg_texts),
         cmocka_unit_test(test_svg_that_is_hostile),
         cmocka_unit_test(test_svg_that_is_none),
