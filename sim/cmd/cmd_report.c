@@ -98,7 +98,8 @@ static bool draw_one(struct report *report, const struct plot_runs *runs, const 
                      struct error *error)
 {
     struct page_figure *drawn = &report->figures[report->figure_count];
-    if (!is_sensible(runs, &figure->csv[0], error) || (figure->csv[1].name && !is_sensible(runs, &figure->csv[1], error)))
+    if (!is_sensible(runs, &figure->csv[0], error) ||
+        (figure->csv[1].name && !is_sensible(runs, &figure->csv[1], error)))
         return false;
     switch (plot_svg(runs, figure, &drawn->svg, &drawn->length, error)) {
     case PLOT_DRAWN:

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_MOST = 65536, FIGURES_MOST = 2000000 /* bytes; the rest is for tables and texts */ };
+enum { CONFIG_MOST = 16384, FIGURES_MOST = 1900000 /* bytes; the rest is for tables and texts */ };
 
 static const char *text_at(const json_t *document, const char *path)
 {
@@ -54,7 +54,8 @@ static void head(FILE *out, const struct page *page)
     fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                  "<meta http-equiv=\"Content-Security-Policy\" content=\"%s\">\n"
                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                 "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n"
+                 "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                 "<meta name=\"referrer\" content=\"no-referrer\">\n"
                  "<meta name=\"generator\" content=\"goheap %s\">\n<title>",
             asset_policy, GOHEAP_VERSION);
     if (page->count > 1)
@@ -109,7 +110,7 @@ static void verdict(FILE *out, const struct page_run *run)
 
 /* --- figures ------------------------------------------------------------------------------------------- */
 
-/* What a figure says of each run. Text for those who do not see it; NULL if there is no memory, else the caller's. */
+/* What a figure says, a line for each run. NULL if there is no memory, else the caller's. */
 static char *description(const struct page *page, const struct page_figure *figure)
 {
     char *text = NULL;
@@ -121,7 +122,7 @@ static char *description(const struct page *page, const struct page_figure *figu
         char of_run[FIGURE_TEXT];
         figure_text(figure->name, page->runs[r].document, of_run);
         if (page->count > 1)
-            fprintf(out, "%s%c: ", r ? " " : "", page_letter(page, &page->runs[r]));
+            fprintf(out, "%s%c: ", r ? "\n" : "", page_letter(page, &page->runs[r]));
         fputs(of_run, out);
     }
     if (fclose(out) == 0)
@@ -194,7 +195,8 @@ static bool figures(FILE *out, const struct page *page, struct error *error)
 
 static bool configuration(FILE *out, const json_t *document, struct error *error)
 {
-    char *text = json_dumps(report_at(document, "run.config"), JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+    size_t flags = JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15);
+    char *text = json_dumps(report_at(document, "run.config"), flags);
     if (!text)
         return error_set(error, "out of memory");
     fputs("<h2>Effective configuration</h2>\n<pre>", out);
@@ -210,8 +212,8 @@ static void trace(FILE *out, const json_t *info)
     enum { ROWS_MOST = 64, TEXT_MOST = 200 };
     const json_t *text, *objects = report_at(info, "objects");
     size_t i;
-    fprintf(out, "<h2>The trace</h2>\n<p>%s rows, %s objects of %s together, of which %s are never freed; at most %s live "
-                 "at once.</p>\n",
+    fprintf(out, "<h2>The trace</h2>\n<p>%s rows, %s objects of %s together, of which %s are never freed; at most %s "
+                 "live at once.</p>\n",
             units_count(report_number(info, "trace.rows")), units_count(report_number(objects, "count")),
             units_bytes(report_number(objects, "bytes")), units_count(report_number(objects, "never_ended")),
             units_bytes(report_number(info, "live.peak_bytes.bytes")));
@@ -270,7 +272,7 @@ bool page_write(FILE *out, const struct page *page, struct error *error)
     fputs("<h2>How to get the same</h2>\n", out);
     for (size_t r = 0; r < page->count; r++)
         page_reproduce(out, page, &page->runs[r]);
-    fprintf(out, "</main>\n<footer class=\"soft\"><p>Made by goheap %s.</p></footer>\n<script>%s</script>\n</body>\n</html>\n",
-            GOHEAP_VERSION, asset_script);
+    fprintf(out, "</main>\n<footer class=\"soft\"><p>Made by goheap %s.</p></footer>\n", GOHEAP_VERSION);
+    fprintf(out, "<script>%s</script>\n</body>\n</html>\n", asset_script);
     return true;
 }

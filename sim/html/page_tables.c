@@ -30,7 +30,7 @@ static const char *show(double value, enum unit unit)
     case NS:
         return units_time(value, "µs");
     case SHARE:
-        return units_share(value, 1);
+        return value > 0 && value < 1e-4 ? "&lt; 0.01 %" : units_share(value, 1);
     case RATIO:
         snprintf(text, sizeof texts[0], "%.2f", value);
         return text;
@@ -50,7 +50,8 @@ static void cell(FILE *out, double value, enum unit unit)
 
 static void begin_table(FILE *out, const char *class)
 {
-    fprintf(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table\"><table class=\"%s\">\n", class);
+    fprintf(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table\">"
+                 "<table class=\"%s\">\n", class);
 }
 
 static void end_table(FILE *out)
@@ -118,7 +119,8 @@ static bool any(const json_t *row)
 
 static bool was_used(const json_t *class)
 {
-    return report_number(class, "allocs") + report_number(class, "tiny_allocs") + report_number(class, "peak.spans") > 0;
+    return report_number(class, "allocs") > 0 || report_number(class, "tiny_allocs") > 0 ||
+           report_number(class, "peak.spans") > 0;
 }
 
 void page_class_table(FILE *out, const json_t *document)
@@ -129,8 +131,8 @@ void page_class_table(FILE *out, const json_t *document)
         {"asked for", "peak.requested_bytes", BYTES}, {"rounding", "peak.rounding_bytes", BYTES},
         {"tiny blocks", "peak.tiny_bytes", BYTES}, {"tails", "peak.tail_bytes", BYTES},
         {"dead", "peak.dead_bytes", BYTES}, {"unused", "peak.unused_bytes", BYTES}};
-    fputs("<h2>Size classes</h2>\n<p class=\"soft\">Allocations of the whole run; all else when most was in use. Classes "
-          "that were never used are left out.</p>\n", out);
+    fputs("<h2>Size classes</h2>\n<p class=\"soft\">Allocations of the whole run; all else when most was in use. "
+          "Classes that were never used are left out.</p>\n", out);
     table_of(out, report_at(document, "size_classes"), COLUMNS(columns), was_used, "classes.csv");
 }
 
@@ -161,10 +163,10 @@ void page_lock_table(FILE *out, const json_t *document)
 void page_cycle_table(FILE *out, const json_t *document)
 {
     static const struct column columns[] = {
-        {"cycle", "cycle", COUNT}, {"began at", "start_ns", NS}, {"marking", "mark_ns", NS}, {"stopped", "pause_ns", NS},
-        {"assists", "assist_ns", NS}, {"heap at its begin", "heap_start_bytes", BYTES},
-        {"at its end", "heap_end_bytes", BYTES}, {"marked", "heap_marked_bytes", BYTES}, {"goal", "goal_bytes", BYTES},
-        {"forced", "forced", TRUTH}};
+        {"cycle", "cycle", COUNT}, {"began at", "start_ns", NS}, {"marking", "mark_ns", NS},
+        {"stopped", "pause_ns", NS}, {"assists", "assist_ns", NS}, {"heap at its begin", "heap_start_bytes", BYTES},
+        {"at its end", "heap_end_bytes", BYTES}, {"marked", "heap_marked_bytes", BYTES},
+        {"goal", "goal_bytes", BYTES}, {"forced", "forced", TRUTH}};
     const json_t *records = report_at(document, "gc.records");
     if (json_array_size(records) == 0)
         return;
@@ -355,9 +357,11 @@ static void setting_row(FILE *out, const struct page *page, const char *path, co
     fputs("</tr>\n", out);
 }
 
-/* Whether an earlier run has the key as well: it got its row then. */
+/* Whether the setting has a row already: of an earlier run that has it as well, or of what it came to in the run. */
 static bool had_row(const struct page *page, size_t run, const char *path)
 {
+    if (strcmp(path, "run.config.ps") == 0 || strcmp(path, "run.config.pacing") == 0)
+        return true;
     for (size_t r = 0; r < run; r++)
         if (report_at(page->runs[r].document, path))
             return true;
@@ -367,7 +371,7 @@ static bool had_row(const struct page *page, size_t run, const char *path)
 /* Those in one object of the configuration, and in what that holds. */
 static void settings_in(FILE *out, const struct page *page, size_t run, const char *object, size_t *rows)
 {
-    enum { LONGEST = 100 /* of keys: a setting's is shorter */, ROWS = 200 };
+    enum { LONGEST = 100 /* of keys: a setting's is shorter */, ROWS = 100 };
     const char *key;
     const json_t *value;
     json_object_foreach((json_t *)report_at(page->runs[run].document, object), key, value) {
@@ -375,10 +379,9 @@ static void settings_in(FILE *out, const struct page *page, size_t run, const ch
         if (strlen(key) >= LONGEST || strlen(object) >= LONGEST || *rows == ROWS)
             continue;
         snprintf(path, sizeof path, "%s.%s", object, key);
-        bool shown = strcmp(path, "run.config.ps") == 0 || strcmp(path, "run.config.pacing") == 0 || had_row(page, run, path);
         if (json_is_object(value))
             settings_in(out, page, run, path, rows);
-        else if (!shown)
+        else if (!had_row(page, run, path))
             setting_row(out, page, path, path + strlen("run.config."), rows);
     }
 }

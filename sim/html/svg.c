@@ -160,10 +160,11 @@ static bool is_mark(const struct tag *tag, struct mark *mark)
     char text[64], end;
     *mark = (struct mark){.href = attribute(tag->rest, "xlink:href"), .colour = attribute(tag->rest, "color")};
     snprintf(text, sizeof text, "%.*s", (int)place.length, place.text);
-    return tag->empty && place.length < sizeof text && mark->colour.length > 0 && is_plain(mark->colour) && mark->href.length > 1 &&
-           mark->href.text[0] == '#' && is_plain(mark->href) && attribute(tag->rest, "id").length == 0 &&
-           sscanf(text, "translate(%lf,%lf) scale(%lf%c", &mark->x, &mark->y, &mark->scale, &end) == 4 && end == ')' &&
-           fabs(mark->x) < 1e6 && fabs(mark->y) < 1e6 && fabs(mark->scale) < 1e3;
+    bool refers = mark->href.length > 1 && mark->href.text[0] == '#' && is_plain(mark->href);
+    bool coloured = mark->colour.length > 0 && is_plain(mark->colour);
+    return tag->empty && refers && coloured && place.length < sizeof text && attribute(tag->rest, "id").length == 0 &&
+           sscanf(text, "translate(%lf,%lf) scale(%lf%c", &mark->x, &mark->y, &mark->scale, &end) == 4 &&
+           end == ')' && fabs(mark->x) < 1e6 && fabs(mark->y) < 1e6 && fabs(mark->scale) < 1e3;
 }
 
 static bool same_word(struct word a, struct word b)

@@ -20,8 +20,8 @@ struct svg_label {
     const char *description; /* what it says, for those who do not see it */
 };
 
-/* svg: length bytes, then a '\0'. False with *error if it is not an SVG as gnuplot writes them; then some of it may have
- * been written. */
+/* svg: length bytes, then a '\0'. False with *error if it is not an SVG as gnuplot writes them; then some of it may
+ * have been written. */
 bool svg_inline(FILE *out, const char *svg, size_t length, const struct svg_label *label, struct error *error);
 
 #endif

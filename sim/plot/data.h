@@ -1,4 +1,4 @@
-/* What figures are drawn from: the figures there are, the CSV files in a run's directory, and what the run is called. */
+/* What is drawn from: the figures there are, the CSV files in a run's directory, and what the run is called. */
 #ifndef PLOT_DATA_H
 #define PLOT_DATA_H
 

@@ -87,7 +87,8 @@ bool plot_has_data(const struct plot_runs *runs, const struct plot_figure *figur
 
 /* What all runs have to say to draw.gp: their directories, one behind the other, and their titles, a line each. */
 struct lists {
-    char directories[PLOT_MOST_RUNS * PATH_MAX], titles[PLOT_MOST_RUNS * (PLOT_TITLE + 1)], has_rows[PLOT_MOST_RUNS + 1];
+    char directories[PLOT_MOST_RUNS * PATH_MAX], titles[PLOT_MOST_RUNS * (PLOT_TITLE + 1)];
+    char has_rows[PLOT_MOST_RUNS + 1];
 };
 
 static void put_run(struct lists *lists, const struct plot_run *run, bool has_rows)

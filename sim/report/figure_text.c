@@ -14,8 +14,8 @@ static void heap(const json_t *document, char *text)
     const json_t *all = report_at(document, "fragmentation"), *peak = report_at(all, "peak");
     double cycles = report_number(document, "gc.cycles");
     snprintf(text, FIGURE_TEXT,
-             "At most %s was mapped. When most was in use, at %s, %s was in spans, of which live objects had asked for %s. "
-             "There %s %s collection%s.",
+             "At most %s was mapped. When most was in use, at %s, %s was in spans, of which live objects had asked for "
+             "%s. There %s %s collection%s.",
              units_bytes(report_number(all, "peak_mapped_bytes")), units_time(report_number(peak, "t_ns"), micro),
              units_bytes(report_number(peak, "in_use_bytes")), units_bytes(report_number(peak, "requested_bytes")),
              cycles == 1 ? "was" : "were", units_count(cycles), cycles == 1 ? "" : "s");
@@ -25,8 +25,8 @@ static void map(const json_t *document, char *text)
 {
     const json_t *peak = report_at(document, "fragmentation.peak");
     snprintf(text, FIGURE_TEXT,
-             "When most was in use, %s was in free pages, the longest run of them %s; %s of them had been given back to the "
-             "OS.",
+             "When most was in use, %s was in free pages, the longest run of them %s; %s of them had been given back "
+             "to the OS.",
              units_bytes(report_number(peak, "external.free_page_bytes")),
              units_bytes(report_number(peak, "external.longest_free_run_bytes")),
              units_bytes(report_number(peak, "released_bytes")));
@@ -37,7 +37,7 @@ static double waste_of(const json_t *class)
     return report_number(class, "peak.span_bytes") - report_number(class, "peak.requested_bytes");
 }
 
-/* The class that follows `after` when they stand in order of waste, the most first; after NULL: the first. NULL: none. */
+/* The class that follows `after` in order of waste, the most first; after NULL: the first. NULL: there is none. */
 static const json_t *next_worst(const json_t *classes, const json_t *after)
 {
     const json_t *class, *worst = NULL;

@@ -6,8 +6,8 @@
  *     struct sim --samples, portraits, histograms----> heap.csv, heap_map.csv, spans.csv, ... (series.h)
  *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
- * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall and, as it names outputs,
- * run.command, unless run.measured says that threads have been at it.
+ * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall and, as it names
+ * outputs, run.command, unless run.measured says that threads have been at it.
  */
 #ifndef REPORT_H
 #define REPORT_H

@@ -175,7 +175,7 @@ static void why_none(const json_t *document, char *text)
 {
     double goal = report_number(document, "gc.next_goal_bytes");
     if (strcmp(text_at(document, "run.config.reclaim"), "immediate") == 0)
-        say(text, "Nothing was collected: with reclaim=immediate what is freed can be used again without the collector.");
+        say(text, "Nothing was collected: with reclaim=immediate what is freed can be used again without that.");
     else if (goal >= 0x1p62)
         say(text, "Nothing was collected: the collector is off.");
     else

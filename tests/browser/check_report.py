@@ -40,7 +40,8 @@ def check_drawn(png, what):
             seen += 1
             marked += colour != b'\xff\xff\xff'
             colours.add(colour)
-    check(marked > 0.002 * seen and len(colours) > 3, f'{what} is blank: {marked} of {seen} pixels, {len(colours)} colours')
+    check(marked > 0.002 * seen and len(colours) > 3,
+          f'{what} is blank: {marked} of {seen} pixels, {len(colours)} colours')
 
 
 def check_figures(page, wanted, what):

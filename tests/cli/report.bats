@@ -135,7 +135,8 @@ change() {
         is_page "$run.html"
         [ "$(sed -n '/class="verdict"/,/<\/div>/p' "$run.html" | grep -c '^<p>')" -eq 3 ]
     done
-    shows none.html 'Nothing was allocated, so there is no heap' 'No collection began' 'Nobody waited for a lock. Nothing'
+    shows none.html 'Nothing was allocated, so there is no heap' 'No collection began' \
+        'Nobody waited for a lock. Nothing'
     shows one.html 'all of that in one class: 112 B'
     shows immediate.html 'Nothing was collected: with reclaim=immediate'
 }
@@ -149,7 +150,8 @@ change() {
     is_page page.html
     [ "$(figures page.html)" -eq 7 ]
     shows page.html '2 runs beside one another' 'B against A' '<h2>Settings that differ</h2>' \
-        '<th scope="row">name</th><td>go1.26</td><td>go1.19</td></tr>' '<desc id="figure-heap-desc">A: At most 4.0 MiB' \
+        '<th scope="row">name</th><td>go1.26</td><td>go1.19</td></tr>' \
+        '<desc id="figure-heap-desc">A: At most 4.0 MiB' \
         '<th scope="row">ps</th><td>2</td><td>1</td></tr>' 'goheap replay -q -P 2 -c go1.19 -P 1 -o b small.csv'
     [ "$(grep -c 'class="verdict"' page.html)" -eq 2 ]
     [ "$(grep -c '<th scope="row">gogc</th>' page.html)" -eq 0 ]
@@ -163,7 +165,8 @@ change() {
 @test "what the trace says of itself, if info told" {
     small run
     { echo 't_ns,op,id,size,type'; echo ',meta,,,"program=<script>alert(1)</script>"'
-        printf ',meta,,,"key=\xC3\x28'; head -c 65536 /dev/zero | tr '\0' x; echo '"'; echo '1,alloc,1,8,"a<b>"'; } >t.csv
+        printf ',meta,,,"key=\xC3\x28'; head -c 65536 /dev/zero | tr '\0' x; echo '"'
+        echo '1,alloc,1,8,"a<b>"'; } >t.csv
     goheap info -q -o run t.csv
     without_figures run -o page.html
     is_page page.html
@@ -188,14 +191,16 @@ change() {
         .run.config.other = {"</pre><script>": $long}' --arg long "$(head -c 65536 /dev/zero | tr '\0' y)"
     without_figures plain -o page.html
     is_page page.html
-    shows page.html '&lt;b&gt;yyy' '&lt;/title&gt;&lt;script&gt;yyy' '&lt;i&gt;yyy' '&#39;&lt;script&gt;&#39; &#39;a b&#39; …'
+    shows page.html '&lt;b&gt;yyy' '&lt;/title&gt;&lt;script&gt;yyy' '&lt;i&gt;yyy' \
+        '&#39;&lt;script&gt;&#39; &#39;a b&#39; …'
     without_figures plain "$name" -o two.html
     is_page two.html
 }
 
 @test "a page is bounded, whatever the document has" {
     small run
-    change run '.size_classes[1].allocs = 1 | .gc.records = [range(500) as $i | .gc.records[0]] | .size_classes = [range(500) as $i | .size_classes[1]] |
+    change run '.size_classes[1].allocs = 1 |
+        .gc.records = [range(500) as $i | .gc.records[0]] | .size_classes = [range(500) as $i | .size_classes[1]] |
         .locks = [range(500) as $i | .locks[0] + {waits: true}] | .run.config.note = [range(100000)]'
     without_figures run -o page.html
     is_page page.html

@@ -109,7 +109,8 @@ static void test_path(void **state)
 static void test_path_that_is_none(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"M1", "M1,2 C1,2 3,4 5,6", "M1,2 Lx,3", "M1e9,0 L2,2", "Mnan,1", "m1,2", "M1,inf"};
+    static const char *const texts[] = {"M1", "M1,2 C1,2 3,4 5,6", "M1,2 Lx,3", "M1e9,0 L2,2", "Mnan,1", "m1,2",
+        "M1,inf"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         bool empty;
         FILE *out = fopen("/dev/null", "w");
@@ -142,7 +143,8 @@ static void becomes(const char *inside, const char *expected)
 {
     char svg[4096], wanted[4096];
     struct error error = {.text = ""};
-    snprintf(svg, sizeof svg, "<?xml version=\"1.0\"?>\n<svg width='9' viewBox=\"0 0 10 10\" xmlns='x'>%s</svg>", inside);
+    snprintf(svg, sizeof svg, "<?xml version=\"1.0\"?>\n<svg width='9' viewBox=\"0 0 10 10\" xmlns='x'>%s</svg>",
+        inside);
     snprintf(wanted, sizeof wanted, "%s%s</svg>\n", HEAD, expected);
     char *got = filtered(svg, &error);
     assert_string_equal(error.text, "");
@@ -160,7 +162,8 @@ static void test_svg(void **state)
     becomes("<path stroke='rgb( 1,  2,  3)' class=\"gridline\" d='M1,1 L2,1  '/><path d='M1,1 '/>",
             "<path d=\"M1 1h1\" stroke=\"rgb( 1,  2,  3)\"/>");
     becomes("<polygon fill = 'red' points = '0,0 1,0 1,1 '/>", "<path d=\"M0 0h1v1z\" fill=\"red\"/>");
-    becomes("<defs><circle id='gpDot' r='0.5'/><path id='gpPt0' d='M-1,0 h2'/><filter id='f'><feFlood/></filter></defs>",
+    becomes("<defs><circle id='gpDot' r='0.5'/><path id='gpPt0' d='M-1,0 h2'/><filter "
+            "id='f'><feFlood/></filter></defs>",
             "<defs><circle id=\"A-heap-gpDot\" r=\"0.5\"/><path d=\"M-1,0 h2\" id=\"A-heap-gpPt0\"/></defs>");
     becomes("<use xlink:href='#gpPt0' transform='translate(1,2) scale(3)'/>",
             "<use href=\"#A-heap-gpPt0\" transform=\"translate(1,2) scale(3)\"/>");
@@ -171,8 +174,8 @@ static void test_svg(void **state)
 #define RUN(n, mark, colour, path) \
     "<marker id=\"A-heap-run" n "\" overflow=\"visible\" markerUnits=\"userSpaceOnUse\"><use href=\"#A-heap-" mark \
     "\" transform=\"scale(1.9)\" color=\"" colour "\"/></marker><path fill=\"none\" stroke=\"none\" " \
-    "marker-start=\"url(#A-heap-run" n ")\" marker-mid=\"url(#A-heap-run" n ")\" marker-end=\"url(#A-heap-run" n ")\" " \
-    "d=\"" path "\"/>"
+    "marker-start=\"url(#A-heap-run" n ")\" marker-mid=\"url(#A-heap-run" n ")\" " \
+    "marker-end=\"url(#A-heap-run" n ")\" d=\"" path "\"/>"
 
 /* Marks of the same kind in one path, a single one by itself. */
 static void test_svg_marks(void **state)

@@ -65,9 +65,9 @@ static void put(json_t *document, const char *path, const char *value)
 /* A class with bytes of a kind ("peak.dead_bytes") lost in it. */
 static void put_class(json_t *document, int size, const char *kind, int bytes)
 {
-    json_t *class = parse("{'allocs': 1, 'tiny_allocs': 0, 'peak': {'spans': 1, 'slots': 10,"
-                          " 'live': 4, 'span_bytes': 8192, 'occupancy': 0.5, 'requested_bytes': 1, 'rounding_bytes': 0,"
-                          " 'tiny_bytes': 0, 'tail_bytes': 0, 'dead_bytes': 0, 'unused_bytes': 0}}");
+    json_t *class = parse("{'allocs': 1, 'tiny_allocs': 0, 'peak': {'spans': 1, 'slots': 10, 'live': 4, 'span_bytes': "
+                          "8192, 'occupancy': 0.5, 'requested_bytes': 1, 'rounding_bytes': 0, 'tiny_bytes': 0, "
+                          "'tail_bytes': 0, 'dead_bytes': 0, 'unused_bytes': 0}}");
     json_object_set_new(class, "size", json_integer(size));
     json_object_set_new(json_object_get(class, "peak"), kind, json_integer(bytes));
     json_array_append_new(json_object_get(document, "size_classes"), class);
@@ -83,15 +83,15 @@ static void put_lock(json_t *document, const char *name, bool waits, int acquisi
 
 static void put_tier(json_t *document, const char *tier, int count, int p99_ns)
 {
-    json_t *row = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "tier", tier, "count", count, "mean_ns", 0, "p50_ns", 0,
-                            "p99_ns", p99_ns, "p999_ns", 0, "max_ns", 0);
+    json_t *row = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "tier", tier, "count", count, "mean_ns", 0,
+                            "p50_ns", 0, "p99_ns", p99_ns, "p999_ns", 0, "max_ns", 0);
     json_array_append_new(json_object_get(document, "latency"), row);
 }
 
 static void put_cycle(json_t *document, int end, int goal)
 {
-    json_t *row = parse("{'cycle': 1, 'start_ns': 0, 'end_ns': 0, 'mark_ns': 0, 'pause_ns': 0, 'assist_ns': 0,"
-                        " 'heap_start_bytes': 0, 'heap_marked_bytes': 0, 'forced': false}");
+    json_t *row = parse("{'cycle': 1, 'start_ns': 0, 'end_ns': 0, 'mark_ns': 0, 'pause_ns': 0, 'assist_ns': 0, "
+                        "'heap_start_bytes': 0, 'heap_marked_bytes': 0, 'forced': false}");
     json_object_set_new(row, "heap_end_bytes", json_integer(end));
     json_object_set_new(row, "goal_bytes", json_integer(goal));
     json_array_append_new((json_t *)report_at(document, "gc.records"), row);
@@ -143,8 +143,8 @@ static void test_two_classes(void **state)
     put_class(d, 2688, "unused_bytes", 100000);
     put_class(d, 4096, "dead_bytes", 900000); /* of another kind */
     assert_string_equal(judge(d).memory,
-                        "31 % of the heap's 1.0 MiB at its peak, 1.5 ms into the run, was unused slots in spans, 80 % of "
-                        "that in two classes: 1,408 and 2,688 B; live objects had asked for 50 %.");
+                        "31 % of the heap's 1.0 MiB at its peak, 1.5 ms into the run, was unused slots in spans, 80 % "
+                        "of that in two classes: 1,408 and 2,688 B; live objects had asked for 50 %.");
 }
 
 static void test_three_classes_one_class_large_objects(void **state)
@@ -168,8 +168,8 @@ static void test_spread(void **state)
     json_t *d = a_heap("1", "internal.rounding_bytes", "400000");
     for (int i = 0; i < 10; i++)
         put_class(d, 16 * (i + 1), "rounding_bytes", 40000 + (i == 6) * 8000 - (i == 3) * 8000);
-    assert_non_null(strstr(judge(d).memory, "was rounding up to size classes, 12 % of that in 112 B and the rest spread over "
-                                            "other classes; "));
+    assert_non_null(strstr(judge(d).memory, "was rounding up to size classes, 12 % of that in 112 B and the rest "
+                                            "spread over other classes; "));
 }
 
 static void test_free_pages(void **state)
@@ -178,16 +178,16 @@ static void test_free_pages(void **state)
     json_t *d = a_heap("524288", "external.free_page_bytes", "3145728");
     put(d, "fragmentation.peak.released_bytes", "2097152"); /* of the free pages: no memory is behind them */
     put(d, "fragmentation.peak.external.longest_free_run_bytes", "65536");
-    assert_string_equal(judge(d).memory, "50 % of the heap's 2.0 MiB at its peak, 1.5 ms into the run, was free pages kept, "
-                                         "the longest run of them 64.0 KiB; live objects had asked for 25 %.");
+    assert_string_equal(judge(d).memory, "50 % of the heap's 2.0 MiB at its peak, 1.5 ms into the run, was free pages "
+                                         "kept, the longest run of them 64.0 KiB; live objects had asked for 25 %.");
 }
 
 static void test_used_well(void **state)
 {
     (void)state;
     json_t *d = a_heap("1038090", "internal.tail_bytes", "10486");
-    assert_string_equal(judge(d).memory, "99 % of the heap's 1.0 MiB at its peak, 1.5 ms into the run, was what live objects "
-                                         "had asked for; the largest loss was 1.0 %, tails of spans.");
+    assert_string_equal(judge(d).memory, "99 % of the heap's 1.0 MiB at its peak, 1.5 ms into the run, was what live "
+                                         "objects had asked for; the largest loss was 1.0 %, tails of spans.");
 }
 
 /* --- collecting ---------------------------------------------------------------------------------------- */
@@ -222,17 +222,18 @@ static void test_collections(void **state)
     put(d, "gc.assist_ns", "240000");
     put_cycle(d, 100, 100);
     put_cycle(d, 50, 0);
-    assert_string_equal(judge(d).collecting, "9 collections took 4.2 % of the Ps' time and stopped the world for 237.2 µs in "
-                                             "all, at the longest 45.2 µs; the heap never ended a cycle past its goal.");
+    assert_string_equal(judge(d).collecting, "9 collections took 4.2 % of the Ps' time and stopped the world for "
+                                             "237.2 µs in all, at the longest 45.2 µs; the heap never ended a cycle "
+                                             "past its goal.");
     d = collections("9", "2");
     put(d, "gc.assist_ns", "600000");
     put_cycle(d, 4718592, 4194304);
     put_cycle(d, 4194304, 4194304);
     put_cycle(d, 1258291, 1048576);
     assert_string_equal(judge(d).collecting,
-                        "9 collections, 2 of them forced, took 4.2 % of the Ps' time and stopped the world for 237.2 µs in "
-                        "all, at the longest 45.2 µs; allocating Ps did 60 % of the marking themselves; the heap ended 2 of "
-                        "them past its goal, at worst by 20 % (1.2 MiB instead of 1.0 MiB).");
+                        "9 collections, 2 of them forced, took 4.2 % of the Ps' time and stopped the world for 237.2 "
+                        "µs in all, at the longest 45.2 µs; allocating Ps did 60 % of the marking themselves; the "
+                        "heap ended 2 of them past its goal, at worst by 20 % (1.2 MiB instead of 1.0 MiB).");
 }
 
 static void test_one_forced_collection(void **state)
@@ -257,10 +258,10 @@ static void test_locks(void **state)
     put_tier(d, "mcentral", 0, 0);
     put_tier(d, "os", 1, 25000);
     struct verdict v = judge(d);
-    assert_string_equal(v.locks, "Ps waited 40.0 µs for locks, 1.0 % of their time, 75 % of that for mcentral 48 (159 of "
-                                 "2,254 acquisitions, at worst 15.0 µs).");
-    assert_string_equal(v.latency, "99 % of the allocations took at most 191 ns on the fast path, 25.0 µs with memory from "
-                                   "the OS.");
+    assert_string_equal(v.locks, "Ps waited 40.0 µs for locks, 1.0 % of their time, 75 % of that for mcentral 48 (159 "
+                                 "of 2,254 acquisitions, at worst 15.0 µs).");
+    assert_string_equal(v.latency, "99 % of the allocations took at most 191 ns on the fast path, 25.0 µs with memory "
+                                   "from the OS.");
 }
 
 static void test_waiting_for_a_p(void **state)
@@ -269,7 +270,8 @@ static void test_waiting_for_a_p(void **state)
     json_t *d = a_run();
     put_lock(d, "mheap", true, 40, 3, 1000);
     put(d, "run.scheduler", "{'latency': {'total_ns': 5000000, 'max_ns': 2000000}}");
-    assert_string_equal(judge(d).locks, "Streams waited 5.0 ms for one of the 4 Ps, at worst 2.0 ms, and 1.0 µs for locks.");
+    assert_string_equal(judge(d).locks, "Streams waited 5.0 ms for one of the 4 Ps, at worst 2.0 ms, and 1.0 µs for "
+                                        "locks.");
     d = a_run();
     put_lock(d, "mheap", true, 40, 3, 1000);
     put(d, "run.scheduler", "{'latency': {'total_ns': 999, 'max_ns': 999}}");
@@ -301,8 +303,8 @@ static void test_check(void **state)
     refused("gc.records", "{}", "x/run.json: gc.records: expected an array");
     refused("gc.records", "[7]", "x/run.json: gc.records[0].cycle: expected a number");
     refused("fragmentation.peak", "null", "x/run.json: fragmentation.peak.t_ns: expected a number");
-    refused("fragmentation.end", "{}", "fragmentation.end.t_ns: expected a number from 0 to 2^64, as goheap writes it; it is "
-                                       "not there");
+    refused("fragmentation.end", "{}", "fragmentation.end.t_ns: expected a number from 0 to 2^64, as goheap writes "
+                                       "it; it is not there");
     json_t *nothing = json_array();
     struct error error = {.text = ""};
     assert_false(report_check(nothing, "run.json", &error));
@@ -367,13 +369,13 @@ static void test_figures(void **state)
     put_tier(d, "fast", 100, 191);
     says("heap", d, "At most 2.0 MiB was mapped. When most was in use, at 1.5 ms, 1.0 MiB was in spans, of which live "
                     "objects had asked for 512.0 KiB. There was 1 collection.");
-    says("map", d, "When most was in use, 4.0 KiB was in free pages, the longest run of them 1.0 KiB; 2.0 KiB of them had "
-                   "been given back to the OS.");
-    says("waste", d, "When most was in use, 512.0 KiB in spans was not what live objects had asked for, above all in large "
-                     "objects (80.0 KiB), 1,408 B (8.0 KiB).");
+    says("map", d, "When most was in use, 4.0 KiB was in free pages, the longest run of them 1.0 KiB; 2.0 KiB of them "
+                   "had been given back to the OS.");
+    says("waste", d, "When most was in use, 512.0 KiB in spans was not what live objects had asked for, above all in "
+                     "large objects (80.0 KiB), 1,408 B (8.0 KiB).");
     says("spans", d, "When most was in use there were 2 spans, with live objects in 40 % of their 20 slots.");
-    says("locks", d, "Ps waited 15.0 µs for locks, 0 % of their time, 67 % of that for mheap (3 of 40 acquisitions, at worst "
-                     "5.0 µs).");
+    says("locks", d, "Ps waited 15.0 µs for locks, 0 % of their time, 67 % of that for mheap (3 of 40 acquisitions, "
+                     "at worst 5.0 µs).");
     says("waits", d, "4 waits for locks, of 15.0 µs together, in 0 ns.");
     says("latency", d, "99 % of the allocations took at most 191 ns on the fast path.");
     json_decref(d);
