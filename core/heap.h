@@ -282,7 +282,8 @@ static inline bool gh_span_covers(const struct goheap *heap, const struct gh_spa
     return s && addr - s->base < gh_span_bytes(heap, s);
 }
 
-/* The span at addr, which may be dead, or NULL. Of whole arenas, the pages still name the spans that were there before. */
+/* The span at addr, which may be dead, or NULL. Of whole arenas, the pages still name the spans that were there
+ * before. */
 static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t addr)
 {
     struct gh_span *s = gh_span_hint(&heap->map, addr);
@@ -290,7 +291,8 @@ static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t add
         s = NULL;
     if ((s && s->state != GH_SPAN_DEAD) || addr - heap->base >= heap->limit - heap->base)
         return s;
-    struct gh_span *whole = __atomic_load_n(&heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT].whole, __ATOMIC_ACQUIRE);
+    const struct gh_arena *arena = &heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT];
+    struct gh_span *whole = __atomic_load_n(&arena->whole, __ATOMIC_ACQUIRE);
     return gh_span_covers(heap, whole, addr) && (!s || whole->state != GH_SPAN_DEAD) ? whole : s;
 }
 

@@ -1,7 +1,7 @@
 # One figure of one run, or of several: a panel each, on the same scales.
 #   gnuplot -d -c plots/draw.gp PLOTS_DIR DIRS OUT_FILE png|svg|pdf|term TITLES HAS FIGURE ['COLUMNS LINES COLOUR']
-# DIRS are absolute, one behind the other ("/a/b//c" are two), TITLES lines, HAS a letter each: d, or n if its CSV has no
-# rows. FIGURE.gp is loaded for each of them, if there are several once to measure and once to draw, with IN, TITLE and
+# DIRS are absolute, one behind the other ("/a/b//c" are two), TITLES lines, HAS a letter each: d, or n if its CSV has
+# no rows. FIGURE.gp is loaded for each of them, if there are several once to measure and once to draw, with IN, TITLE and
 # HAS_ROWS set: when it knows how far its axes go it puts that into E[1] to E[4], loads scales.gp, and leaves if it was
 # MEASURING.
 DIRS = ARG2; OUT = ARG3; FORMAT = ARG4; TITLES = ARG5; HAS = ARG6; FIGURE = ARG7

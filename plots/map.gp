@@ -44,7 +44,7 @@ ARENA = 64.0 * 1024**2
 few = E[2] > ARENA && E[2] <= 32 * ARENA
 if (few) {
     do for [i = 1:int(E[2] / ARENA)] {
-        set arrow from graph 0, first i * ARENA / B to graph 1, first i * ARENA / B nohead front lc rgb BLACK lw 0.5 dt 3
+        set arrow from graph 0, first i * ARENA / B rto graph 1, first 0 nohead front lc rgb BLACK lw 0.5 dt 3
     }
 }
 plot CSV using (middle(0)):(level(0)):(colour(2)):(colour(1)):(colour(0)) with rgbimage notitle, \

@@ -9,8 +9,8 @@
 
 const struct plot_figure plot_figures[PLOT_FIGURES] = {
     {"heap", {{"heap.csv",
-               {"t_ns", "heap_sys_bytes", "requested_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes", "unused_bytes",
-                "dead_bytes", "free_bytes", "released_bytes", "goal_bytes", "cycles"}}}},
+               {"t_ns", "heap_sys_bytes", "requested_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes",
+                "unused_bytes", "dead_bytes", "free_bytes", "released_bytes", "goal_bytes", "cycles"}}}},
     {"map", {{"heap_map.csv",
               {"t_ns", "width_ns", "from_bytes", "height_bytes", "objects_bytes", "live_bytes", "stack_bytes",
                "free_bytes", "released_bytes"}}}},

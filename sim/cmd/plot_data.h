@@ -1,4 +1,5 @@
-/* What `goheap plot` draws from: the figures there are, the CSV files in a run's directory, and what the run is called. */
+/* What `goheap plot` draws from: the figures there are, the CSV files in a run's directory, and what the run is
+ * called. */
 #ifndef PLOT_DATA_H
 #define PLOT_DATA_H
 
