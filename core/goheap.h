@@ -300,7 +300,8 @@ struct goheap_gauges {
     uint64_t stack_inuse;
     uint64_t pages_swept;   /* since the cycle's sweep began */
     uint64_t tails;         /* bytes of heap_inuse behind the last slots of spans, too few for one more */
-    uint64_t dead;          /* bytes of slots whose object goheap_free has ended, and that are not free yet */
+    uint64_t dead;          /* bytes of slots whose object goheap_free has ended, and that are not free yet; of no use
+                               where the embedder finds out by itself what is dead */
     int64_t tiny_shared;    /* live tiny objects, less the blocks that they lie in or that Ps keep for more of them */
 };
 GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);
@@ -339,6 +340,7 @@ enum goheap_run_kind {
 struct goheap_run {
     enum goheap_run_kind kind;
     uint64_t addr, bytes;
+    uint64_t offset;                /* of addr, from the lowest address that the heap can have */
     uint64_t released;              /* free and cached ones: so many of the bytes, all or none unless page_heap counts
                                        them by run */
     /* spans of objects */

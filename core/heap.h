@@ -277,16 +277,23 @@ static inline struct gh_span *gh_span_hint(const struct gh_page_map *map, uint64
     return __builtin_expect(page < map->pages, 1) ? __atomic_load_n(&map->spans[page], __ATOMIC_ACQUIRE) : NULL;
 }
 
-/* The span at addr, which may be dead, or NULL. */
+static inline bool gh_span_covers(const struct goheap *heap, const struct gh_span *s, uint64_t addr)
+{
+    return s && addr - s->base < gh_span_bytes(heap, s);
+}
+
+/* The span at addr, which may be dead, or NULL. Of whole arenas, the pages still name the spans that were there
+ * before. */
 static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t addr)
 {
     struct gh_span *s = gh_span_hint(&heap->map, addr);
-    if (s && addr - s->base < gh_span_bytes(heap, s))
+    if (!gh_span_covers(heap, s, addr))
+        s = NULL;
+    if ((s && s->state != GH_SPAN_DEAD) || addr - heap->base >= heap->limit - heap->base)
         return s;
-    if (addr - heap->base >= heap->limit - heap->base)
-        return NULL;
-    s = __atomic_load_n(&heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT].whole, __ATOMIC_ACQUIRE);
-    return s && addr - s->base < gh_span_bytes(heap, s) ? s : NULL;
+    const struct gh_arena *arena = &heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT];
+    struct gh_span *whole = __atomic_load_n(&arena->whole, __ATOMIC_ACQUIRE);
+    return gh_span_covers(heap, whole, addr) && (!s || whole->state != GH_SPAN_DEAD) ? whole : s;
 }
 
 /* mheap.c */

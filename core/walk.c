@@ -34,7 +34,10 @@ struct gh_slots gh_slots_of(const struct goheap *heap, const struct gh_span *s)
 
 static void show_span(const struct walk *walk, const struct gh_span *s)
 {
-    struct goheap_run run = {.kind = GOHEAP_RUN_STACKS, .addr = s->base, .bytes = gh_span_bytes(walk->heap, s)};
+    struct goheap_run run = {.kind = GOHEAP_RUN_STACKS,
+                             .addr = s->base,
+                             .bytes = gh_span_bytes(walk->heap, s),
+                             .offset = s->base - walk->heap->base};
     if (gh_holds_objects(s)) {
         struct gh_slots n = gh_slots_of(walk->heap, s);
         run.kind = GOHEAP_RUN_OBJECTS;
@@ -51,7 +54,11 @@ static void show_free(const struct walk *walk, enum goheap_run_kind kind, uint64
                       uint64_t released)
 {
     unsigned shift = walk->heap->page_shift;
-    struct goheap_run run = {.kind = kind, .addr = addr, .bytes = pages << shift, .released = released << shift};
+    struct goheap_run run = {.kind = kind,
+                             .addr = addr,
+                             .bytes = pages << shift,
+                             .offset = addr - walk->heap->base,
+                             .released = released << shift};
     walk->visit(walk->user, &run);
 }
 

@@ -30,9 +30,11 @@ set yrange [0:1.08 * E[2] / B]
 set key vertical maxrows 1 at screen px(0.5),py(0.43) center bottom
 set key horizontal
 plot CSV using (when(0)):(known('goal_bytes') / B) with points pt 2 ps size lw 1.5 lc rgb BLACK title 'goal', \
-     '' using (when(0)):(known('heap_end_bytes') / B) with points pt 9 ps size lc rgb VERMILION title 'peak: end of marking', \
+     '' using (when(0)):(known('heap_end_bytes') / B) with points pt 9 ps size lc rgb VERMILION \
+         title 'peak: end of marking', \
      '' using (when(0)):(known('trigger_bytes') / B) with points pt 6 ps size lw 1.5 lc rgb ORANGE title 'trigger', \
-     '' using (when(0)):(known('heap_marked_bytes') / B) with linespoints pt 7 ps size lw 1.5 lc rgb BLUE title 'marked live'
+     '' using (when(0)):(known('heap_marked_bytes') / B) with linespoints pt 7 ps size lw 1.5 lc rgb BLUE \
+         title 'marked live'
 
 unset label 1; unset label 2
 set tmargin at screen py(0.4)

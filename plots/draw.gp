@@ -1,8 +1,9 @@
 # One figure of one run, or of several: a panel each, on the same scales.
 #   gnuplot -d -c plots/draw.gp PLOTS_DIR DIRS OUT_FILE png|svg|pdf|term TITLES HAS FIGURE ['COLUMNS LINES COLOUR']
-# DIRS are absolute, one behind the other ("/a/b//c" are two), TITLES lines, HAS a letter each: d, or n if its CSV has no
-# rows. FIGURE.gp is loaded for each of them once to measure, once to draw, with IN, TITLE and HAS_ROWS set: when it
-# knows how far its axes go it puts that into E[1] to E[4], loads scales.gp, and leaves if it was MEASURING.
+# DIRS are absolute, one behind the other ("/a/b//c" are two), TITLES lines, HAS a letter each: d, or n if its CSV has
+# no rows. FIGURE.gp is loaded for each of them, if there are several once to measure and once to draw, with IN, TITLE and
+# HAS_ROWS set: when it knows how far its axes go it puts that into E[1] to E[4], loads scales.gp, and leaves if it was
+# MEASURING.
 DIRS = ARG2; OUT = ARG3; FORMAT = ARG4; TITLES = ARG5; HAS = ARG6; FIGURE = ARG7
 set loadpath ARG1
 if (FORMAT eq 'term') { COLUMNS = int(word(ARG8, 1)); LINES = int(word(ARG8, 2)); COLOUR = int(word(ARG8, 3)) }
@@ -18,7 +19,7 @@ do for [i = 1:PANELS] {
 }
 array E[4]; array SCALE[4]
 do for [i = 1:4] { SCALE[i] = -1e300 }
-do for [MEASURING in '1 0'] {
+do for [MEASURING in (PANELS > 1 ? '1 0' : '0')] {
     MEASURING = int(MEASURING)
     if (!MEASURING) { set multiplot }
     do for [PANEL = 1:PANELS] {

@@ -1,5 +1,5 @@
-# Where the heap went: what makes up HeapSys at each moment, stacked, with the goal and the collections. Goroutine stacks
-# are no part of it.
+# Where the heap went: what makes up HeapSys at each moment, stacked, with the goal and the collections. Goroutine
+# stacks are no part of it.
 load 'parts.gp'
 set label 1 'Where the heap went: all that is mapped for it, over time'
 CSV = IN.'/heap.csv'
@@ -30,7 +30,8 @@ set key horizontal maxrows 3
 set bmargin at screen py(TERM ? 0.36 : 0.245)
 
 # Every level as the corners of its steps, one line of the table a corner, of 500 samples at most: there are hardly more
-# pixels. Samples in which nothing moved are left out. The goal, which seldom moves, is drawn from its own corners alone: dashes keep their rhythm.
+# pixels. Samples in which nothing moved are left out. The goal, which seldom moves, is drawn from its own corners
+# alone: dashes keep their rhythm.
 N = 0
 array TIME[SYS_records]; array LEVELS[SYS_records]; array AIM[SYS_records]; array CYCLE[SYS_records]
 part(name) = column(name.'_bytes') / B

@@ -35,7 +35,8 @@ took(x) = column('up_to_ns') < 1 ? 1 : column('up_to_ns')
 array LINE[4] = [GREEN, BLUE, ORANGE, VERMILION]
 name(i) = COUNT[i] > 0 ? word(TIERS, i).': '.count(COUNT[i]).(i < 5 ? ' ('.percent(COUNT[i], COUNT[5]).')' : '') \
     : word(TIERS, i).': never'
-plot for [i = 1:4] CSV using (COUNT[i] > 0 ? took(0) : NaN):(nines(i)) with fsteps lc rgb LINE[i] lw 2.5 title name(i), \
+plot for [i = 1:4] CSV using (COUNT[i] > 0 ? took(0) : NaN):(nines(i)) with fsteps lc rgb LINE[i] lw 2.5 \
+         title name(i), \
      for [i = 1:4] CSV using (column('slower') == 0 ? took(0) : NaN):(nines(i)) with points pt 7 ps 0.6 lc rgb LINE[i] \
          notitle, \
      CSV using (took(0)):(nines(5)) with fsteps lc rgb BLACK lw 1.5 dt 2 title name(5)

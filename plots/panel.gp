@@ -44,5 +44,5 @@ time_scale(x) = x < 7.2e12 ? 1000.0**time_power(x) : 3.6e12
 time_unit(x) = word('ns µs ms s h', time_power(x) + 1)
 duration(x) = number(x / time_scale(x)).' '.time_unit(x)
 
-# With WHY there is nothing to show; in a terminal an area is its edge, as characters fill all alike.
+# In a terminal an area is its edge: characters fill all alike.
 AREA = TERM ? 'with lines' : 'with filledcurves y=0'

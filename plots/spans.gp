@@ -1,5 +1,5 @@
-# How full spans are, by size class: where span bytes are, at the peak and at the end; and how long the runs of free pages
-# between spans are.
+# How full spans are, by size class: where span bytes are, at the peak and at the end; and how long the runs of free
+# pages between spans are.
 set label 1 'Spans by how much of them lives, and the free runs between them'
 CSV = IN.'/spans.csv'
 RUNS = IN.'/free_runs.csv'
@@ -15,10 +15,10 @@ N = 0
 do for [i = 2:300] { if (ROW[i]) { N = N + 1; ROW[i] = N } }
 if (ROW[1]) { N = N + 1; ROW[1] = N }
 stats CSV using (column('span_bytes')) name 'BYTES' nooutput
-stats RUNS using (column('pages_to')) name 'RUN' nooutput
-stats RUNS using (column('runs')) name 'MANY' nooutput
+undefine RUN_*
+stats RUNS using (column('pages_to')):(column('runs')) name 'RUN' nooutput
 has_runs = exists('RUN_records') && RUN_records > 0
-E[1] = BYTES_max; E[2] = has_runs ? RUN_max : 1; E[3] = has_runs ? MANY_max : 1
+E[1] = BYTES_max; E[2] = has_runs ? RUN_max_x : 1; E[3] = has_runs ? RUN_max_y : 1
 load 'scales.gp'; if (MEASURING) { exit }
 
 # Sand (a page) to dark blue (the most), on a logarithmic scale.
@@ -29,8 +29,10 @@ load 'depth.gp'
 set yrange [N + 0.6:0.4]
 set ytics () scale 0
 every = ceil(N / (TERM ? 12.0 : 17.0))
-do for [i = 1:300] { if (ROW[i] && (ROW[i] - 1) % every == 0 && (N - ROW[i] >= every || !ROW[1]) || i == 1 && ROW[1]) { \
-    set ytics add (i == 1 ? 'large' : bytes(NAME[i]) ROW[i]) } }
+if (ROW[1]) { set ytics add ('large' ROW[1]) }
+do for [i = 2:300] {
+    if (ROW[i] && (ROW[i] - 1) % every == 0 && (N - ROW[i] >= every || !ROW[1])) { set ytics add (bytes(NAME[i]) ROW[i]) }
+}
 set xrange [-0.6:10.6]
 set xtics ('0' -0.5, '50' 4.5, '100' 9.5) scale 0.5
 LIVE = 'live in it (%)'
@@ -62,7 +64,8 @@ do for [m = 1:2] {
 set lmargin at screen px(0.71); set rmargin at screen px(0.97)
 set title (TERM ? '' : 'free runs') font font(1) offset 0,-0.6
 set ylabel (TERM ? '' : 'how many (log scale)') offset 1,0
-set xlabel (TERM ? 'free runs: pages in a row' : E[2] < 1024 ? 'pages in a row (log scale)' : 'pages in a row (log scale, K = 1,024)') offset 0,0.4
+set xlabel (TERM ? 'free runs: pages in a row' : E[2] < 1024 ? 'pages in a row (log scale)' : \
+    'pages in a row (log scale, K = 1,024)') offset 0,0.4
 if (!TERM) { set grid xtics ytics back lc rgb GRID lw 1 lt 1 }
 set logscale x 2; set logscale y 10
 set xrange [0.7:2 * (E[2] < 8 ? 8 : E[2])]
@@ -74,6 +77,12 @@ set yrange [0.7:1.5 * (E[3] < 10 ? 10 : E[3])]
 set ytics () scale 0.6 nomirror
 do for [e = 0:12] { set ytics add (count(10.0**e) 10.0**e) }
 set key at screen px(0.84),py(0.015) center bottom
-if (!has_runs) { set label 3 'no page is free' at graph 0.5,0.5 center textcolor rgb GREY; set xrange [1:8]; plot 0.1 notitle; exit }
-plot RUNS using (column('pages_from') * 1.4):(of(1, column('runs'))) with linespoints pt 7 ps 1 lc rgb VERMILION title 'peak', \
-     '' using (column('pages_from') * 1.4):(of(2, column('runs'))) with linespoints pt 5 ps 0.9 lc rgb BLUE title 'end'
+if (!has_runs) {
+    set label 3 'no page is free' at graph 0.5,0.5 center textcolor rgb GREY
+    plot NaN notitle
+    exit
+}
+plot RUNS using (column('pages_from') * 1.4):(of(1, column('runs'))) with linespoints pt 7 ps 1 lc rgb VERMILION \
+         title 'peak', \
+     '' using (column('pages_from') * 1.4):(of(2, column('runs'))) with linespoints pt 5 ps 0.9 lc rgb BLUE \
+         title 'end'

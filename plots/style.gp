@@ -19,7 +19,8 @@ points = FORMAT eq 'svg' ? 14.5 : FORMAT eq 'pdf' ? 10.5 : 11
 font(size) = sprintf('DejaVu Sans,%.1f', size * points)
 BASE = font(1)
 if (TERM) {
-    if (COLOUR) { set terminal dumb size COLUMNS,LINES * DOWN ansirgb } else { set terminal dumb size COLUMNS,LINES * DOWN mono }
+    set terminal dumb size COLUMNS,LINES * DOWN
+    if (COLOUR) { set terminal dumb ansirgb } else { set terminal dumb mono }
 } else { if (FORMAT eq 'svg') {
     set terminal svg size 1000 * ACROSS,600 * DOWN font BASE name 'goheap' background rgb 'white'
 } else { if (FORMAT eq 'pdf') {

@@ -43,7 +43,8 @@ load 'scales.gp'; if (MEASURING) { exit }
 longest = E[1]
 B = byte_scale(longest)
 
-set xlabel sprintf(TERM ? 'bytes (%s); %s in all; Σ: with those above' : 'bytes at the peak (%s); %s in all; Σ: with those above', byte_unit(longest), bytes(waste))
+set xlabel sprintf('bytes'.(TERM ? '' : ' at the peak').' (%s); %s in all; Σ: with those above', byte_unit(longest), \
+    bytes(waste))
 set ylabel 'size class'
 set yrange [(E[3] < 8 ? 8 : E[3]) + 0.6:0.4]
 set ytics scale 0

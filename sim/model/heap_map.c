@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_WIDTH_NS = 1000, FIRST_ROW_BYTES = 8192, BASE_ALIGN = 4 << 20 };
+enum { FIRST_WIDTH_NS = 1000, FIRST_ROW_BYTES = 8192 };
 
 /* What a look costs, in events: so many for each run of pages, and one for so many bytes of free pages, whose bits are
  * gone through. Looking takes less than a tenth of a replay's time, then. */
@@ -16,6 +16,7 @@ struct heap_map *heap_map_new(bool at_any_cost)
     if (!map)
         return NULL;
     map->width_ns = FIRST_WIDTH_NS;
+    map->row_bytes = FIRST_ROW_BYTES;
     map->at_any_cost = at_any_cost;
     return map;
 }
@@ -56,16 +57,6 @@ static void heighten(struct heap_map *map)
         memset(&rows[HEAP_MAP_ROWS / 2], 0, HEAP_MAP_ROWS / 2 * sizeof rows[0]);
     }
     map->row_bytes *= 2;
-}
-
-static void reach(struct heap_map *map, const struct goheap_run *run)
-{
-    if (map->row_bytes == 0) {
-        map->row_bytes = FIRST_ROW_BYTES;
-        map->base = run->addr - run->addr % BASE_ALIGN;
-    }
-    while ((run->addr + run->bytes - map->base - 1) / map->row_bytes >= HEAP_MAP_ROWS)
-        heighten(map);
 }
 
 /* --- looking ------------------------------------------------------------------------------------------- */
@@ -116,13 +107,14 @@ static void spread(struct heap_map *map, const struct heap_map_cell *whole, uint
 static void see(void *user, const struct goheap_run *run)
 {
     struct heap_map *map = user;
-    reach(map, run);
+    while ((run->offset + run->bytes - 1) / map->row_bytes >= HEAP_MAP_ROWS)
+        heighten(map);
     struct heap_map_cell whole = cell_of(run);
-    uint64_t offset = run->addr - map->base, row = offset / map->row_bytes;
-    if (offset + run->bytes <= (row + 1) * map->row_bytes)
+    uint64_t row = run->offset / map->row_bytes;
+    if (run->offset + run->bytes <= (row + 1) * map->row_bytes)
         add(&map->now->rows[row], &whole);
     else
-        spread(map, &whole, offset, run->bytes);
+        spread(map, &whole, run->offset, run->bytes);
     map->cost += EVENTS_A_RUN + (run->kind == GOHEAP_RUN_FREE ? run->bytes / FREE_BYTES_AN_EVENT : 0);
 }
 

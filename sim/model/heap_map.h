@@ -26,8 +26,7 @@ struct heap_map_column {
 };
 
 struct heap_map {
-    uint64_t base;      /* address at which the first row begins */
-    uint64_t row_bytes; /* 0: nothing was seen yet */
+    uint64_t row_bytes;
     uint64_t width_ns;
     bool at_any_cost;
     uint64_t due_ns, due_events; /* when to look again: past both, or past the first at any cost */

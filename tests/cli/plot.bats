@@ -28,8 +28,8 @@ spanset 48 noscan,9,0,0
 END
 }
 
-heap_header=t_ns,heap_sys_bytes,requested_bytes,rounding_bytes,tiny_bytes,tail_bytes,unused_bytes,dead_bytes,free_bytes,\
-released_bytes,goal_bytes,cycles
+heap_header=t_ns,heap_sys_bytes,requested_bytes,rounding_bytes,tiny_bytes,tail_bytes,unused_bytes,dead_bytes,\
+free_bytes,released_bytes,goal_bytes,cycles
 sweep_header=run,config,trace,size_classes,ps,gogc,pacing,peak_mapped_bytes,lock_wait_ns,error
 
 # shows FILE.svg TEXT...: each text stands in the figure.
@@ -82,7 +82,8 @@ all_figures=(heap map waste spans collector locks waits latency)
         cmp "first/$figure.svg" "run/$figure.svg"
         shows "run/$figure.svg" "sqlite.csv.zst, locked-central, 4 Ps, max pacing"
     done
-    shows run/heap.svg "heap memory (MiB)" "virtual time (ms)" "heap goal" "collection" "free pages kept" "dead, not yet swept"
+    shows run/heap.svg "heap memory (MiB)" "virtual time (ms)" "heap goal" "collection" "free pages kept" \
+        "dead, not yet swept"
     shows run/map.svg "address, from the lowest (MiB)" released "virtual time (ms)"
     shows run/spans.svg "at the peak" "free runs" large
     shows run/collector.svg "marked live" "world stopped: " "assists of all Ps"
@@ -122,7 +123,8 @@ column_sums() {
     for reclaim in gc immediate; do
         goheap replay -q -P 2 --set reclaim=$reclaim -o run "$sqlite"
         column_sums run/heap.csv heap_sys_bytes {requested,rounding,tiny,tail,unused,dead,free,released}_bytes
-        sys=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } END { print $at["heap_sys_bytes"] }' run/heap.csv)
+        sys=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } END { print $at["heap_sys_bytes"] }' \
+            run/heap.csv)
         [ "$sys" -eq "$(field HeapSys run/run.json)" ]
         # at the peak the spans by occupancy are the spans by class
         [ "$(awk -F, '/^peak/ { sum += $7 } END { print sum }' run/spans.csv)" -eq \
@@ -135,9 +137,11 @@ column_sums() {
 
 @test "several runs are panels of one figure, on the same scales, in a place of their own" {
     need gnuplot
-    heap() { # DIRECTORY BYTES: half of them asked for
+    heap() { # DIRECTORY BYTES: half of them asked for, then all
         mkdir -p "$1"
-        { echo $heap_header; echo "0,$2,$(($2 / 2)),0,0,0,0,0,$(($2 / 2)),0,0,0"; echo "900,$2,$2,0,0,0,0,0,0,0,0,0"; } >"$1/heap.csv"
+        echo $heap_header >"$1/heap.csv"
+        echo "0,$2,$(($2 / 2)),0,0,0,0,0,$(($2 / 2)),0,0,0" >>"$1/heap.csv"
+        echo "900,$2,$2,0,0,0,0,0,0,0,0,0" >>"$1/heap.csv"
     }
     heap small 3145728
     heap big 7340032
@@ -215,7 +219,8 @@ column_sums() {
 @test "units follow the data: a heap of a tebibyte over a day" {
     need gnuplot
     mkdir run
-    { echo $heap_header; echo 0,549755813888,9,8,7,6,5,4,3,2,99,0; echo 86400000000000,1099511627776,9,8,7,6,5,4,3,2,99,1; } >run/heap.csv
+    printf '%s\n' $heap_header 0,549755813888,9,8,7,6,5,4,3,2,99,0 86400000000000,1099511627776,9,8,7,6,5,4,3,2,99,1 \
+        >run/heap.csv
     silently plot -q --format svg run
     shows run/heap.svg "heap memory (TiB)" "virtual time (h)"
 }
@@ -285,7 +290,8 @@ column_sums() {
     echo $sweep_header >run/results.csv
     echo class,size_bytes,span_bytes,rounding_bytes,tiny_bytes,tail_bytes,dead_bytes,unused_bytes >run/classes.csv
     echo tier,up_to_ns,count,slower >run/latency_cdf.csv
-    echo t_ns,width_ns,from_bytes,height_bytes,objects_bytes,live_bytes,stack_bytes,free_bytes,released_bytes >run/heap_map.csv
+    echo t_ns,width_ns,from_bytes,height_bytes,objects_bytes,live_bytes,stack_bytes,free_bytes,released_bytes \
+        >run/heap_map.csv
     echo moment,class,size_bytes,occupancy_tenths,span_bytes >run/spans.csv
     echo moment,pages_from,pages_to,runs >run/free_runs.csv
     echo end_ns,pause_ns,assist_ns,trigger_bytes,heap_end_bytes,heap_marked_bytes,goal_bytes >run/cycles.csv
@@ -294,6 +300,17 @@ column_sums() {
     for figure in heap map waste spans collector locks latency sweep; do
         shows "run/$figure.svg" "no data"
     done
+}
+
+@test "spans without a free page between them" {
+    need gnuplot
+    mkdir run
+    printf '%s\n' moment,class,size_bytes,occupancy_tenths,span_bytes peak,2,16,10,8192 end,2,16,0,8192 >run/spans.csv
+    echo moment,pages_from,pages_to,runs >run/free_runs.csv
+    silently plot -q --format svg run
+    shows run/spans.svg "no page is free" "16 B" "8 KiB in spans"
+    rm run/free_runs.csv
+    refused 1 "free_runs.csv: No such file or directory" plot run
 }
 
 @test "a directory's name is no command to gnuplot, and no markup" {

@@ -23,6 +23,7 @@ static uint64_t next_random(uint64_t *seed)
 /* --- what is shown ------------------------------------------------------------------------------------- */
 
 struct seen {
+    uint64_t base;       /* address of offset 0 */
     uint64_t first, end; /* address range of what came in order */
     uint64_t objects, stacks, free, released, cached, runs;
     uint64_t tails, dead;
@@ -49,6 +50,8 @@ static void see(void *user, const struct goheap_run *run)
     struct seen *seen = user;
     assert_true(run->bytes > 0 && run->bytes % 8192 == 0);
     assert_true(run->released <= run->bytes);
+    assert_true(seen->base == 0 || run->addr - run->offset == seen->base);
+    seen->base = run->addr - run->offset;
     if (run->kind == GOHEAP_RUN_CACHED) {
         seen->cached += run->bytes;
     } else {
@@ -269,6 +272,7 @@ static void test_holes(void **state)
     struct shown shown = {.n = 0};
     goheap_walk(heap, note, &shown);
     assert_int_equal(shown.n, 4);
+    assert_int_equal(shown.runs[0].offset, 0);
     assert_true(shown.runs[0].kind == GOHEAP_RUN_OBJECTS && shown.runs[0].addr == a && shown.runs[0].bytes == 5 * 8192);
     assert_true(shown.runs[0].size_class == 0 && shown.runs[0].slots == 1 && shown.runs[0].live == 1);
     assert_true(shown.runs[1].kind == GOHEAP_RUN_FREE && shown.runs[1].addr == hole && shown.runs[1].bytes == 6 * 8192);

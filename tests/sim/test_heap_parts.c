@@ -36,7 +36,8 @@ static uint64_t next_random(uint64_t *seed)
     return *seed >> 33;
 }
 
-/* So few events that every sample is kept. Three streams that replace random ones of each other's objects, tiny to large, and a few stacks. */
+/* So few events that every sample is kept. Three streams that replace random ones of each other's objects, tiny to
+ * large, and a few stacks. */
 static char *make_trace(void)
 {
     static const uint64_t limits[] = {16, 16, 128, 512, 2048, 9000, 40000, 100000};
