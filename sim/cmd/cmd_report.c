@@ -1,6 +1,6 @@
 /* `goheap report`: runs' directories as one HTML page.
  *
- *     DIR/run.json --read, checked--------> tree --+
+ *     DIR/run.json, or a FILE --checked---> tree --+
  *     DIR/info.json, if it is there ------> tree --+--> FILE
  *     DIR's CSVs --gnuplot, in memory-----> SVG ---+
  *
@@ -27,30 +27,31 @@ static const struct option_spec options[] = {
 static const struct command_spec command = {
     .name = "goheap report",
     .summary = "a run's results, or several runs', as one HTML page",
-    .operands = "DIR...",
+    .operands = "RUN...",
     .min_operands = 1,
     .max_operands = PAGE_RUNS,
     .description = "Puts what `goheap replay -o DIR` left into one page to hand around: what the run comes\n"
                    "to in three sentences, figures, tables, the effective configuration and how to get the\n"
                    "same. The page needs no network and no script; a few lines of script let tables be sorted.\n"
-                   "Of several directories, it holds each against the first. If `goheap info -o DIR` wrote\n"
-                   "there as well, it tells of the trace. Without gnuplot there are no figures in it.\n",
+                   "Of several runs, it holds each against the first. If `goheap info -o DIR` wrote there as\n"
+                   "well, it tells of the trace. A RUN is such a directory, or the JSON document alone, as a\n"
+                   "sweep has one for each run; then there are no figures, nor are there without gnuplot.\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -o out/redis traces/redis.csv.zst && goheap report out/redis -o redis.html\n"
-                "goheap report out/go1.19 out/go1.26 -o compared.html\n",
+                "goheap report out/go1.19 out/go1.26 -o compared.html\n"
+                "goheap report out/sweep/runs/0001.json out/sweep/runs/0002.json -o compared.html\n",
 };
 
 _Static_assert((int)PAGE_RUNS <= (int)PLOT_MOST_RUNS, "all runs of a page are drawn into one figure");
 
 struct report {
     const char *path;
-    bool quiet;
+    bool quiet, no_gnuplot, files; /* files: not all runs are directories */
     struct page_run runs[PAGE_RUNS];
     size_t count;
     struct page_figure figures[PLOT_FIGURES];
     size_t figure_count;
-    const char *remark;
 };
 
 static bool take(void *context, int id, const char *argument, struct error *error)
@@ -66,13 +67,18 @@ static bool take(void *context, int id, const char *argument, struct error *erro
 
 /* --- reading ------------------------------------------------------------------------------------------- */
 
-static bool read_run(struct page_run *run, const char *directory, struct error *error)
+static bool read_run(struct report *report, struct page_run *run, const char *name, struct error *error)
 {
     char path[PATH_MAX];
-    run->directory = directory;
-    if (!plot_join(path, directory, "run.json", error) || !(run->document = report_read(path, error)))
+    struct stat status;
+    run->name = name;
+    if (stat(name, &status) == 0 && !S_ISDIR(status.st_mode)) {
+        report->files = true;
+        return (run->document = report_read(name, error)) != NULL;
+    }
+    if (!plot_join(path, name, "run.json", error) || !(run->document = report_read(path, error)))
         return false;
-    return plot_join(path, directory, "info.json", error) &&
+    return plot_join(path, name, "info.json", error) &&
            (access(path, F_OK) != 0 || (run->trace = report_read_trace(path, error)) != NULL);
 }
 
@@ -108,8 +114,8 @@ static bool draw_one(struct report *report, const struct plot_runs *runs, const 
         report->figure_count++;
         return true;
     case PLOT_NO_GNUPLOT:
-        report->remark = "There are none here, as gnuplot is not installed where this was made.";
-        return true;
+        error->text[0] = '\0';
+        return report->no_gnuplot = true;
     default:
         return false;
     }
@@ -119,7 +125,7 @@ static bool draw_all(struct report *report, char **directories, struct error *er
 {
     struct plot_runs runs;
     bool ok = plot_open(&runs, directories, (unsigned)report->count, error);
-    for (int i = 0; ok && i < PLOT_FIGURES && !report->remark; i++)
+    for (int i = 0; ok && i < PLOT_FIGURES && !report->no_gnuplot; i++)
         ok = !plot_has_data(&runs, &plot_figures[i]) || draw_one(report, &runs, &plot_figures[i], error);
     plot_close(&runs);
     return ok;
@@ -127,31 +133,34 @@ static bool draw_all(struct report *report, char **directories, struct error *er
 
 /* --- writing ------------------------------------------------------------------------------------------- */
 
-static bool fill(struct report *report, char **directories, FILE *out, struct error *error)
+static bool fill(struct report *report, char **names, FILE *out, struct error *error)
 {
     for (size_t i = 0; i < report->count; i++)
-        if (!read_run(&report->runs[i], directories[i], error))
+        if (!read_run(report, &report->runs[i], names[i], error))
             return false;
-    if (!draw_all(report, directories, error))
+    if (!report->files && !draw_all(report, names, error))
         return false;
+    const char *remark = report->no_gnuplot ? "There are none here, as gnuplot is not installed where this was made."
+                         : report->files    ? "There are none here, as a run's document by itself has no CSV files."
+                                            : NULL;
     const struct page page = {.runs = report->runs, .count = report->count, .figures = report->figures,
-                              .figure_count = report->figure_count, .remark = report->remark};
+                              .figure_count = report->figure_count, .remark = remark};
     return page_write(out, &page, error);
 }
 
-static bool write_report(struct report *report, char **directories, struct error *error)
+static bool write_report(struct report *report, char **names, struct error *error)
 {
     struct out_file file;
     FILE *out = out_file_open(&file, report->path, error);
     if (!out)
         return false;
-    if (!fill(report, directories, out, error)) {
+    if (!fill(report, names, out, error)) {
         out_file_abandon(&file);
         return false;
     }
     if (!out_file_commit(&file, error))
         return false;
-    if (report->remark)
+    if (report->no_gnuplot)
         fprintf(stderr, "goheap: no figures, as gnuplot is not installed (apt-get install gnuplot-nox)\n");
     if (!report->quiet && strcmp(report->path, "-") != 0)
         fprintf(stderr, "wrote %s\n", report->path);

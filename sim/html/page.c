@@ -29,7 +29,7 @@ static const char *base_name(const char *path)
 const char *page_trace(const struct page_run *run)
 {
     const char *trace = text_at(run->document, "run.trace");
-    return base_name(strcmp(trace, "-") == 0 ? run->directory : trace);
+    return base_name(strcmp(trace, "-") == 0 ? run->name : trace);
 }
 
 char page_letter(const struct page *page, const struct page_run *run)
@@ -82,7 +82,7 @@ static void headings(FILE *out, const struct page *page)
     fprintf(out, "<header>\n<h1>%zu runs beside one another</h1>\n", page->count);
     for (size_t r = 0; r < page->count; r++) {
         fprintf(out, "<p><strong>%c</strong>: ", page_letter(page, &page->runs[r]));
-        html_string(out, page->runs[r].directory, NAME_MOST);
+        html_string(out, page->runs[r].name, NAME_MOST);
         fputs(" <span class=\"soft\">– ", out);
         html_string(out, page_trace(&page->runs[r]), NAME_MOST);
         fputs(", ", out);
@@ -256,7 +256,7 @@ static bool several_runs(FILE *out, const struct page *page, struct error *error
     page_settings_table(out, page);
     for (size_t r = 0; r < page->count; r++) {
         fprintf(out, "<h2>%c: ", page_letter(page, &page->runs[r]));
-        html_string(out, page->runs[r].directory, NAME_MOST);
+        html_string(out, page->runs[r].name, NAME_MOST);
         fputs("</h2>\n", out);
         verdict(out, &page->runs[r]);
     }

@@ -25,7 +25,7 @@ struct page_figure {
 };
 
 struct page_run {
-    const char *directory;    /* as the user named it */
+    const char *name;         /* directory or file, as the user wrote it */
     json_t *document, *trace; /* checked (report/read.h); trace: info.json, NULL: there is none */
 };
 

@@ -6,7 +6,7 @@
 
 enum { NAME_MOST = 100 /* characters of a name */ };
 
-/* "redis.csv.zst" of a path, of "-" the directory's name. */
+/* "redis.csv.zst" of a path, of "-" the run's. */
 const char *page_trace(const struct page_run *run);
 /* 'A' of the first run. */
 char page_letter(const struct page *page, const struct page_run *run);

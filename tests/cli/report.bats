@@ -216,10 +216,22 @@ change() {
     shows page.html 'gnuplot is not installed where this was made' '<h2>Size classes</h2>'
 }
 
+@test "documents by themselves, as of a sweep: no figures, all else" {
+    small run
+    cp run/run.json b.json
+    PATH=/nonexistent "$goheap" report run b.json -o page.html 2>err # gnuplot is not asked for
+    [ "$(cat err)" = "wrote page.html" ]
+    is_page page.html
+    [ "$(figures page.html)" -eq 0 ]
+    shows page.html '2 runs beside one another' 'has no CSV files' '<strong>B</strong>: b.json'
+    without_figures b.json -o page.html
+    is_page page.html
+}
+
 @test "wrong usage" {
     small run
     refused 2 "expected -o FILE" report run
-    refused 2 "expected DIR" report -o page.html
+    refused 2 "expected RUN" report -o page.html
     refused 2 "unexpected operand" report -o page.html run run run run run run run run run run run run run
 }
 
