@@ -58,7 +58,7 @@ void page_reproduce(FILE *out, const struct page *page, const struct page_run *r
     if (json_array_size(command) > 0)
         put_command(out, command);
     else
-        fputs("<p>The command line is not recorded in this run.json.</p>\n", out);
+        fputs("<p>The command line is not recorded in this document.</p>\n", out);
     fputs("<p class=\"soft\">Or with the effective configuration, saved as a file: <code>goheap replay -c ./FILE.json ",
           out);
     html_string(out, page_trace(run), NAME_MOST);

@@ -48,10 +48,11 @@ static void cell(FILE *out, double value, enum unit unit)
     fprintf(out, "<td data-v=\"%.10g\">%s</td>", unit == SIZE && value <= 0 ? 1e18 : value, show(value, unit));
 }
 
-static void begin_table(FILE *out, const char *class)
+/* label: what it is, for those who come to it without the heading above. */
+static void begin_table(FILE *out, const char *label, const char *class)
 {
-    fprintf(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table\">"
-                 "<table class=\"%s\">\n", class);
+    fprintf(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"%s\"><table class=\"%s\">\n", label,
+            class);
 }
 
 static void end_table(FILE *out)
@@ -85,30 +86,42 @@ static void row_of(FILE *out, const json_t *object, const struct column *columns
     fputs("</tr>\n", out);
 }
 
-/* Rows of an array for which `shown` holds; of more than ROWS_MOST, the first. file: where all of them are. */
-static void table_of(FILE *out, const json_t *array, const struct column *columns, size_t n,
-                     bool (*shown)(const json_t *row), const char *file)
+/* A table, and where what has no room in it is. */
+struct listing {
+    const char *title, *note; /* HTML; note NULL: none */
+    const char *array, *file; /* where in the tree, and the file that has all of it */
+    const struct column *columns;
+    size_t n;
+    bool (*shown)(const json_t *row);
+};
+
+/* The rows that are to be shown; of more than ROWS_MOST, the first. */
+static void list(FILE *out, const json_t *document, const struct listing *listing)
 {
     const json_t *row;
     size_t i, rows = 0;
-    json_array_foreach(array, i, row) {
-        if (!shown(row) || ++rows > ROWS_MOST)
+    fprintf(out, "<h2>%s</h2>\n", listing->title);
+    if (listing->note)
+        fprintf(out, "<p class=\"soft\">%s</p>\n", listing->note);
+    json_array_foreach(report_at(document, listing->array), i, row) {
+        if (!listing->shown(row) || ++rows > ROWS_MOST)
             continue;
         if (rows == 1) {
-            begin_table(out, "sort");
-            headings(out, columns, n);
+            begin_table(out, listing->title, "sort");
+            headings(out, listing->columns, listing->n);
         }
-        row_of(out, row, columns, n);
+        row_of(out, row, listing->columns, listing->n);
     }
     if (rows)
         end_table(out);
     else
         fputs("<p>None.</p>\n", out);
     if (rows > ROWS_MOST)
-        fprintf(out, "<p class=\"soft\">%s more are in %s.</p>\n", units_count((double)(rows - ROWS_MOST)), file);
+        fprintf(out, "<p class=\"soft\">%s more are in %s.</p>\n", units_count((double)(rows - ROWS_MOST)),
+                listing->file);
 }
 
-#define COLUMNS(columns) columns, sizeof(columns) / sizeof(columns)[0]
+#define COLUMNS(table) .columns = table, .n = sizeof(table) / sizeof(table)[0]
 
 static bool any(const json_t *row)
 {
@@ -131,9 +144,10 @@ void page_class_table(FILE *out, const json_t *document)
         {"asked for", "peak.requested_bytes", BYTES}, {"rounding", "peak.rounding_bytes", BYTES},
         {"tiny blocks", "peak.tiny_bytes", BYTES}, {"tails", "peak.tail_bytes", BYTES},
         {"dead", "peak.dead_bytes", BYTES}, {"unused", "peak.unused_bytes", BYTES}};
-    fputs("<h2>Size classes</h2>\n<p class=\"soft\">Allocations of the whole run; all else when most was in use. "
-          "Classes that were never used are left out.</p>\n", out);
-    table_of(out, report_at(document, "size_classes"), COLUMNS(columns), was_used, "classes.csv");
+    static const struct listing listing = {
+        .title = "Size classes", .array = "size_classes", .file = "classes.csv", COLUMNS(columns), .shown = was_used,
+        .note = "Allocations of the whole run; all else when most was in use. Classes never used are left out."};
+    list(out, document, &listing);
 }
 
 void page_tier_table(FILE *out, const json_t *document)
@@ -141,8 +155,9 @@ void page_tier_table(FILE *out, const json_t *document)
     static const struct column columns[] = {
         {"served by", "tier", TEXT}, {"allocations", "count", COUNT}, {"mean", "mean_ns", NS}, {"median", "p50_ns", NS},
         {"99 %", "p99_ns", NS}, {"99.9 %", "p999_ns", NS}, {"worst", "max_ns", NS}};
-    fputs("<h2>What allocations took</h2>\n", out);
-    table_of(out, report_at(document, "latency"), COLUMNS(columns), any, "latency.csv");
+    static const struct listing listing = {
+        .title = "What allocations took", .array = "latency", .file = "latency.csv", COLUMNS(columns), .shown = any};
+    list(out, document, &listing);
 }
 
 static bool can_wait(const json_t *lock)
@@ -156,8 +171,10 @@ void page_lock_table(FILE *out, const json_t *document)
         {"lock", "name", TEXT}, {"acquired", "acquisitions", COUNT}, {"contended", "contended", COUNT},
         {"waited", "wait_ns", NS}, {"99 %", "wait_p99_ns", NS}, {"worst", "wait_max_ns", NS}, {"held", "hold_ns", NS},
         {"busy", "utilisation", SHARE}, {"longest queue", "longest_queue", COUNT}};
-    fputs("<h2>Locks</h2>\n<p class=\"soft\">Those that were taken, most waited for first.</p>\n", out);
-    table_of(out, report_at(document, "locks"), COLUMNS(columns), can_wait, "locks.csv");
+    static const struct listing listing = {
+        .title = "Locks", .array = "locks", .file = "locks.csv", COLUMNS(columns), .shown = can_wait,
+        .note = "Those that were taken, most waited for first."};
+    list(out, document, &listing);
 }
 
 void page_cycle_table(FILE *out, const json_t *document)
@@ -167,11 +184,9 @@ void page_cycle_table(FILE *out, const json_t *document)
         {"stopped", "pause_ns", NS}, {"assists", "assist_ns", NS}, {"heap at its begin", "heap_start_bytes", BYTES},
         {"at its end", "heap_end_bytes", BYTES}, {"marked", "heap_marked_bytes", BYTES},
         {"goal", "goal_bytes", BYTES}, {"forced", "forced", TRUTH}};
-    const json_t *records = report_at(document, "gc.records");
-    if (json_array_size(records) == 0)
-        return;
-    fputs("<h2>Collections</h2>\n", out);
-    table_of(out, records, COLUMNS(columns), any, "cycles.csv");
+    static const struct listing listing = {
+        .title = "Collections", .array = "gc.records", .file = "cycles.csv", COLUMNS(columns), .shown = any};
+    list(out, document, &listing);
 }
 
 /* A row: what it is, then bytes and share of what was mapped, at both moments. */
@@ -194,8 +209,8 @@ void page_memory_table(FILE *out, const json_t *document)
     const json_t *peak = report_at(document, "fragmentation.peak"), *end = report_at(document, "fragmentation.end");
     double peak_all = report_number(peak, "mapped_bytes"), end_all = report_number(end, "mapped_bytes");
     fputs("<h2>Where the memory was</h2>\n", out);
-    begin_table(out, "");
-    fprintf(out, "<thead><tr><th></th><th scope=\"col\" colspan=\"2\">when most was in use, at %s</th>"
+    begin_table(out, "Where the memory was", "");
+    fprintf(out, "<thead><tr><td></td><th scope=\"col\" colspan=\"2\">when most was in use, at %s</th>"
                  "<th scope=\"col\" colspan=\"2\">at the end</th></tr></thead><tbody>\n",
             show(report_number(peak, "t_ns"), NS));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -287,8 +302,8 @@ static void difference(FILE *out, double value, double first)
 
 void page_main_table(FILE *out, const struct page *page)
 {
-    begin_table(out, "");
-    fputs("<thead><tr><th></th>", out);
+    begin_table(out, "In numbers", "");
+    fputs("<thead><tr><td></td>", out);
     for (size_t r = 0; r < page->count; r++) {
         char letter = page_letter(page, &page->runs[r]);
         if (page->count == 1)
@@ -343,8 +358,8 @@ static void setting_row(FILE *out, const struct page *page, const char *path, co
         return;
     if ((*rows)++ == 0) {
         fputs("<h2>Settings that differ</h2>\n", out);
-        begin_table(out, "left");
-        fputs("<thead><tr><th></th>", out);
+        begin_table(out, "Settings that differ", "left");
+        fputs("<thead><tr><td></td>", out);
         for (size_t r = 0; r < page->count; r++)
             fprintf(out, "<th scope=\"col\">%c</th>", page_letter(page, &page->runs[r]));
         fputs("</tr></thead><tbody>\n", out);
