@@ -180,6 +180,7 @@ help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
+	@echo 'make check-browser   reports opened in Chromium, if it is there (half a minute)'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
@@ -195,6 +196,9 @@ help:
 
 check:
 	./scripts/check
+
+check-browser: all
+	bats tests/browser
 
 traces: all
 	./scripts/record-traces
@@ -223,6 +227,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check conformance conformance-auto conformance-curves bench bench-ght bench-malloc traces stress install uninstall help clean FORCE
+.PHONY: all tests unit check check-browser conformance conformance-auto conformance-curves bench bench-ght bench-malloc traces stress install uninstall help clean FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

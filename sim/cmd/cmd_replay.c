@@ -69,6 +69,8 @@ struct replay {
     const char *json, *directory, *addresses, *timeline;
     bool print_config, gctrace, real, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
+    int argc;     /* the command line, for the document */
+    char **argv;
 };
 
 static bool take(void *context, int id, const char *argument, struct error *error)
@@ -186,6 +188,8 @@ static bool emit(const struct replay *r, struct outputs *o, struct sim *sim, con
 {
     json_t *document = report_document(sim, trace, wall);
     bool ok = document || error_set(error, "out of memory");
+    if (ok)
+        report_add_command(document, r->argc, r->argv);
     if (o->json_stream && ok)
         report_dump(document, o->json_stream);
     if (o->timeline_stream && ok)
@@ -228,6 +232,8 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
     bool ok = sim != NULL;
     if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
         ok = error_set(error, "out of memory");
+    if (ok && r->directory && !(sim->heap_map = heap_map_new(r->real))) /* threads are stopped seldom enough */
+        ok = error_set(error, "out of memory");
     if (ok && o->timeline_stream)
         ok = report_timeline_begin(&o->writer, sim, o->timeline_stream, error);
     struct wall wall;
@@ -238,8 +244,10 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
         abandon_outputs(o);
     if (ok && !r->quiet && source->tell)
         source->tell(source);
-    if (sim)
+    if (sim) {
         address_log_free(sim->addresses);
+        free(sim->heap_map);
+    }
     report_timeline_free(&o->writer);
     (r->real ? real_destroy : sim_destroy)(sim);
     if (source)
@@ -278,7 +286,7 @@ static int check_usage(const struct replay *r, int operands)
 
 int cmd_replay(int argc, char **argv)
 {
-    struct replay r = {.quiet = false};
+    struct replay r = {.argc = argc, .argv = argv};
     struct error error = {.text = ""};
     config_options_init(&r.options);
     int first, code = options_parse(&command, argc, argv, take, &r, &first);

@@ -3,11 +3,11 @@
  *     struct sim --report_document--> JSON tree --+--> run.json
  *                                                 +--> classes.csv, locks.csv, waits.csv, latency.csv, cycles.csv
  *                                                 +--> the summary on stdout, a sweep's row
- *     struct sim --samples---------------------------> heap.csv
+ *     struct sim --samples, portraits, histograms----> heap.csv, heap_map.csv, spans.csv, ... (series.h)
  *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
- * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall, unless run.measured
- * says that threads have been at it.
+ * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall and, as it names
+ * outputs, run.command, unless run.measured says that threads have been at it.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -21,6 +21,8 @@ struct wall {
 
 /* The tree; NULL if there is no memory. The caller owns it. trace names what was replayed. */
 json_t *report_document(struct sim *sim, const char *trace, struct wall wall);
+/* Adds run.command: the words that were typed, `goheap` before those of argv. */
+void report_add_command(json_t *document, int argc, char *const *argv);
 
 /* Writes the tree as text; the stream remembers failures. */
 void report_dump(const json_t *document, FILE *out);
@@ -38,6 +40,9 @@ void report_gctrace(void *stream, const struct sim *sim, const struct cycle_reco
 /* What a lock is called; nothing in it needs quoting in JSON or CSV. */
 enum { REPORT_LOCK_NAME = 64 };
 void report_lock_name(const struct sim *sim, const struct named_lock *lock, char *name, size_t n);
+
+/* What tiers are called. */
+extern const char *const report_tiers[TIERS];
 
 /* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
 const json_t *report_at(const json_t *document, const char *path);
