@@ -1,14 +1,17 @@
 /* Tables from ids to dense numbers, and the slots of lifetimes. The invariants stand in the header;
- * the one that takes work is the map's "no unused entry between home and entry": a removal moves
- * later entries of the same run back into the hole instead of leaving a tombstone, so that a map does
- * not wear out however long the trace is. */
+ * the one that takes work is what the map's buckets say of ids that went past them: it lets a removal be
+ * a removal, without moving entries and without tombstones, so that a map does not wear out however long
+ * the trace is. (The counts of F14, github.com/facebook/folly, folly/container/detail/F14Table.h.) */
 #include "trace/lifetimes.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
-enum { FIRST_CAPACITY = 64 };
+#include "base/pages.h"
+
+enum { FIRST_CAPACITY = 64, LARGE = 2 << 20 /* bytes */ };
 
 enum { MARK_STACK = 1, MARK_DEAD = 2 }; /* bits of an entry's mark */
 
@@ -20,23 +23,25 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* Ids that differ in their lowest NEAR bits only have homes side by side, as they are often opened and looked for one
- * after the other: a table that is larger than the caches is then read a line or a page at a time. */
-enum { NEAR = 5 };
+/* Ids that differ in their lowest NEAR bits only have the same home, as they are often opened and looked for one after
+ * the other: what is read of a table that is larger than the caches is then read for several of them. */
+enum { NEAR = 2, BUCKET = 1 << NEAR, PASSED_MAX = UINT16_MAX };
 
+/* The first entry of the bucket that the id belongs in. */
 static size_t home(const struct id_map *map, uint64_t id)
 {
-    uint64_t group = mix((id >> NEAR) + map->seed) << NEAR;
-    return (size_t)(group | (id & ((1u << NEAR) - 1))) & (map->capacity - 1);
+    return (size_t)(mix((id >> NEAR) + map->seed) << NEAR) & (map->capacity - 1);
 }
 
-/* Where the id is, or the unused entry at which it would be added. */
-static struct id_entry *probe(const struct id_map *map, uint64_t id)
+/* The entries of a bucket in the order in which the id takes them: neighbours are each in a place of their own. */
+static struct id_entry *place(const struct id_map *map, size_t bucket, uint64_t id, unsigned nth)
 {
-    size_t i = home(map, id);
-    while (map->entries[i].used && map->entries[i].id != id)
-        i = (i + 1) & (map->capacity - 1);
-    return &map->entries[i];
+    return &map->entries[bucket + ((id + nth) & (BUCKET - 1))];
+}
+
+static size_t next_bucket(const struct id_map *map, size_t bucket)
+{
+    return (bucket + BUCKET) & (map->capacity - 1);
 }
 
 uint64_t id_map_seed(void)
@@ -47,72 +52,118 @@ uint64_t id_map_seed(void)
     return seed;
 }
 
+/* Zeroed, and each bucket a cache line. Large ones are read at random, and so on huge pages if there are any. */
+static bool alloc_entries(struct id_map *map)
+{
+    size_t bytes = map->capacity * sizeof *map->entries;
+    map->entries = bytes >= LARGE ? pages_alloc(bytes) : aligned_alloc(BUCKET * sizeof *map->entries, bytes);
+    if (map->entries != NULL && bytes < LARGE)
+        memset(map->entries, 0, bytes);
+    return map->entries != NULL;
+}
+
 bool id_map_init(struct id_map *map, uint64_t seed)
 {
-    map->entries = calloc(FIRST_CAPACITY, sizeof *map->entries);
-    map->capacity = FIRST_CAPACITY;
-    map->count = 0;
-    map->seed = seed;
-    return map->entries != NULL;
+    *map = (struct id_map){.capacity = FIRST_CAPACITY, .seed = seed};
+    return alloc_entries(map);
 }
 
 void id_map_free(struct id_map *map)
 {
-    free(map->entries);
+    size_t bytes = map->capacity * sizeof *map->entries;
+    if (map->entries != NULL && bytes >= LARGE)
+        pages_free(map->entries, bytes);
+    else
+        free(map->entries);
     map->entries = NULL;
+}
+
+/* Adds the id, which is not there, to a map with room; bucket: its home. A bucket that is passed for ever costs time,
+ * and no more. */
+static struct id_entry *add(struct id_map *map, size_t bucket, uint64_t id)
+{
+    for (;; bucket = next_bucket(map, bucket)) {
+        for (unsigned nth = 0; nth < BUCKET; nth++) {
+            struct id_entry *entry = place(map, bucket, id, nth);
+            if (entry->used)
+                continue;
+            entry->id = id;
+            entry->number = 0;
+            entry->mark = 0;
+            entry->used = true;
+            return entry;
+        }
+        if (map->entries[bucket].passed < PASSED_MAX)
+            map->entries[bucket].passed++;
+    }
 }
 
 static bool grow(struct id_map *map)
 {
-    if (map->capacity > SIZE_MAX / 2)
-        return false;
     struct id_map larger = *map;
-    larger.capacity = map->capacity * 2;
-    larger.entries = calloc(larger.capacity, sizeof *larger.entries);
-    if (larger.entries == NULL)
+    larger.capacity *= 2;
+    if (map->capacity > SIZE_MAX / 2 / sizeof *map->entries || !alloc_entries(&larger))
         return false;
-    for (size_t i = 0; i < map->capacity; i++)
-        if (map->entries[i].used)
-            *probe(&larger, map->entries[i].id) = map->entries[i];
-    free(map->entries);
+    for (size_t i = 0; i < map->capacity; i++) {
+        if (!map->entries[i].used)
+            continue;
+        struct id_entry *entry = add(&larger, home(&larger, map->entries[i].id), map->entries[i].id);
+        entry->number = map->entries[i].number;
+        entry->mark = map->entries[i].mark;
+    }
+    id_map_free(map);
     *map = larger;
     return true;
 }
 
+void id_map_fetch(const struct id_map *map, uint64_t id)
+{
+    __builtin_prefetch(&map->entries[home(map, id)], 1);
+}
+
+/* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
+static inline struct id_entry *find(const struct id_map *map, size_t bucket, uint64_t id)
+{
+    for (size_t left = map->capacity; left > 0; left -= BUCKET, bucket = next_bucket(map, bucket)) {
+        for (unsigned nth = 0; nth < BUCKET; nth++) {
+            struct id_entry *entry = place(map, bucket, id, nth);
+            if (entry->id == id && entry->used)
+                return entry;
+        }
+        if (map->entries[bucket].passed == 0)
+            break;
+    }
+    return NULL;
+}
+
 struct id_entry *id_map_find(const struct id_map *map, uint64_t id)
 {
-    struct id_entry *entry = probe(map, id);
-    return entry->used ? entry : NULL;
+    return find(map, home(map, id), id);
 }
 
 struct id_entry *id_map_put(struct id_map *map, uint64_t id, bool *added)
 {
-    struct id_entry *entry = probe(map, id);
-    *added = !entry->used;
-    if (entry->used)
+    size_t bucket = home(map, id);
+    struct id_entry *entry = find(map, bucket, id);
+    *added = entry == NULL;
+    if (entry != NULL)
         return entry;
     if (map->count >= map->capacity / 2) {
         if (!grow(map))
             return NULL;
-        entry = probe(map, id);
+        bucket = home(map, id);
     }
-    *entry = (struct id_entry){.id = id, .used = true};
     map->count++;
-    return entry;
+    return add(map, bucket, id);
 }
 
 void id_map_remove(struct id_map *map, struct id_entry *entry)
 {
-    size_t mask = map->capacity - 1;
-    size_t hole = (size_t)(entry - map->entries);
-    for (size_t i = (hole + 1) & mask; map->entries[i].used; i = (i + 1) & mask) {
-        size_t from_home = (i - home(map, map->entries[i].id)) & mask;
-        if (from_home >= ((i - hole) & mask)) { /* its home is not past the hole */
-            map->entries[hole] = map->entries[i];
-            hole = i;
-        }
-    }
-    map->entries[hole].used = false;
+    size_t bucket = (size_t)(entry - map->entries) & ~(size_t)(BUCKET - 1);
+    for (size_t i = home(map, entry->id); i != bucket; i = next_bucket(map, i))
+        if (map->entries[i].passed < PASSED_MAX)
+            map->entries[i].passed--;
+    entry->used = false;
     map->count--;
 }
 
