@@ -1,6 +1,6 @@
 /* Rows in, segments out.
  *
- *   row --row_check--> slot, time, stream
+ *   row, event: slot, time, stream
  *       --dictionary--> shape             part[stream]: words     order: runs, ids     --full--> blocks
  *
  * Invariant: of a segment, each part, the order and the ids fit in a block each, and have room for one more row between
@@ -14,7 +14,7 @@
 #include "trace/crc32c.h"
 #include "trace/ght_dictionary.h"
 #include "trace/ght_format.h"
-#include "trace/row_check.h"
+#include "trace/lifetimes.h"
 
 enum {
     PART_WORDS = GHT_PAYLOAD_MAX / 8,
@@ -43,7 +43,6 @@ struct ght_writer {
     FILE *out;
     const char *name;
     uint64_t blocks, rows;
-    struct row_checks checks;
     struct ght_dictionary dictionary;
     struct stream *streams, meta;
     uint64_t *ps; /* of the streams */
@@ -171,7 +170,6 @@ static bool init_zstd(struct ght_writer *w)
 struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns, bool zstd, struct error *error)
 {
     struct ght_writer *w = calloc(1, sizeof *w);
-    const struct row_source rows = {.name = name, .columns = columns};
     if (w == NULL) {
         row_fail(error, name, 0, "out of memory");
         return NULL;
@@ -179,9 +177,7 @@ struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns,
     w->out = out;
     w->name = name;
     w->segment_number = 1;
-    bool good = row_checks_init(&w->checks, &rows, TRACE_STREAM_BY_P);
-    good &= ght_dictionary_init(&w->dictionary, w->checks.lifetimes.map.seed);
-    if (!good || (zstd && !init_zstd(w))) {
+    if (!ght_dictionary_init(&w->dictionary, id_map_seed()) || (zstd && !init_zstd(w))) {
         row_fail(error, name, 0, "out of memory");
         ght_writer_delete(w);
         return NULL;
@@ -192,7 +188,6 @@ struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns,
 
 void ght_writer_delete(struct ght_writer *w)
 {
-    row_checks_free(&w->checks);
     ght_dictionary_free(&w->dictionary);
     for (size_t i = 0; i < GHT_PARTS_MAX; i++)
         free(w->parts[i].words);
@@ -427,15 +422,15 @@ static bool encode(struct ght_writer *w, const struct trace_row *row, const stru
     return true;
 }
 
-bool ght_writer_put(struct ght_writer *w, const struct trace_row *row, struct error *error)
+bool ght_writer_put(struct ght_writer *w, const struct trace_row *rows, const struct trace_event *events, size_t n,
+                    struct error *error)
 {
-    struct trace_event event = {0};
-    if (row_checks_take(&w->checks, row, &event) == ROW_FAILED)
-        return error_set(error, "%s", w->checks.failure.text);
-    if (row->op == TRACE_FREE || row->op == TRACE_STACKFREE)
-        lifetimes_release(&w->checks.lifetimes, event.slot);
-    if (row_has(row, ROW_TYPE) && row->type_length > GHT_STRING_MAX)
-        return row_fail(error, w->name, row->line, "type: expected a label of at most %u bytes, got one of %u",
-                        GHT_STRING_MAX, row->type_length);
-    return encode(w, row, &event) || fail_memory(w, row, error);
+    for (size_t i = 0; i < n; i++) {
+        if (row_has(&rows[i], ROW_TYPE) && rows[i].type_length > GHT_STRING_MAX)
+            return row_fail(error, w->name, rows[i].line, "type: expected a label of at most %u bytes, got one of %u",
+                            GHT_STRING_MAX, rows[i].type_length);
+        if (!encode(w, &rows[i], &events[i]))
+            return fail_memory(w, &rows[i], error);
+    }
+    return true;
 }

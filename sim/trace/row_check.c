@@ -64,17 +64,18 @@ static bool need(struct row_checks *checks, const struct trace_row *row, enum ro
 static bool number_of(struct row_checks *checks, const struct trace_row *row, struct row_numbering *numbering,
                       uint64_t value, uint32_t *number)
 {
-    if (numbering->map.count == 0 || value != numbering->last_value) {
+    size_t at = value % ROW_RECENT;
+    if (numbering->recent[at].number == 0 || numbering->recent[at].value != value) {
         bool added;
         struct id_entry *entry = id_map_put(&numbering->map, value, &added);
         if (entry == NULL || numbering->map.count > UINT32_MAX)
             return fail_memory(checks, row);
         if (added)
             entry->number = (uint32_t)(numbering->map.count - 1);
-        numbering->last_value = value;
-        numbering->last_number = entry->number;
+        numbering->recent[at].value = value;
+        numbering->recent[at].number = entry->number + UINT64_C(1);
     }
-    *number = numbering->last_number;
+    *number = (uint32_t)(numbering->recent[at].number - 1);
     return true;
 }
 
@@ -209,4 +210,26 @@ enum row_result row_checks_take(struct row_checks *checks, const struct trace_ro
     if (row->op == TRACE_META)
         return take_meta(checks, row) ? ROW_NOTHING : ROW_FAILED;
     return take_event(checks, row, event) ? ROW_EVENT : ROW_FAILED;
+}
+
+void row_checks_fetch(const struct row_checks *checks, const struct trace_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (row_has(&rows[i], ROW_ID))
+            id_map_fetch(&checks->lifetimes.map, rows[i].value[ROW_ID]);
+}
+
+bool row_checks_take_all(struct row_checks *checks, const struct trace_row *rows, size_t n, struct trace_event *events)
+{
+    row_checks_fetch(checks, rows, n);
+    for (size_t i = 0; i < n; i++) {
+        enum row_result result = row_checks_take(checks, &rows[i], &events[i]);
+        if (result == ROW_FAILED)
+            return false;
+        if (result == ROW_NOTHING)
+            events[i] = (struct trace_event){.op = rows[i].op};
+        else if (ops[rows[i].op].lifetime == CLOSE)
+            lifetimes_release(&checks->lifetimes, events[i].slot);
+    }
+    return true;
 }

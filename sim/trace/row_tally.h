@@ -12,7 +12,7 @@ struct row_tally {
     size_t capacity;
 };
 
-/* Zeroed is empty. False: no memory. */
+/* Zeroed is empty. The op may be that of a meta row. False: no memory. */
 bool row_tally_take(struct row_tally *tally, const struct trace_event *event);
 void row_tally_free(struct row_tally *tally);
 

@@ -128,9 +128,11 @@ static void free_writer(struct csv_writer *w)
     free(w);
 }
 
-static bool write_rows(struct row_writer *writer, const struct trace_row *rows, size_t n, struct error *error)
+static bool write_rows(struct row_writer *writer, const struct trace_row *rows, const struct trace_event *events,
+                       size_t n, struct error *error)
 {
     struct csv_writer *w = (struct csv_writer *)writer;
+    (void)events;
     for (size_t i = 0; i < n; i++)
         if (!write_row(w, &rows[i], error))
             return false;
