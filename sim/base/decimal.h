@@ -1,27 +1,89 @@
-/* Whole numbers as text, for files of millions of them. */
+/* Whole numbers as text and back, for files of millions of them. */
 #ifndef DECIMAL_H
 #define DECIMAL_H
 
 #include <stdint.h>
 #include <string.h>
 
-enum { DECIMAL_ROOM = 20 /* digits of a 64-bit number */ };
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight digits are taken apart as a number");
 
-/* Puts the number's digits, no NUL after them, and returns what follows. All DECIMAL_ROOM bytes from `to` on may be
- * written to: a copy of fixed length is the fast one. */
+enum {
+    DECIMAL_ROOM = 20, /* digits of a 64-bit number */
+    DECIMAL_SAFE = 19, /* digits of which no number overflows */
+    DECIMAL_AHEAD = 8  /* bytes that are read at a time */
+};
+
+static const uint64_t decimal_powers[DECIMAL_ROOM] = {
+    1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull, 100000000ull, 1000000000ull,
+    10000000000ull, 100000000000ull, 1000000000000ull, 10000000000000ull, 100000000000000ull, 1000000000000000ull,
+    10000000000000000ull, 100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull,
+};
+
+/* How many digits the number has. 1233 / 4096 is a little more than the logarithm of 2: the guess is right or one too
+ * few. */
+static inline unsigned decimal_digits(uint64_t number)
+{
+    number |= 1;
+    unsigned guess = (64 - (unsigned)__builtin_clzll(number)) * 1233 >> 12;
+    return guess + (number >= decimal_powers[guess]);
+}
+
+/* Puts the number's digits, no NUL after them, and returns what follows. */
 static inline char *decimal_put(char *to, uint64_t number)
 {
-    char digits[2 * DECIMAL_ROOM] = {0}, *first = digits + DECIMAL_ROOM;
-    for (; number >= 100; number /= 100) {
-        unsigned two = (unsigned)(number % 100);
-        *--first = (char)('0' + two % 10);
-        *--first = (char)('0' + two / 10);
+    static const char pairs[] = "00010203040506070809" "10111213141516171819" "20212223242526272829"
+                                "30313233343536373839" "40414243444546474849" "50515253545556575859"
+                                "60616263646566676869" "70717273747576777879" "80818283848586878889"
+                                "90919293949596979899";
+    if (number < 10) {
+        *to = (char)('0' + number);
+        return to + 1;
     }
+    char *end = to + decimal_digits(number), *first = end;
+    for (; number >= 100; number /= 100)
+        memcpy(first -= 2, pairs + 2 * (number % 100), 2);
     if (number >= 10)
-        *--first = (char)('0' + number % 10);
-    *--first = (char)('0' + (number >= 10 ? number / 10 : number));
-    memcpy(to, first, DECIMAL_ROOM);
-    return to + (digits + DECIMAL_ROOM - first);
+        memcpy(to, pairs + 2 * number, 2);
+    else
+        *to = (char)('0' + number);
+    return end;
+}
+
+/* How many of a word's bytes are digits before one that is none; the lowest byte is the first. */
+static inline unsigned decimal_run(uint64_t word)
+{
+    /* What is above a byte that is no digit may be wrong, by a carry. */
+    uint64_t less = word ^ UINT64_C(0x3030303030303030);
+    uint64_t other = ((less + UINT64_C(0x7676767676767676)) | less) & UINT64_C(0x8080808080808080);
+    return other == 0 ? 8 : (unsigned)__builtin_ctzll(other) / 8;
+}
+
+/* The number of eight digits; a byte of 0 counts as one. Neighbours become pairs, pairs fours, and those the eight. */
+static inline uint64_t decimal_eight(uint64_t word)
+{
+    word = (word & UINT64_C(0x0f0f0f0f0f0f0f0f)) * (10 << 8 | 1) >> 8;
+    word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (100 << 16 | 1) >> 16;
+    return (word & UINT64_C(0x0000ffff0000ffff)) * (UINT64_C(10000) << 32 | 1) >> 32;
+}
+
+/* Takes the digits at text, of which there may be none, and returns what follows; *number is not set if there are none,
+ * and nonsense if there are more than DECIMAL_SAFE. DECIMAL_AHEAD bytes after the last digit may be read. */
+static inline const unsigned char *decimal_take(const unsigned char *text, uint64_t *number)
+{
+    uint64_t word, n;
+    unsigned first = (unsigned)*text - '0', run;
+    if (first > 9)
+        return text;
+    if ((unsigned)text[1] - '0' > 9) {
+        *number = first;
+        return text + 1;
+    }
+    for (n = 0; memcpy(&word, text, 8), (run = decimal_run(word)) == 8; text += 8)
+        n = n * decimal_powers[8] + decimal_eight(word);
+    if (run > 0)
+        n = n * decimal_powers[run] + decimal_eight(word << (64 - 8 * run));
+    *number = n;
+    return text + run;
 }
 
 #endif
