@@ -19,34 +19,53 @@ static const uint64_t decimal_powers[DECIMAL_ROOM] = {
     10000000000000000ull, 100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull,
 };
 
-/* How many digits the number has. 1233 / 4096 is a little more than the logarithm of 2: the guess is right or one too
- * few. */
-static inline unsigned decimal_digits(uint64_t number)
+/* The eight digits, zeros in front, of a number below 10^8; the first one is the lowest byte, and none has its '0' yet.
+ * The inverse of decimal_eight: fours into pairs, pairs into digits. x / 100 is x * 10486 >> 20 up to 9,999, and x / 10 is
+ * x * 103 >> 10 up to 99. */
+static inline uint64_t decimal_spread(uint64_t number)
 {
-    number |= 1;
-    unsigned guess = (64 - (unsigned)__builtin_clzll(number)) * 1233 >> 12;
-    return guess + (number >= decimal_powers[guess]);
+    uint64_t fours = number / 10000 | (number % 10000) << 32;
+    uint64_t high = (fours * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+    uint64_t pairs = high | (fours - 100 * high) << 16;
+    uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    return tens | (pairs - 10 * tens) << 8;
 }
 
-/* Puts the number's digits, no NUL after them, and returns what follows. */
-static inline char *decimal_put(char *to, uint64_t number)
+/* Puts a number below 10^8 with all eight digits, or without zeros in front; eight bytes are written in either case. */
+static inline char *decimal_put_eight(char *to, uint64_t number)
 {
-    static const char pairs[] = "00010203040506070809" "10111213141516171819" "20212223242526272829"
-                                "30313233343536373839" "40414243444546474849" "50515253545556575859"
-                                "60616263646566676869" "70717273747576777879" "80818283848586878889"
-                                "90919293949596979899";
+    uint64_t digits = decimal_spread(number) | UINT64_C(0x3030303030303030);
+    memcpy(to, &digits, 8);
+    return to + 8;
+}
+
+static inline char *decimal_put_short(char *to, uint64_t number)
+{
     if (number < 10) {
         *to = (char)('0' + number);
         return to + 1;
     }
-    char *end = to + decimal_digits(number), *first = end;
-    for (; number >= 100; number /= 100)
-        memcpy(first -= 2, pairs + 2 * (number % 100), 2);
-    if (number >= 10)
-        memcpy(to, pairs + 2 * number, 2);
-    else
-        *to = (char)('0' + number);
-    return end;
+    uint64_t digits = decimal_spread(number);
+    unsigned zeros = (unsigned)__builtin_ctzll(digits) / 8;
+    digits = (digits | UINT64_C(0x3030303030303030)) >> 8 * zeros;
+    memcpy(to, &digits, 8);
+    return to + 8 - zeros;
+}
+
+/* Puts the number's digits, no NUL after them, and returns what follows. All DECIMAL_ROOM bytes from `to` on may be
+ * written to. */
+static inline char *decimal_put(char *to, uint64_t number)
+{
+    const uint64_t eight = decimal_powers[8];
+    if (number < eight)
+        return decimal_put_short(to, number);
+    if (number / eight < eight) {
+        to = decimal_put_short(to, number / eight);
+    } else {
+        to = decimal_put_short(to, number / eight / eight);
+        to = decimal_put_eight(to, number / eight % eight);
+    }
+    return decimal_put_eight(to, number % eight);
 }
 
 /* How many of a word's bytes are digits before one that is none; the lowest byte is the first. */

@@ -285,35 +285,31 @@ static bool make_word_room(struct part *part)
 
 /* ---- a row's words ---- */
 
-static const uint16_t what_runtime_said = 1u << TRACE_GCBEGIN | 1u << TRACE_GCEND | 1u << TRACE_PROCS |
-                                          1u << TRACE_HEAPLIVE | 1u << TRACE_HEAPGOAL;
-static const uint16_t with_lifetime = 1u << TRACE_ALLOC | 1u << TRACE_FREE | 1u << TRACE_DEAD |
-                                      1u << TRACE_STACKALLOC | 1u << TRACE_STACKFREE;
+/* What differs from row to row and is not in a word of its own: the lifetime's id is, where there is one, and the size
+ * has values that come again and again, but in what the recorded runtime said. */
+static const uint16_t always_given[ROW_OPS] = {
+    [TRACE_GC] = 1u << ROW_ID,
+    [TRACE_STATS] = 1u << ROW_ID,
+    [TRACE_END] = 1u << ROW_ID,
+    [TRACE_GCBEGIN] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_GCEND] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_PROCS] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_HEAPLIVE] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_HEAPGOAL] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_META] = (1u << ROW_NUMBERS) - 1,
+};
 
-/* What differs from row to row and is not in a word of its own. */
-static uint16_t always_given(const struct trace_row *row)
+/* What a row does not have is as a shape has it: 0, or noscan 1. */
+static inline struct ght_shape shape_of(const struct trace_row *row, uint64_t type, unsigned given)
 {
-    unsigned given = 0;
-    if (row->op == TRACE_META)
-        given = (1u << ROW_NUMBERS) - 1;
-    else if ((what_runtime_said & 1u << row->op) != 0)
-        given = 1u << ROW_SIZE;
-    if ((with_lifetime & 1u << row->op) == 0)
-        given |= 1u << ROW_ID;
-    return (uint16_t)(given & row->present);
-}
-
-static struct ght_shape shape_of(const struct trace_row *row, uint64_t type, uint16_t given)
-{
-    struct ght_shape shape = {.present = row->present, .given = given, .op = row->op, .noscan = 1};
-    unsigned in_shape = row->present & ~(unsigned)given;
-    if ((in_shape & 1u << ROW_SIZE) != 0)
+    struct ght_shape shape = {.present = row->present, .given = (uint16_t)given, .op = row->op, .noscan = 1};
+    if ((given & 1u << ROW_SIZE) == 0)
         shape.size = row->value[ROW_SIZE];
-    if ((in_shape & 1u << ROW_NOSCAN) != 0)
+    if ((given & 1u << ROW_NOSCAN) == 0)
         shape.noscan = row->value[ROW_NOSCAN] & 1;
-    if ((in_shape & 1u << ROW_ALIGN) != 0)
+    if ((given & 1u << ROW_ALIGN) == 0 && row->value[ROW_ALIGN] != 0)
         shape.align_log2 = (uint8_t)__builtin_ctzll(row->value[ROW_ALIGN]);
-    if ((in_shape & 1u << ROW_TYPE) != 0)
+    if ((given & 1u << ROW_TYPE) == 0)
         shape.type = type;
     return shape;
 }
@@ -323,7 +319,7 @@ static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *r
                                  uint16_t *given)
 {
     const uint16_t values = 1u << ROW_SIZE | 1u << ROW_NOSCAN | 1u << ROW_ALIGN | 1u << ROW_TYPE;
-    *given = always_given(row);
+    *given = always_given[row->op] & row->present;
     struct ght_shape shape = shape_of(row, type, *given);
     enum ght_found found = ght_dictionary_shape(&w->dictionary, &shape, SHAPES_IN_FULL, number);
     if (found != GHT_FULL)
@@ -348,11 +344,12 @@ static void put_value(struct part *part, unsigned code, uint64_t value)
     }
 }
 
-static void put_given(struct part *part, const struct trace_row *row, uint64_t type, uint16_t given)
+static void put_given(struct part *part, const struct trace_row *row, uint64_t type, unsigned given)
 {
-    for (unsigned column = 0; column < ROW_COLUMNS; column++)
-        if ((given & 1u << column) != 0)
-            put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+    for (; given != 0; given &= given - 1) {
+        unsigned column = (unsigned)__builtin_ctz(given);
+        put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+    }
 }
 
 static void put_order(struct ght_writer *w, uint32_t part)

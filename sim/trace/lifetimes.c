@@ -33,10 +33,10 @@ static size_t home(const struct id_map *map, uint64_t id)
     return (size_t)(mix((id >> NEAR) + map->seed) << NEAR) & (map->capacity - 1);
 }
 
-/* The entries of a bucket in the order in which the id takes them: neighbours are each in a place of their own. */
-static struct id_entry *place(const struct id_map *map, size_t bucket, uint64_t id, unsigned nth)
+/* The entry of a bucket that an id takes if it can: each of its neighbours takes another. */
+static size_t place(uint64_t id)
 {
-    return &map->entries[bucket + ((id + nth) & (BUCKET - 1))];
+    return id & (BUCKET - 1);
 }
 
 static size_t next_bucket(const struct id_map *map, size_t bucket)
@@ -83,8 +83,8 @@ void id_map_free(struct id_map *map)
 static struct id_entry *add(struct id_map *map, size_t bucket, uint64_t id)
 {
     for (;; bucket = next_bucket(map, bucket)) {
-        for (unsigned nth = 0; nth < BUCKET; nth++) {
-            struct id_entry *entry = place(map, bucket, id, nth);
+        for (size_t i = 0; i < BUCKET; i++) {
+            struct id_entry *entry = &map->entries[bucket + place(id + i)];
             if (entry->used)
                 continue;
             entry->id = id;
@@ -121,16 +121,22 @@ void id_map_fetch(const struct id_map *map, uint64_t id)
     __builtin_prefetch(&map->entries[home(map, id)], 1);
 }
 
+static inline bool is(const struct id_entry *entry, uint64_t id)
+{
+    return entry->id == id && entry->used;
+}
+
 /* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
 static inline struct id_entry *find(const struct id_map *map, size_t bucket, uint64_t id)
 {
     for (size_t left = map->capacity; left > 0; left -= BUCKET, bucket = next_bucket(map, bucket)) {
-        for (unsigned nth = 0; nth < BUCKET; nth++) {
-            struct id_entry *entry = place(map, bucket, id, nth);
-            if (entry->id == id && entry->used)
-                return entry;
-        }
-        if (map->entries[bucket].passed == 0)
+        struct id_entry *entries = &map->entries[bucket];
+        if (is(&entries[place(id)], id))
+            return &entries[place(id)];
+        for (size_t i = 0; i < BUCKET; i++)
+            if (is(&entries[i], id))
+                return &entries[i];
+        if (entries->passed == 0)
             break;
     }
     return NULL;

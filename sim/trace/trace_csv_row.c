@@ -152,6 +152,7 @@ static const char *plural(uint32_t n)
 static bool end_header(struct csv_rows *rows)
 {
     rows->has_header = true;
+    rows->column[rows->columns] = CSV_NO_COLUMN;
     return (rows->present & 1u << ROW_OP) != 0 ||
            csv_rows_fail(rows, "expected a header line with at least the column op, got %" PRIu32
                          " column%s without it", rows->columns, plural(rows->columns));
@@ -239,25 +240,29 @@ static inline const unsigned char *plain_number(const unsigned char *s, uint64_t
 const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row)
 {
     const unsigned char *s = line, *field;
-    const uint8_t *column = rows->column, *end = column + rows->columns;
-    unsigned present = 0;
-    if (column == end) /* the header is still to come */
+    const uint8_t *column = rows->column;
+    unsigned present = rows->present;
+    if (!rows->has_header)
         return NULL;
     clear_row(row, rows->line);
     for (;; s++) {
+        unsigned kind = *column++;
         field = s;
-        if (*column < ROW_NUMBERS)
-            s = plain_number(s, &row->value[*column]);
-        else if (*column == ROW_OP)
+        if (kind < ROW_NUMBERS)
+            s = plain_number(s, &row->value[kind]);
+        else if (kind == ROW_OP)
             s = plain_op(s, row);
+        else if (kind == ROW_TYPE)
+            s = plain_label(s, row);
         else
-            s = *column == ROW_TYPE ? plain_label(s, row) : plain_ignored(s);
+            s = kind == IGNORED ? plain_ignored(s) : NULL;
         if (s == NULL)
             return NULL;
-        present |= (unsigned)(s != field) << *column;
-        if (++column == end || *s != ',')
+        if (s == field)
+            present &= ~(1u << kind);
+        if (*s != ',')
             break;
     }
-    row->present = present & ((1u << ROW_COLUMNS) - 1); /* but for IGNORED */
-    return column == end && *s == '\n' ? s + 1 : NULL;
+    row->present = (uint16_t)present;
+    return *column == CSV_NO_COLUMN && *s == '\n' ? s + 1 : NULL;
 }

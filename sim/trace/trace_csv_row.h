@@ -10,7 +10,7 @@
 
 #include "trace/row.h"
 
-enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40 };
+enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40, CSV_NO_COLUMN = ROW_COLUMNS + 1 };
 
 struct csv_rows {
     const char *name;  /* of the file */
@@ -19,7 +19,7 @@ struct csv_rows {
     uint16_t present;  /* 1 << enum row_column for each that the header names */
     uint32_t columns;  /* in the header, those that mean nothing to us too */
     uint32_t fields;   /* so far in the current row */
-    uint8_t column[CSV_COLUMNS_MAX]; /* of each field: enum row_column, or ROW_COLUMNS: ignored */
+    uint8_t column[CSV_COLUMNS_MAX + 1]; /* of each field: enum row_column, or ROW_COLUMNS: ignored; then CSV_NO_COLUMN */
     uint8_t bad;                     /* the first column whose text is not of its kind, or ROW_COLUMNS */
     char text[CSV_TEXT_MAX + 1];     /* of the bad one, fit to be printed */
     char *label;                     /* of the current row, for row->type */

@@ -16,15 +16,18 @@ static const uint8_t order[ROW_COLUMNS] = {
 };
 
 /* What a line takes beside its label, at most: numbers, an op, commas, the line feed, and some. */
-enum { LINE_ROOM = 256, LINES = 1 << 15 /* bytes, at first */ };
+enum { LINE_ROOM = 256, OP_ROOM = 16, LINES = 1 << 15 /* bytes, at first */ };
 
-_Static_assert(LINE_ROOM >= ROW_NUMBERS * DECIMAL_ROOM + 16 + ROW_COLUMNS + 1, "a line fits");
+_Static_assert(LINE_ROOM >= ROW_NUMBERS * DECIMAL_ROOM + OP_ROOM + ROW_COLUMNS, "a line fits");
 
 struct csv_writer {
     struct row_writer writer; /* first: the two share their address */
     struct zst_file *file;    /* NULL: given up after a failure */
     uint8_t columns[ROW_COLUMNS], column_count;
-    size_t op_length[ROW_OPS];
+    struct {
+        char text[OP_ROOM];
+        size_t length;
+    } ops[ROW_OPS]; /* their names */
     char *lines; /* that have not been given to the file */
     size_t length, capacity;
 };
@@ -62,23 +65,24 @@ static char *put_label(char *to, size_t room, const struct trace_row *row)
 static char *put_line(const struct csv_writer *w, const struct trace_row *row)
 {
     char *to = w->lines + w->length;
-    for (uint8_t i = 0; i < w->column_count && to != NULL; i++) {
-        uint8_t column = w->columns[i];
-        if (i > 0)
-            *to++ = ',';
-        if ((row->present & 1u << column) == 0)
-            continue;
-        if (column < ROW_NUMBERS) {
-            to = decimal_put(to, row->value[column]);
-        } else if (column == ROW_OP) {
-            memcpy(to, row_op_names[row->op], w->op_length[row->op]);
-            to += w->op_length[row->op];
-        } else if (row->type_length > 0) {
-            to = put_label(to, (size_t)(w->lines + w->capacity - to), row);
+    const unsigned present = row->present, count = w->column_count;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned column = w->columns[i];
+        if ((present & 1u << column) != 0) {
+            if (column < ROW_NUMBERS) {
+                to = decimal_put(to, row->value[column]);
+            } else if (column == ROW_OP) {
+                memcpy(to, w->ops[row->op].text, OP_ROOM);
+                to += w->ops[row->op].length;
+            } else if (row->type_length > 0) {
+                to = put_label(to, (size_t)(w->lines + w->capacity - to), row);
+                if (to == NULL)
+                    return NULL;
+            }
         }
+        *to++ = ',';
     }
-    if (to != NULL)
-        *to++ = '\n';
+    to[-1] = '\n'; /* there is one column at least: op */
     return to;
 }
 
@@ -203,7 +207,7 @@ struct row_writer *trace_csv_write(const char *path, uint16_t columns, struct er
         if ((columns & 1u << order[i]) != 0)
             w->columns[w->column_count++] = order[i];
     for (uint8_t op = 0; op < ROW_OPS; op++)
-        w->op_length[op] = strlen(row_op_names[op]);
+        w->ops[op].length = strlen(strcpy(w->ops[op].text, row_op_names[op]));
     write_header(w);
     return &w->writer;
 }
