@@ -352,29 +352,45 @@ static void put_given(struct part *part, const struct trace_row *row, uint64_t t
     }
 }
 
+/* From here on what depends on the row is computed, and not asked: whose it is, whether it begins a lifetime, and how
+ * late it is nobody can foretell, and to be wrong costs more than all of this. */
+
 static void put_order(struct ght_writer *w, uint32_t part)
 {
-    uint16_t *last = &w->runs[w->segment.runs];
-    if (w->segment.runs > 0 && (last[-1] & 0xff) == part && last[-1] >> 8 < RUN_ROWS - 1)
-        last[-1] = (uint16_t)(last[-1] + (1u << 8));
-    else
-        w->runs[w->segment.runs++] = (uint16_t)part;
+    uint32_t last = w->segment.runs > 0 ? w->runs[w->segment.runs - 1] : UINT32_MAX;
+    bool same = (last & 0xff) == part && last >> 8 < RUN_ROWS - 1;
+    w->segment.runs += !same;
+    w->runs[w->segment.runs - 1] = (uint16_t)(same ? last + (1u << 8) : part);
     w->segment.rows++;
 }
 
-static void put_id(struct ght_writer *w, uint64_t id)
+static void put_id(struct ght_writer *w, uint64_t id, bool begins)
 {
-    if (w->id_bytes == 0) {
+    if (w->id_bytes == 0 && begins) {
         w->segment.first_id = id;
         w->last_id = id - 1;
     }
-    uint64_t by = id - w->last_id - 1;
+    uint64_t by = begins ? id - w->last_id - 1 : 0;
     uint64_t number = by << 1 ^ -(by >> 63);
     w->segment.has_ids |= by != 0;
     for (; number >= 0x80; number >>= 7)
         w->ids[w->id_bytes++] = (unsigned char)(number | 0x80);
-    w->ids[w->id_bytes++] = (unsigned char)number;
-    w->last_id = id;
+    w->ids[w->id_bytes] = (unsigned char)number;
+    w->id_bytes += begins;
+    w->last_id = begins ? id : w->last_id;
+}
+
+/* Returns how late the row is that the words before it leave to be said. */
+static uint64_t put_advance(struct part *part, uint64_t later)
+{
+    if (later > GHT_NARROW_MAX) {
+        put_value(part, GHT_ADVANCE, later);
+        return 0;
+    }
+    bool is_long = later > UINT16_MAX;
+    part->words[part->head.words] = GHT_ADVANCE | later << 16;
+    part->head.words += is_long;
+    return is_long ? 0 : later;
 }
 
 static void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
@@ -385,14 +401,10 @@ static void put_row(struct ght_writer *w, struct stream *stream, const struct tr
         put_value(part, GHT_GOROUTINE, stream->g = goroutine(row));
     uint64_t later = row->op == TRACE_META ? 0 : event->time_ns - stream->time;
     stream->time += later;
-    if (later > UINT16_MAX) {
-        put_value(part, GHT_ADVANCE, later);
-        later = 0;
-    }
+    later = put_advance(part, later);
     put_word(part, shape | (uint64_t)event->slot << 16 | later << 48);
     put_order(w, stream->part);
-    if (row->op == TRACE_ALLOC || row->op == TRACE_STACKALLOC)
-        put_id(w, row->value[ROW_ID]);
+    put_id(w, row->value[ROW_ID], (row->op == TRACE_ALLOC) | (row->op == TRACE_STACKALLOC));
 }
 
 static bool encode(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event)

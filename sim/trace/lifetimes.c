@@ -33,10 +33,22 @@ static size_t home(const struct id_map *map, uint64_t id)
     return (size_t)(mix((id >> NEAR) + map->seed) << NEAR) & (map->capacity - 1);
 }
 
-/* The entry of a bucket that an id takes if it can: each of its neighbours takes another. */
-static size_t place(uint64_t id)
+/* A bit for each of the bucket's entries that is the id's; which it is nobody can foretell, so that a comparison of all
+ * is faster than one after the other. */
+static inline unsigned matches(const struct id_entry *entries, uint64_t id)
 {
-    return id & (BUCKET - 1);
+    unsigned bits = 0;
+    for (unsigned i = 0; i < BUCKET; i++)
+        bits |= (unsigned)((entries[i].id == id) & entries[i].used) << i;
+    return bits;
+}
+
+static inline unsigned unused(const struct id_entry *entries)
+{
+    unsigned bits = 0;
+    for (unsigned i = 0; i < BUCKET; i++)
+        bits |= (unsigned)!entries[i].used << i;
+    return bits;
 }
 
 static size_t next_bucket(const struct id_map *map, size_t bucket)
@@ -80,22 +92,18 @@ void id_map_free(struct id_map *map)
 
 /* Adds the id, which is not there, to a map with room; bucket: its home. A bucket that is passed for ever costs time,
  * and no more. */
-static struct id_entry *add(struct id_map *map, size_t bucket, uint64_t id)
+static inline struct id_entry *add(struct id_map *map, size_t bucket, uint64_t id)
 {
-    for (;; bucket = next_bucket(map, bucket)) {
-        for (size_t i = 0; i < BUCKET; i++) {
-            struct id_entry *entry = &map->entries[bucket + place(id + i)];
-            if (entry->used)
-                continue;
-            entry->id = id;
-            entry->number = 0;
-            entry->mark = 0;
-            entry->used = true;
-            return entry;
-        }
+    unsigned free_ones;
+    for (; (free_ones = unused(&map->entries[bucket])) == 0; bucket = next_bucket(map, bucket))
         if (map->entries[bucket].passed < PASSED_MAX)
             map->entries[bucket].passed++;
-    }
+    struct id_entry *entry = &map->entries[bucket + (unsigned)__builtin_ctz(free_ones)];
+    entry->id = id;
+    entry->number = 0;
+    entry->mark = 0;
+    entry->used = true;
+    return entry;
 }
 
 static bool grow(struct id_map *map)
@@ -121,22 +129,14 @@ void id_map_fetch(const struct id_map *map, uint64_t id)
     __builtin_prefetch(&map->entries[home(map, id)], 1);
 }
 
-static inline bool is(const struct id_entry *entry, uint64_t id)
-{
-    return entry->id == id && entry->used;
-}
-
 /* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
 static inline struct id_entry *find(const struct id_map *map, size_t bucket, uint64_t id)
 {
     for (size_t left = map->capacity; left > 0; left -= BUCKET, bucket = next_bucket(map, bucket)) {
-        struct id_entry *entries = &map->entries[bucket];
-        if (is(&entries[place(id)], id))
-            return &entries[place(id)];
-        for (size_t i = 0; i < BUCKET; i++)
-            if (is(&entries[i], id))
-                return &entries[i];
-        if (entries->passed == 0)
+        unsigned match = matches(&map->entries[bucket], id);
+        if (match != 0)
+            return &map->entries[bucket + (unsigned)__builtin_ctz(match)];
+        if (map->entries[bucket].passed == 0)
             break;
     }
     return NULL;

@@ -17,37 +17,27 @@ static bool grow(struct row_tally *tally, uint32_t slot)
     return true;
 }
 
-static void begin(struct row_tally *tally, const struct trace_event *event)
+static uint64_t bytes_of(uint64_t entry)
 {
-    tally->sizes[event->slot] = event->size + 1;
-    tally->live++;
-    tally->live_bytes += event->size;
-    if (tally->live > tally->peak_live)
-        tally->peak_live = tally->live;
-    if (tally->live_bytes > tally->peak_bytes)
-        tally->peak_bytes = tally->live_bytes;
+    return entry - (entry != 0);
 }
 
-/* For the second time too: a free after a dead. */
-static void end(struct row_tally *tally, uint32_t slot)
-{
-    if (tally->sizes[slot] == 0)
-        return;
-    tally->live--;
-    tally->live_bytes -= tally->sizes[slot] - 1;
-    tally->sizes[slot] = 0;
-}
-
+/* Whether an object begins or ends nobody can foretell, so that both are the same work. One may end twice: by a dead and
+ * a free. */
 bool row_tally_take(struct row_tally *tally, const struct trace_event *event)
 {
-    tally->rows[event->op]++;
-    if (event->op == TRACE_ALLOC) {
-        if (event->slot >= tally->capacity && !grow(tally, event->slot))
-            return false;
-        begin(tally, event);
-    } else if (event->op == TRACE_FREE || event->op == TRACE_DEAD) {
-        end(tally, event->slot);
-    }
+    unsigned op = event->op;
+    tally->rows[op]++;
+    if (op != TRACE_ALLOC && op != TRACE_FREE && op != TRACE_DEAD)
+        return true;
+    if (event->slot >= tally->capacity && !grow(tally, event->slot))
+        return false;
+    uint64_t before = tally->sizes[event->slot], after = (event->size + 1) & -(uint64_t)(op == TRACE_ALLOC);
+    tally->sizes[event->slot] = after;
+    tally->live = tally->live + (after != 0) - (before != 0);
+    tally->live_bytes += bytes_of(after) - bytes_of(before);
+    tally->peak_live = tally->live > tally->peak_live ? tally->live : tally->peak_live;
+    tally->peak_bytes = tally->live_bytes > tally->peak_bytes ? tally->live_bytes : tally->peak_bytes;
     return true;
 }
 
