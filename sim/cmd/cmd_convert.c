@@ -124,12 +124,9 @@ struct conversion {
 
 static bool convert_batch(struct conversion *k, const struct trace_row *rows, size_t n, struct error *error)
 {
-    if (!row_output_put(&k->output, rows, n, error))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!row_tally_take(&k->tally, &k->output.events[i]))
-            return row_fail(error, k->source->name, rows[i].line, "out of memory");
-    return true;
+    return row_output_put(&k->output, rows, n, error) &&
+           (row_tally_take(&k->tally, k->output.events, n) ||
+            row_fail(error, k->source->name, rows[0].line, "out of memory"));
 }
 
 static bool convert_all(struct conversion *k, struct progress *progress, struct error *error)

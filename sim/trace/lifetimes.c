@@ -33,22 +33,10 @@ static size_t home(const struct id_map *map, uint64_t id)
     return (size_t)(mix((id >> NEAR) + map->seed) << NEAR) & (map->capacity - 1);
 }
 
-/* A bit for each of the bucket's entries that is the id's; which it is nobody can foretell, so that a comparison of all
- * is faster than one after the other. */
-static inline unsigned matches(const struct id_entry *entries, uint64_t id)
+/* The entry of a bucket that an id takes if it can: each of its neighbours takes another. */
+static inline struct id_entry *own_place(struct id_entry *bucket, uint64_t id)
 {
-    unsigned bits = 0;
-    for (unsigned i = 0; i < BUCKET; i++)
-        bits |= (unsigned)((entries[i].id == id) & entries[i].used) << i;
-    return bits;
-}
-
-static inline unsigned unused(const struct id_entry *entries)
-{
-    unsigned bits = 0;
-    for (unsigned i = 0; i < BUCKET; i++)
-        bits |= (unsigned)!entries[i].used << i;
-    return bits;
+    return &bucket[id & (BUCKET - 1)];
 }
 
 static size_t next_bucket(const struct id_map *map, size_t bucket)
@@ -90,15 +78,18 @@ void id_map_free(struct id_map *map)
     map->entries = NULL;
 }
 
-/* Adds the id, which is not there, to a map with room; bucket: its home. A bucket that is passed for ever costs time,
+/* Adds the id, which is not there, to a map with room. A bucket that is passed for ever costs time,
  * and no more. */
-static inline struct id_entry *add(struct id_map *map, size_t bucket, uint64_t id)
+static inline struct id_entry *add(struct id_map *map, size_t home_bucket, uint64_t id)
 {
-    unsigned free_ones;
-    for (; (free_ones = unused(&map->entries[bucket])) == 0; bucket = next_bucket(map, bucket))
-        if (map->entries[bucket].passed < PASSED_MAX)
-            map->entries[bucket].passed++;
-    struct id_entry *entry = &map->entries[bucket + (unsigned)__builtin_ctz(free_ones)];
+    struct id_entry *entry = own_place(&map->entries[home_bucket], id);
+    for (size_t at = home_bucket; entry->used; at = next_bucket(map, at)) {
+        struct id_entry *bucket = &map->entries[at];
+        for (entry = bucket; entry < bucket + BUCKET - 1 && entry->used; entry++)
+            ;
+        if (entry->used && bucket->passed < PASSED_MAX)
+            bucket->passed++;
+    }
     entry->id = id;
     entry->number = 0;
     entry->mark = 0;
@@ -129,15 +120,32 @@ void id_map_fetch(const struct id_map *map, uint64_t id)
     __builtin_prefetch(&map->entries[home(map, id)], 1);
 }
 
-/* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
-static inline struct id_entry *find(const struct id_map *map, size_t bucket, uint64_t id)
+static inline bool is(const struct id_entry *entry, uint64_t id)
 {
-    for (size_t left = map->capacity; left > 0; left -= BUCKET, bucket = next_bucket(map, bucket)) {
-        unsigned match = matches(&map->entries[bucket], id);
-        if (match != 0)
-            return &map->entries[bucket + (unsigned)__builtin_ctz(match)];
-        if (map->entries[bucket].passed == 0)
-            break;
+    return entry->id == id && entry->used;
+}
+
+static inline struct id_entry *find_in_bucket(struct id_entry *bucket, uint64_t id)
+{
+    _Static_assert(BUCKET == 4, "four comparisons");
+    if (is(own_place(bucket, id), id))
+        return own_place(bucket, id);
+    if (is(&bucket[0], id))
+        return &bucket[0];
+    if (is(&bucket[1], id))
+        return &bucket[1];
+    if (is(&bucket[2], id))
+        return &bucket[2];
+    return is(&bucket[3], id) ? &bucket[3] : NULL;
+}
+
+/* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
+static inline struct id_entry *find(const struct id_map *map, size_t at, uint64_t id)
+{
+    for (size_t left = map->capacity; left > 0; left -= BUCKET, at = next_bucket(map, at)) {
+        struct id_entry *bucket = &map->entries[at], *entry = find_in_bucket(bucket, id);
+        if (entry != NULL || bucket->passed == 0)
+            return entry;
     }
     return NULL;
 }
@@ -147,7 +155,7 @@ struct id_entry *id_map_find(const struct id_map *map, uint64_t id)
     return find(map, home(map, id), id);
 }
 
-struct id_entry *id_map_put(struct id_map *map, uint64_t id, bool *added)
+static inline struct id_entry *put(struct id_map *map, uint64_t id, bool *added)
 {
     size_t bucket = home(map, id);
     struct id_entry *entry = find(map, bucket, id);
@@ -163,14 +171,24 @@ struct id_entry *id_map_put(struct id_map *map, uint64_t id, bool *added)
     return add(map, bucket, id);
 }
 
-void id_map_remove(struct id_map *map, struct id_entry *entry)
+struct id_entry *id_map_put(struct id_map *map, uint64_t id, bool *added)
+{
+    return put(map, id, added);
+}
+
+static inline void remove_entry(struct id_map *map, size_t home_bucket, struct id_entry *entry)
 {
     size_t bucket = (size_t)(entry - map->entries) & ~(size_t)(BUCKET - 1);
-    for (size_t i = home(map, entry->id); i != bucket; i = next_bucket(map, i))
-        if (map->entries[i].passed < PASSED_MAX)
-            map->entries[i].passed--;
+    for (size_t at = home_bucket; at != bucket; at = next_bucket(map, at))
+        if (map->entries[at].passed < PASSED_MAX)
+            map->entries[at].passed--;
     entry->used = false;
     map->count--;
+}
+
+void id_map_remove(struct id_map *map, struct id_entry *entry)
+{
+    remove_entry(map, home(map, entry->id), entry);
 }
 
 bool lifetimes_init(struct lifetimes *table, uint64_t seed)
@@ -187,7 +205,7 @@ void lifetimes_free(struct lifetimes *table)
 }
 
 /* Room on the free list comes with the slot: see free_slots. */
-static bool take_slot(struct lifetimes *table, uint32_t *slot)
+static inline bool take_slot(struct lifetimes *table, uint32_t *slot)
 {
     if (table->free_count > 0) {
         *slot = table->free_slots[--table->free_count];
@@ -211,7 +229,7 @@ enum lifetime_status lifetimes_open(struct lifetimes *table, uint64_t id, enum l
                                     uint32_t *slot)
 {
     bool added;
-    struct id_entry *entry = id_map_put(&table->map, id, &added);
+    struct id_entry *entry = put(&table->map, id, &added);
     if (entry == NULL)
         return LIFETIME_NO_MEMORY;
     if (!added)
@@ -226,10 +244,10 @@ enum lifetime_status lifetimes_open(struct lifetimes *table, uint64_t id, enum l
 }
 
 /* The entry of an open lifetime of this kind, or NULL and why there is none. */
-static struct id_entry *find_open(struct lifetimes *table, uint64_t id, enum lifetime_kind kind,
-                                  enum lifetime_status *status)
+static inline struct id_entry *find_open(struct lifetimes *table, size_t home_bucket, uint64_t id,
+                                         enum lifetime_kind kind, enum lifetime_status *status)
 {
-    struct id_entry *entry = id_map_find(&table->map, id);
+    struct id_entry *entry = find(&table->map, home_bucket, id);
     if (entry == NULL)
         *status = LIFETIME_NOT_OPEN;
     else if (((entry->mark & MARK_STACK) != 0) != (kind == LIFETIME_STACK))
@@ -243,11 +261,12 @@ enum lifetime_status lifetimes_close(struct lifetimes *table, uint64_t id, enum 
                                      uint32_t *slot)
 {
     enum lifetime_status status;
-    struct id_entry *entry = find_open(table, id, kind, &status);
+    size_t home_bucket = home(&table->map, id);
+    struct id_entry *entry = find_open(table, home_bucket, id, kind, &status);
     if (entry == NULL)
         return status;
     *slot = entry->number;
-    id_map_remove(&table->map, entry);
+    remove_entry(&table->map, home_bucket, entry);
     return LIFETIME_OK;
 }
 
@@ -255,7 +274,7 @@ enum lifetime_status lifetimes_die(struct lifetimes *table, uint64_t id, enum li
                                    uint32_t *slot)
 {
     enum lifetime_status status;
-    struct id_entry *entry = find_open(table, id, kind, &status);
+    struct id_entry *entry = find_open(table, home(&table->map, id), id, kind, &status);
     if (entry == NULL)
         return status;
     if ((entry->mark & MARK_DEAD) != 0)

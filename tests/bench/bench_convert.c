@@ -72,11 +72,9 @@ static uint64_t pass_rows(struct row_source *source, struct row_output *output, 
     for (size_t n; (n = source->read(source, rows, ROW_BATCH, error)) > 0; count += n) {
         if (output == NULL)
             continue;
-        if (!row_output_put(output, rows, n, error))
+        if (!row_output_put(output, rows, n, error) ||
+            (!row_tally_take(&tally, output->events, n) && !error_set(error, "out of memory")))
             break;
-        for (size_t i = 0; i < n; i++)
-            if (!row_tally_take(&tally, &output->events[i]))
-                error_set(error, "out of memory");
     }
     row_tally_free(&tally);
     return count;

@@ -310,7 +310,7 @@ static void test_checked(void **state)
 static void take(struct row_tally *tally, enum trace_op op, uint32_t slot, uint64_t size)
 {
     struct trace_event event = {.op = op, .slot = slot, .size = size & TRACE_SIZE_FIELD};
-    assert_true(row_tally_take(tally, &event));
+    assert_true(row_tally_take(tally, &event, 1));
 }
 
 /* An object is live until it is dead or freed, whichever comes first; stacks are none. */
