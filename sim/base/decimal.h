@@ -10,18 +10,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight digits are take
 enum {
     DECIMAL_ROOM = 20, /* digits of a 64-bit number */
     DECIMAL_SAFE = 19, /* digits of which no number overflows */
-    DECIMAL_AHEAD = 8  /* bytes that are read at a time */
+    DECIMAL_AHEAD = 8  /* bytes after the last digit that may be read */
 };
 
-static const uint64_t decimal_powers[DECIMAL_ROOM] = {
-    1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull, 100000000ull, 1000000000ull,
-    10000000000ull, 100000000000ull, 1000000000000ull, 10000000000000ull, 100000000000000ull, 1000000000000000ull,
-    10000000000000000ull, 100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull,
-};
+static const uint64_t decimal_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
 /* The eight digits, zeros in front, of a number below 10^8; the first one is the lowest byte, and none has its '0' yet.
- * The inverse of decimal_eight: fours into pairs, pairs into digits. x / 100 is x * 10486 >> 20 up to 9,999, and x / 10 is
- * x * 103 >> 10 up to 99. */
+ * The inverse of decimal_eight: fours into pairs, pairs into digits. x / 100 is x * 10486 >> 20 up to 9,999, and x / 10
+ * is x * 103 >> 10 up to 99. */
 static inline uint64_t decimal_spread(uint64_t number)
 {
     uint64_t fours = number / 10000 | (number % 10000) << 32;

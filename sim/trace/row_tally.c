@@ -22,8 +22,8 @@ static uint64_t bytes_of(uint64_t entry)
     return entry - (entry != 0);
 }
 
-/* Whether an object begins or ends nobody can foretell, so that both are the same work. One may end twice: by a dead and
- * a free. */
+/* Whether an object begins or ends nobody can foretell, so that both are the same work. One may end twice: by a dead
+ * and a free. */
 static void take_object(struct row_tally *tally, const struct trace_event *event)
 {
     uint64_t begins = event->op == TRACE_ALLOC;

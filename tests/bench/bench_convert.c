@@ -1,5 +1,5 @@
-/* How fast traces are converted, on one core. `make bench-convert` runs it: a trace of 5 million rows (EVENTS=N) is made
- * up and written as CSV and in binary; it, and each of TRACES=..., is
+/* How fast traces are converted, on one core. `make bench-convert` runs it: a trace of 5 million rows (EVENTS=N) is
+ * made up and written as CSV and in binary; it, and each of TRACES=..., is
  *
  *     counted     its bytes read and its line feeds counted, as wc -l does: what no reader of a text can beat
  *     read        made rows of, and nothing done to them
@@ -135,7 +135,7 @@ static void tell_trace(const char *trace, const char *name)
     uint64_t rows = 0;
     for (int i = 0; i < REPEATS; i++)
         for (int direction = 0; direction < DIRECTIONS; direction++)
-            times[direction][i] = seconds_of(direction, trace, &rows);
+            times[direction][i] = seconds_of((enum direction)direction, trace, &rows);
     printf("%-28.28s %10" PRIu64, name, rows);
     for (int direction = 0; direction < DIRECTIONS; direction++) {
         qsort(times[direction], REPEATS, sizeof times[0][0], ascending);
