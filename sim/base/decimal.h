@@ -27,7 +27,7 @@ static inline uint64_t decimal_spread(uint64_t number)
     return tens | (pairs - 10 * tens) << 8;
 }
 
-/* Puts a number below 10^8 with all eight digits, or without zeros in front; eight bytes are written in either case. */
+/* Puts a number below 10^8 with all eight digits. */
 static inline char *decimal_put_eight(char *to, uint64_t number)
 {
     uint64_t digits = decimal_spread(number) | UINT64_C(0x3030303030303030);
@@ -35,6 +35,7 @@ static inline char *decimal_put_eight(char *to, uint64_t number)
     return to + 8;
 }
 
+/* The same without zeros in front; up to eight bytes are written. */
 static inline char *decimal_put_short(char *to, uint64_t number)
 {
     if (number < 10) {

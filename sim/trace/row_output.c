@@ -1,6 +1,8 @@
 /* Checks, then writes: so that a lifetime is looked for once, by its id, and the writer is told its slot. */
 #include "trace/row_output.h"
 
+#include <assert.h>
+
 bool row_output_open(struct row_output *output, const struct row_writer_format *format, const char *path,
                      const struct row_source *source, struct error *error)
 {
@@ -16,6 +18,7 @@ bool row_output_open(struct row_output *output, const struct row_writer_format *
 
 bool row_output_put(struct row_output *output, const struct trace_row *rows, size_t n, struct error *error)
 {
+    assert(n <= ROW_BATCH);
     if (!row_checks_take_all(&output->checks, rows, n, output->events))
         return error_set(error, "%s", output->checks.failure.text);
     return output->writer->write(output->writer, rows, output->events, n, error);
