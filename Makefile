@@ -191,7 +191,7 @@ help:
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-ght       speed of reading and writing binary traces (EVENTS=10000000)'
-	@echo 'make bench-convert   speed of converting, from and to CSV and .ght (EVENTS=5000000, TRACES=... for traces of your own)'
+	@echo 'make bench-convert   speed of converting, from and to CSV and .ght (EVENTS=5000000, TRACES=... for others)'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make traces          record the traces in traces/ again'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'

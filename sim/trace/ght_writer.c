@@ -352,8 +352,8 @@ static void put_given(struct part *part, const struct trace_row *row, uint64_t t
     }
 }
 
-/* From here on what depends on the row is computed, and not asked: whose it is, whether it begins a lifetime, and how
- * late it is nobody can foretell, and to be wrong costs more than all of this. */
+/* From here on there are few branches: whose the row is, whether it begins a lifetime and how late it is no processor
+ * can foretell. */
 
 static void put_order(struct ght_writer *w, uint32_t part)
 {

@@ -43,8 +43,8 @@ bool csv_row_end(struct csv_rows *rows);
 
 /* A shortcut past libcsv, csv_row_start, _field and _end for the rows that nearly all rows are like: as many fields
  * as the header, an op, digits in numbers, no quotes, no spaces around fields. The bytes from line on hold a line
- * feed, and BYTE_STREAM_SLACK bytes after it may be read. Returns what follows the line's, with *row filled in, its type
- * pointing into the line; or NULL, and the line has to take the long way, where whatever may be wrong with it is
+ * feed, and BYTE_STREAM_SLACK bytes after it may be read. Returns what follows the line's, with *row filled in, its
+ * type pointing into the line; or NULL, and the line has to take the long way, where whatever may be wrong with it is
  * found. */
 const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row);
 

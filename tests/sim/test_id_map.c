@@ -1,5 +1,5 @@
-/* The table of ids, in what a naive model of few ids (test_lifetimes.c) does not come to: crowded buckets, large tables,
- * and ids that come and go for long. */
+/* The table of ids, in what a naive model of few ids (test_lifetimes.c) does not come to: crowded buckets, large
+ * tables, and ids that come and go for long. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
