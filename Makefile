@@ -118,6 +118,9 @@ $B/bench_malloc: $(patsubst %.c,$B/%.o,$(sort $(wildcard tests/bench/bench_mallo
 $B/bench_ght: $B/tests/bench/bench_ght.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
+$B/bench_convert: $B/tests/bench/bench_convert.o $B/libsim.a $B/libgoheap.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
 bench-malloc: $B/bench_malloc $B/libgoheap-malloc.so
 	@scripts/bench-malloc $(BENCH_FLAGS) $B
 
@@ -126,6 +129,9 @@ bench: $B/bench_replay
 
 bench-ght: $B/bench_ght
 	@$B/bench_ght $(EVENTS)
+
+bench-convert: $B/bench_convert
+	@$B/bench_convert $(or $(EVENTS),5000000) $(TRACES)
 
 # Tests of the simulator find the configurations of this checkout.
 unit: export GOHEAP_CONFIGS := $(CURDIR)/configs
@@ -186,6 +192,7 @@ help:
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-ght       speed of reading and writing binary traces (EVENTS=10000000)'
+	@echo 'make bench-convert   speed of converting, from and to CSV and .ght (EVENTS=5000000, TRACES=... for others)'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
 	@echo 'make traces          record the traces in traces/ again'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
@@ -227,6 +234,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check check-browser conformance conformance-auto conformance-curves bench bench-ght bench-malloc traces stress install uninstall help clean FORCE
+.PHONY: all bench bench-convert bench-ght bench-malloc check check-browser conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -293,21 +293,18 @@ static int run_program(char **command, bool swap_output, uint64_t *end_ns, struc
 
 static bool record(const char *path, char **command, struct error *error)
 {
-    struct row_writer *out = row_writer_format_of(path)->open(path, RECORD_COLUMNS, error);
-    if (out == NULL)
+    const struct row_source rows = {.name = "the recording", .columns = RECORD_COLUMNS};
+    struct row_output out;
+    if (!row_output_open(&out, NULL, path, &rows, error))
         return false;
     catch_signals();
     struct record_options options = {.program = base_name(command[0]), .interrupted = &interrupted};
     struct record_summary summary;
     int file = run_program(command, strcmp(path, "-") == 0, &options.end_ns, error);
-    bool merged = file >= 0 && record_merge(file, &options, out, &summary, error);
+    bool merged = file >= 0 && record_merge(file, &options, &out, &summary, error);
     if (file >= 0)
         close(file);
-    if (!merged) {
-        out->abandon(out);
-        return false;
-    }
-    if (!out->commit(out, error))
+    if (!row_output_close(&out, merged, error))
         return false;
     print_summary(&summary, path);
     return true;

@@ -43,15 +43,13 @@ struct stream {
     bool done;           /* the end row is written */
 };
 
-enum { ROW_BATCH = 256 };
-
 struct merge {
     const struct record_options *options;
-    struct row_writer *out;
+    struct row_output *out;
     struct trace_row rows[ROW_BATCH]; /* not written yet */
     size_t row_count;
     uint64_t row_number;
-    bool failed; /* the writer has */
+    bool failed; /* the output has */
     struct record_summary *summary;
     struct error *error;
     const unsigned char *map;
@@ -87,7 +85,7 @@ enum { MAX_ALIGN_LOG2 = 30 }; /* the most that a trace may ask for */
 /* Hands the rows over that have come together. After a failure, which is then in m->error, there are no more. */
 static void flush_rows(struct merge *m)
 {
-    m->failed = m->failed || !m->out->write(m->out, m->rows, m->row_count, m->error);
+    m->failed = m->failed || !row_output_put(m->out, m->rows, m->row_count, m->error);
     m->row_count = 0;
 }
 
@@ -449,7 +447,7 @@ static bool open_map(struct merge *m, int file)
     return true;
 }
 
-bool record_merge(int file, const struct record_options *options, struct row_writer *out,
+bool record_merge(int file, const struct record_options *options, struct row_output *out,
                   struct record_summary *summary, struct error *error)
 {
     struct merge m = {.options = options, .out = out, .summary = summary, .error = error};

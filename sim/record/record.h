@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "trace/row_writer.h"
+#include "trace/row_output.h"
 
 struct record_summary {
     uint64_t allocs, frees;
@@ -27,7 +27,7 @@ struct record_options {
     const volatile sig_atomic_t *interrupted; /* becomes nonzero: give up */
 };
 
-/* The columns of the rows, for whoever opens the writer. */
+/* The columns of the rows, for whoever opens the output. */
 enum {
     RECORD_COLUMNS = 1 << ROW_T_NS | 1 << ROW_P | 1 << ROW_OP | 1 << ROW_ID | 1 << ROW_SIZE | 1 << ROW_ALIGN |
                      1 << ROW_TYPE
@@ -36,8 +36,8 @@ enum {
 /* Makes an empty recording for the library to fill. */
 bool record_create(const char *path, struct error *error);
 
-/* Writes the rows of `file`, an open recording that nobody writes to any more; the caller commits or abandons `out`. */
-bool record_merge(int file, const struct record_options *options, struct row_writer *out,
+/* Writes the rows of `file`, an open recording that nobody writes to any more; the caller closes `out`. */
+bool record_merge(int file, const struct record_options *options, struct row_output *out,
                   struct record_summary *summary, struct error *error);
 
 #endif

@@ -75,6 +75,8 @@ extern const char *const row_op_names[ROW_OPS];
 bool row_fail(struct error *error, const char *name, uint64_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+enum { ROW_BATCH = 128 }; /* rows that are handled at a time: 10 KiB, a part of the first-level cache */
+
 /* A reader of some format. */
 struct row_source {
     /* Fills in up to max rows in the trace's order and returns how many; 0 at the end or after a failure, which is then

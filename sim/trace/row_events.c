@@ -10,15 +10,13 @@
 
 #include "trace/row_check.h"
 
-enum { BATCH = 128 }; /* rows: 10 KiB, a part of the first-level cache */
-
 struct row_events {
     struct trace_source source; /* first: the two share their address */
     struct row_source *rows;
     struct row_checks checks;
     size_t next, count;
     bool done; /* the end, or failure */
-    struct trace_row batch[BATCH];
+    struct trace_row batch[ROW_BATCH];
 };
 
 /* False at the end and after a failure. */
@@ -27,7 +25,8 @@ static bool refill(struct row_events *r)
     if (r->done)
         return false;
     r->next = 0;
-    r->count = r->rows->read(r->rows, r->batch, BATCH, &r->checks.failure);
+    r->count = r->rows->read(r->rows, r->batch, ROW_BATCH, &r->checks.failure);
+    row_checks_fetch(&r->checks, r->batch, r->count);
     r->source.bytes_done = r->rows->bytes_done;
     r->done = r->count == 0;
     return !r->done;
