@@ -148,11 +148,11 @@ const char *manifest_difference(const json_t *a, const json_t *b)
 {
     static const struct {
         const char *key, *words;
-    } parts[] = {{"goheap", "version of goheap"},
-                 {"traces", "traces"},
-                 {"runs", "number of runs"},
-                 {"settings", "settings"},
-                 {"configurations", "configurations"}};
+    } parts[] = {{"goheap", "version of goheap differs"},
+                 {"traces", "traces differ"},
+                 {"runs", "number of runs differs"},
+                 {"settings", "settings differ"},
+                 {"configurations", "configurations differ"}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (!json_equal(json_object_get(a, parts[i].key), json_object_get(b, parts[i].key)))
             return parts[i].words;

@@ -32,8 +32,7 @@ bool manifest_remove(const char *directory, struct error *error);
 
 struct shard manifest_shard(const json_t *manifest);
 size_t manifest_runs(const json_t *manifest); /* of all shards together */
-/* What one has that the other has not, in words for "another sweep: its ... differ"; NULL: they are of one sweep.
- * Shards are not looked at. */
+/* What differs, in words for "another sweep: its ..."; NULL: they are of one sweep. Shards are not looked at. */
 const char *manifest_difference(const json_t *a, const json_t *b);
 
 /* DIRECTORY/FILE in path[0..PATH_MAX). */

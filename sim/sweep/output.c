@@ -73,8 +73,7 @@ static bool same_sweep(const char *directory, const json_t *there, const json_t 
     struct shard a = manifest_shard(there), b = manifest_shard(manifest);
     const char *difference = manifest_difference(there, manifest);
     if (difference)
-        return error_set(error, "%.300s: another sweep than this one: its %s differ%s; not resumed", directory,
-                         difference, difference[strlen(difference) - 1] == 's' ? "" : "s");
+        return error_set(error, "%.300s: another sweep than this one: its %s; not resumed", directory, difference);
     if (a.number != b.number || a.of != b.of)
         return error_set(error, "%.300s: shard %u of %u, not %u of %u; not resumed", directory, a.number, a.of,
                          b.number, b.of);

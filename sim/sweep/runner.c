@@ -157,7 +157,7 @@ static bool place(struct shards *shards, const char *directory, const json_t *ma
     struct shard shard = manifest_shard(manifest);
     const char *difference = manifest_difference(shards->manifest, manifest);
     if (difference)
-        return error_set(error, "%.200s: of another sweep than %.200s: %s", directory, first, difference);
+        return error_set(error, "%.200s: of another sweep than %.200s: its %s", directory, first, difference);
     if (shard.of != shards->count)
         return error_set(error, "%.200s: shard %u of %u, where %.200s is one of %u", directory, shard.number, shard.of,
                          first, shards->count);
