@@ -115,14 +115,21 @@ static bool settle(struct output *output, const json_t *manifest, bool resume, s
 
 /* --- opening and closing ------------------------------------------------------------------------------- */
 
-/* The lock goes with the process, however that ends. Where a file system has no locks on directories there is none. */
-static bool lock_directory(struct output *output, struct error *error)
+/* The lock goes with the process, however that ends. Where a file system has no locks on directories there is none.
+ * Whoever resumes waits: a cluster may take a node for dead whose processes live, and start them again elsewhere. */
+static bool lock_directory(struct output *output, bool resume, struct error *error)
 {
     output->lock = open(output->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (output->lock < 0)
         return error_set(error, "%.300s: %s", output->directory, strerror(errno));
     if (flock(output->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return true;
+    if (resume) {
+        fprintf(stderr, "goheap: %s: another sweep is writing there, waiting for it\n", output->directory);
+        while (flock(output->lock, LOCK_EX) != 0 && errno == EINTR)
+            continue;
+        return true;
+    }
     close(output->lock);
     return error_set(error, "%.300s: another sweep is writing there", output->directory);
 }
@@ -135,7 +142,7 @@ bool output_open(struct output *output, const char *directory, const json_t *man
     if (!directory[0]) /* would become the root directory */
         return error_set(error, "\"\": %s", strerror(ENOENT));
     if (!manifest_join(runs, directory, "runs", error) || !manifest_join(csv, directory, "results.csv", error) ||
-        !make_directory(runs, error) || !lock_directory(output, error))
+        !make_directory(runs, error) || !lock_directory(output, resume, error))
         return false;
     output->csv_stream = out_file_open(&output->csv, csv, error);
     if (output->csv_stream && settle(output, manifest, resume, error)) {

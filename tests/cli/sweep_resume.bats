@@ -38,20 +38,21 @@ same_documents() {
     began=$(date +%s%N)
     goheap sweep plan.json -o whole -q
     took=$(($(date +%s%N) - began))
-    touch "$BATS_TEST_TMPDIR/nothing"
-    for delay in $(awk -v ns="$took" 'BEGIN { srand(7); for (i = 0; i < 20; i++) printf "%.4f ", rand() * ns / 1e9 }'); do
+    awk -v ns="$took" 'BEGIN { srand(7); for (i = 0; i < 20; i++) printf "%.4f\n", rand() * ns / 1e9 }' >delays
+    while read -r delay; do
         "$goheap" sweep plan.json -o out -q --resume &
         sleep "$delay"
         kill -9 $! || true # it may be done
         wait $! || true
-        [ ! -d out/runs ] || (cd out && find runs -name '*.json' -exec cksum {} + >../done)
+        : >before
+        [ ! -d out/runs ] || (cd out && find runs -name '*.json' -exec cksum {} + >../before)
         goheap sweep plan.json -o out -q --resume
         as_if_undisturbed out
-        (cd out && [ ! -s ../done ] || cut -d' ' -f3 ../done | xargs cksum | cmp ../done)
-        rm -rf out done
-    done
-    run goheap sweep plan.json -o out -q
-    same_documents out
+        [ ! -s before ] || (cd out && cut -d' ' -f3 ../before | xargs cksum | cmp ../before)
+        rm -rf last
+        mv out last
+    done <delays
+    same_documents last
 }
 
 @test "killed again and again, one directory comes to its end" {
@@ -102,10 +103,10 @@ same_documents() {
     grep -q '^goheap: disk/out/runs/.*: No space left on device$' err
     [ "$(wc -l <err)" -eq 1 ]
     [ "$(find out/runs -name '*.json' | wc -l)" -ge 3 ]
-    (cd out && cksum runs/*.json >../done)
+    (cd out && cksum runs/*.json >../before)
     goheap sweep plan.json -o out -q --resume
     as_if_undisturbed out
-    (cd out && cut -d' ' -f3 ../done | xargs cksum | cmp ../done)
+    (cd out && cut -d' ' -f3 ../before | xargs cksum | cmp ../before)
 }
 
 @test "runs that failed or are damaged are made again, others are not" {
@@ -167,7 +168,8 @@ same_documents() {
     goheap sweep other.json -o out --resume -q # nothing is left to do
     as_if_undisturbed out
     goheap sweep gogc.json -o out -q # it was finished
-    ! cmp -s whole/results.csv out/results.csv
+    run cmp -s whole/results.csv out/results.csv
+    [ "$status" -eq 1 ]
 }
 
 @test "two sweeps do not write into one directory" {
@@ -176,6 +178,13 @@ same_documents() {
     run flock out timeout 30 "$goheap" sweep plan.json -o out -q
     [ "$status" -eq 1 ]
     [ "$output" = "goheap: out: another sweep is writing there" ]
+    undisturbed
+    # shellcheck disable=SC2016 # for that shell to expand
+    run flock -o out bash -c '"$0" sweep plan.json -o out -q --resume 2>waiting & sleep 0.3; ls out; echo $! >pid' "$goheap"
+    [ "$output" = runs ]
+    tail --pid="$(cat pid)" -f /dev/null
+    [ "$(cat waiting)" = "goheap: out: another sweep is writing there, waiting for it" ]
+    as_if_undisturbed out
 }
 
 @test "shards, merged, are what one machine would have written" {
@@ -284,7 +293,8 @@ END
     goheap sweep other.json -o other -q
     goheap sweep plan.json -o again -q -j 1
     cmp out/results.csv again/results.csv
-    ! cmp -s out/results.csv other/results.csv
+    run cmp -s out/results.csv other/results.csv
+    [ "$status" -eq 1 ]
     [ "$(cut -d, -f 5-6 out/results.csv | sort -u | wc -l)" -eq 7 ]
     [ "$(awk -F, 'NR > 1 && $5 < 10' out/results.csv | wc -l)" -eq 6 ]
 }
