@@ -298,3 +298,61 @@ END
     [ "$(cut -d, -f 5-6 out/results.csv | sort -u | wc -l)" -eq 7 ]
     [ "$(awk -F, 'NR > 1 && $5 < 10' out/results.csv | wc -l)" -eq 6 ]
 }
+
+# A cluster of one: every task of the array, one after the other. (tests/slurm has a real one.)
+fake_sbatch() {
+    mkdir bin
+    cat >bin/sbatch <<'END'
+#!/bin/bash
+cat >task
+printf '%s\n' "$@" >arguments
+last=$(sed -n 's/^--array=1-//p' arguments)
+for task in $(seq "$last"); do
+    SLURM_ARRAY_TASK_ID=$task SLURM_CPUS_PER_TASK=2 bash task || bad=1
+done
+exit "${bad:-0}"
+END
+    chmod +x bin/sbatch
+    export PATH=$PWD/bin:$PATH GOHEAP=$goheap
+}
+
+@test "scripts/sweep-slurm submits an array of shards, and merges them" {
+    undisturbed
+    fake_sbatch
+    mkdir 'a dir'
+    "$root/scripts/sweep-slurm" plan.json -o 'a dir/50%' -n 3 -- --time=5 >table 2>said
+    grep -qx -e --time=5 arguments
+    grep -qx -e --requeue arguments
+    grep -qx -e "--output=$PWD/a dir/50%%/shards/%a-of-3.log" arguments
+    cmp whole/results.csv 'a dir/50%/results.csv'
+    [ "$(wc -l <table)" -eq 13 ]
+    rm 'a dir/50%/shards/2-of-3/results.csv'
+    "$root/scripts/sweep-slurm" plan.json -o 'a dir/50%' -n 3 >table
+    cmp whole/results.csv 'a dir/50%/results.csv'
+}
+
+@test "scripts/sweep-slurm tells what failed" {
+    fake_sbatch
+    slurm=$root/scripts/sweep-slurm
+    for arguments in '' 'plan.json' 'plan.json -o' '-o out' 'a b -o out' 'plan.json -o out -n 0' 'plan.json -o out -n x' \
+        '- -o out' 'plan.json -o out --nonsense'; do
+        # shellcheck disable=SC2086
+        run "$slurm" $arguments
+        [ "$status" -eq 2 ]
+        [[ $output == "sweep-slurm: "*"usage: scripts/sweep-slurm PLAN -o DIR"* ]]
+    done
+    run "$slurm" --help
+    [ "$status" -eq 0 ]
+    [[ $output == *"scripts/sweep-slurm PLAN -o DIR [-n SHARDS]"* ]]
+    run "$slurm" none.json -o out -n 2
+    [ "$status" -eq 1 ]
+    [[ $output == *"goheap: none.json: "*"no task has begun (sbatch: exit status 1)" ]]
+    printf '#!/bin/sh\nexit 1\n' >bin/sbatch
+    goheap sweep plan.json -o out/shards/1-of-2 --shard 1/2 -q
+    run "$slurm" plan.json -o out -n 2
+    [ "$status" -eq 1 ]
+    [[ $output == *"goheap: shard 2 of 2 is missing"*"sbatch: exit status 1; see $PWD/out/shards/"* ]]
+    run env PATH=/nowhere "$slurm" plan.json -o out -n 2
+    [ "$status" -eq 1 ]
+    [[ $output == "sweep-slurm: no sbatch here"* ]]
+}
