@@ -210,6 +210,12 @@ END
     [ "$(column error out/results.csv | uniq)" = "" ]
 }
 
+@test "every bundled plan is sound" {
+    for plan in "$root"/configs/plans/*.json; do
+        goheap sweep "$(basename "$plan" .json)" -o "$(basename "$plan" .json)" -q --shard 1/1000
+    done
+}
+
 @test "the bundled tables are sound" {
     printf '{"traces": "small.csv", "size_classes": ["go1.19", "no24", "pow2"]}' >plan.json
     goheap sweep plan.json -o out -q
