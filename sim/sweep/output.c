@@ -99,9 +99,11 @@ static bool settle(struct output *output, const json_t *manifest, bool resume, s
     bool is_there, ok = true;
     json_t *there = manifest_load(output->directory, &is_there, &why);
     output->resumed = resume && is_there;
-    if (output->resumed)
-        ok = there ? same_sweep(output->directory, there, manifest, error) : error_set(error, "%s", why.text);
-    else if (there && !output_is_finished(output->directory))
+    if (is_there && !there) /* somebody else's file, not to be removed */
+        ok = error_set(error, "%s", why.text);
+    else if (output->resumed)
+        ok = same_sweep(output->directory, there, manifest, error);
+    else if (is_there && !output_is_finished(output->directory))
         ok = error_set(error, "%.300s: an unfinished sweep: --resume goes on with it", output->directory);
     json_decref(there);
     if (!ok || !manifest_join(runs, output->directory, "runs", error) ||

@@ -161,6 +161,7 @@ same_documents() {
     cp out/manifest.json good.json
     cp bad.json out/manifest.json
     refused 1 'out/manifest.json: expected the manifest of a sweep' sweep plan.json -o out --resume
+    refused 1 'out/manifest.json: expected the manifest of a sweep' sweep plan.json -o out
     cp good.json out/manifest.json
     (cd out && goheap sweep ../same.json -o . --resume -q)
     as_if_undisturbed out
