@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_OUT, OPT_JOBS, OPT_RESUME, OPT_SHARD, OPT_MERGE, OPT_MEMORY, OPT_JSON, OPT_PROGRESS, OPT_QUIET };
+enum { OPT_OUT, OPT_JOBS, OPT_RESUME, OPT_SHARD, OPT_MERGE, OPT_CHECK, OPT_MEMORY, OPT_JSON, OPT_PROGRESS, OPT_QUIET };
 
 enum { JOBS_MAX = 4096 };
 
@@ -21,6 +21,8 @@ static const struct option_spec options[] = {
     {OPT_RESUME, '\0', "resume", NULL, "go on with what DIR holds of this very sweep, if anything"},
     {OPT_SHARD, '\0', "shard", "I/N", "only run I and every Nth after it, for --merge"},
     {OPT_MERGE, '\0', "merge", NULL, "join shards, each a DIR, into what a single sweep would have written"},
+    {OPT_CHECK, '\0', "check", NULL,
+     "run nothing, and print as JSON how many runs there would be, and what tells this sweep from others"},
     {OPT_MEMORY, '\0', "memory", "SIZE",
      "for decoded traces, by default 2GiB; those that do not fit are read anew for each run"},
     {OPT_JSON, '\0', "json", NULL, "print the rows as a JSON array on stdout, instead of the table"},
@@ -66,7 +68,7 @@ struct sweep {
     struct shard shard; /* number 0: not given */
     unsigned jobs;
     uint64_t memory; /* bytes; 0: not given */
-    bool resume, merge, json, quiet, progress;
+    bool resume, merge, check, json, quiet, progress;
     json_t *manifest;
     struct results results;
     struct output output;
@@ -122,6 +124,8 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         return s->resume = true;
     case OPT_MERGE:
         return s->merge = true;
+    case OPT_CHECK:
+        return s->check = true;
     case OPT_JSON:
         return s->json = true;
     case OPT_PROGRESS:
@@ -134,12 +138,12 @@ static bool take(void *context, int id, const char *argument, struct error *erro
 /* What goes with what; then the defaults. */
 static int check_usage(struct sweep *s, int operands)
 {
-    if (!s->directory)
+    if (!s->directory && !s->check)
         return options_misuse(&command, "expected -o DIR");
     if (!s->merge && operands > 1)
         return options_misuse(&command, "expected one PLAN");
-    if (s->merge && (s->shard.number || s->memory || s->resume))
-        return options_misuse(&command, "--merge runs nothing: not with --shard, --memory or --resume");
+    if (s->merge && (s->shard.number || s->memory || s->resume || s->check))
+        return options_misuse(&command, "--merge runs nothing: not with --shard, --memory, --resume or --check");
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     if (!s->jobs)
         s->jobs = online > 0 && online < JOBS_MAX ? (unsigned)online : 1;
@@ -233,7 +237,7 @@ static bool sweep(struct sweep *s, const char *name, struct error *error)
 {
     struct plan plan;
     bool ok = plan_load(&plan, name, error) && (s->manifest = manifest_new(&plan, &s->shard, error)) &&
-              write_all(s, &plan, NULL, error);
+              (s->check ? report_write_json(s->manifest, "-", error) : write_all(s, &plan, NULL, error));
     plan_clear(&plan);
     return ok;
 }

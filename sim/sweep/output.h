@@ -25,8 +25,8 @@ struct output {
 };
 
 /* Makes the directory, opens results.csv, and sees to what the directory holds already. resume: runs of the same sweep
- * stay, another sweep is an error, and one that is writing there is waited for. Else a finished sweep is removed, an unfinished one is an error. Success ends in
- * output_commit or output_abandon. */
+ * stay, one that is writing there is waited for, another sweep is an error. Else a finished sweep is removed, an
+ * unfinished one is an error. Success ends in output_commit or output_abandon. */
 bool output_open(struct output *output, const char *directory, const json_t *manifest, bool resume,
                  struct error *error);
 bool output_commit(struct output *output, struct error *error);

@@ -1,8 +1,8 @@
 /* Which points of the grid are run: all, but those that skip leaves out; of these a sample, if one is asked for.
  *
  * The sample is the beginning of a permutation of the grid, put in order. The permutation is a Feistel network over the
- * next power of 4, walked until it comes back into the grid, so a grid of any size needs no memory and no point is drawn
- * twice (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002: cycle walking). */
+ * next power of 4, walked until it comes back into the grid, so that a grid of any size needs no memory and no point is
+ * drawn twice (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002: cycle walking). */
 #include "sweep/plan.h"
 
 #include "base/setting_value.h"

@@ -17,8 +17,8 @@ static uint64_t whole(const json_t *document, const char *path)
 
 /* --- what is derived ----------------------------------------------------------------------------------- */
 
-/* A table's name; of one that the plan spells out, or says how to make, a digest that tells it from others (FNV-1a), and
- * how many classes it spells out. The table itself is in the run's JSON. */
+/* A table's name; of one that the plan spells out, or says how to make, a digest that tells it from others (FNV-1a),
+ * and how many classes it spells out. The table itself is in the run's JSON. */
 static json_t *classes_label(const json_t *document)
 {
     json_t *classes = json_object_get(report_at(document, "run.config"), "size_classes");

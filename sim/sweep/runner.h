@@ -31,8 +31,8 @@ struct shards {
     json_t *manifest; /* of the whole */
 };
 
-/* Looks whether the directories hold one sweep's shards, each of them once. What it holds is shards_clear's to free, also
- * after a failure. */
+/* Looks whether the directories hold one sweep's shards, each of them once. What it holds is shards_clear's to free,
+ * also after a failure. */
 bool shards_open(struct shards *shards, char **directories, size_t n, struct error *error);
 void shards_clear(struct shards *shards);
 /* Writes all their runs, and fills in the rows, in the plan's order. */

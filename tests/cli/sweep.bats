@@ -86,7 +86,8 @@ bad() {
 
 @test "traces, by thread and by goroutine, are shared, and read anew where memory is short" {
     cat >plan.json <<'END'
-{"traces": ["t.csv.zst", "small.csv", "broken.csv"], "ps": [1, 3], "set": {"stream_by": ["p", "g"], "gogc": [30, 90]}}
+{"traces": ["t.csv.zst", "small.csv", "broken.csv"],
+ "ps": [1, 3], "set": {"stream_by": ["p", "g"], "gogc": [30, 90]}}
 END
     { zstd -dc t.csv.zst | sed -n 1,5000p; echo nonsense; } >broken.csv
     for memory in 2GiB 200000 1B; do
@@ -150,6 +151,17 @@ END
     [ "$(jq -r '.[0] | keys_unsorted | join(",")' rows.json)" = "$(head -n 1 out/results.csv)" ]
     goheap sweep plan.json -o out -q >quiet 2>&1
     [ ! -s quiet ]
+}
+
+@test "--check tells how many runs there are, and runs none" {
+    write_plan
+    silently sweep plan.json --check >check.json
+    is_json check.json
+    grep -q '^ "runs": 16,$' check.json
+    holds . check.json plan.json small.csv t.csv.zst
+    goheap sweep plan.json -o out -q
+    cmp check.json out/manifest.json
+    refused 1 'nothing.json: No such file' sweep nothing.json --check
 }
 
 @test "progress is shown when asked for, and wiped" {

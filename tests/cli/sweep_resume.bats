@@ -181,7 +181,8 @@ same_documents() {
     [ "$output" = "goheap: out: another sweep is writing there" ]
     undisturbed
     # shellcheck disable=SC2016 # for that shell to expand
-    run flock -o out bash -c '"$0" sweep plan.json -o out -q --resume 2>waiting & sleep 0.3; ls out; echo $! >pid' "$goheap"
+    run flock -o out bash -c '"$0" sweep plan.json -o out -q --resume 2>waiting &
+        echo $! >pid; until [ -s waiting ]; do sleep 0.01; done; ls out' "$goheap"
     [ "$output" = runs ]
     tail --pid="$(cat pid)" -f /dev/null
     [ "$(cat waiting)" = "goheap: out: another sweep is writing there, waiting for it" ]
@@ -281,12 +282,14 @@ same_documents() {
     bad 'sample: expected at most the 3 runs that there are, got 4' \
         "{$t, \"ps\": [1, 2, 3, 4], \"skip\": {\"ps\": 3}, \"sample\": {\"runs\": 4}}"
     bad 'more than 10000000 combinations' \
-        "{$t, \"ps\": [$(seq -s, 1 400)], \"set\": {\"gogc\": [$(seq -s, 1 500)], \"stack_bytes\": [$(seq -s, 1 60)]}}"
+        "{$t, \"ps\": [$(seq -s, 1 400)],
+          \"set\": {\"gogc\": [$(seq -s, 1 500)], \"stack_bytes\": [$(seq -s, 1 60)]}}"
 }
 
 @test "a sample of a grid that is too large to run" {
     cat >plan.json <<END
-{"traces": "t.csv", "ps": [$(seq -s, 1 400)], "set": {"gogc": [$(seq -s, 1 5000)], "stack_bytes": [$(seq -s, 1 6000)]},
+{"traces": "t.csv", "ps": [$(seq -s, 1 400)],
+ "set": {"gogc": [$(seq -s, 1 5000)], "stack_bytes": [$(seq -s, 1 6000)]},
  "skip": {"ps": [$(seq -s, 10 400)]}, "sample": {"runs": 6, "seed": 3}}
 END
     goheap sweep plan.json -o out -q
@@ -335,7 +338,7 @@ END
 @test "scripts/sweep-slurm tells what failed" {
     fake_sbatch
     slurm=$root/scripts/sweep-slurm
-    for arguments in '' 'plan.json' 'plan.json -o' '-o out' 'a b -o out' 'plan.json -o out -n 0' 'plan.json -o out -n x' \
+    for arguments in "" plan.json "plan.json -o" "-o out" "a b -o out" "plan.json -o out -n 0" "plan.json -o out -n x" \
         '- -o out' 'plan.json -o out --nonsense'; do
         # shellcheck disable=SC2086
         run "$slurm" $arguments
@@ -347,12 +350,19 @@ END
     [[ $output == *"scripts/sweep-slurm PLAN -o DIR [-n SHARDS]"* ]]
     run "$slurm" none.json -o out -n 2
     [ "$status" -eq 1 ]
-    [[ $output == *"goheap: none.json: "*"no task has begun (sbatch: exit status 1)" ]]
+    [[ $output == "goheap: none.json: "*"No such file or directory" ]]
     printf '#!/bin/sh\nexit 1\n' >bin/sbatch
+    run "$slurm" plan.json -o out -n 2
+    [ "$status" -eq 1 ]
+    [[ $output == *"no task has begun (sbatch: exit status 1)" ]]
     goheap sweep plan.json -o out/shards/1-of-2 --shard 1/2 -q
     run "$slurm" plan.json -o out -n 2
     [ "$status" -eq 1 ]
     [[ $output == *"goheap: shard 2 of 2 is missing"*"sbatch: exit status 1; see $PWD/out/shards/"* ]]
+    sed 's/100/101/' plan.json >other.json
+    run "$slurm" other.json -o out -n 2
+    [ "$status" -eq 1 ]
+    [[ $output == *"/out/shards: shards of another sweep"* ]]
     run env PATH=/nowhere "$slurm" plan.json -o out -n 2
     [ "$status" -eq 1 ]
     [[ $output == "sweep-slurm: no sbatch here"* ]]

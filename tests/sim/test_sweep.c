@@ -164,10 +164,12 @@ enum { SAMPLED_GOGC = 30, SAMPLED_PS = 2 };
 static void load_sample(struct plan *plan, unsigned runs, unsigned seed)
 {
     char text[512];
-    size_t n = (size_t)snprintf(text, sizeof text, "{\"traces\": \"a.csv\", \"ps\": [1, 2, 3], \"set\": {\"gogc\": [1");
+    size_t n = (size_t)snprintf(text, sizeof text,
+                                "{\"traces\": \"a.csv\", \"ps\": [1, 2, 3], \"set\": {\"gogc\": [1");
     for (unsigned i = 2; i <= SAMPLED_GOGC; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, ", %u", i);
-    snprintf(text + n, sizeof text - n, "]}, \"skip\": {\"ps\": 3}, \"sample\": {\"runs\": %u, \"seed\": %u}}", runs, seed);
+    snprintf(text + n, sizeof text - n, "]}, \"skip\": {\"ps\": 3}, \"sample\": {\"runs\": %u, \"seed\": %u}}", runs,
+             seed);
     load(plan, text);
 }
 

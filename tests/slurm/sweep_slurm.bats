@@ -46,7 +46,7 @@ wait_for_node() {
     as_if_undisturbed
     [ "$(wc -l <table)" -eq 25 ]
     # shellcheck disable=SC2046
-    holds out/shards $(for i in 1 2 3 4 5; do echo "$i-of-5" "$i-of-5.log"; done)
+    holds out/shards manifest.json $(for i in 1 2 3 4 5; do echo "$i-of-5" "$i-of-5.log"; done)
     [ "$(cat out/shards/*.log)" = "" ]
 }
 
