@@ -4,6 +4,8 @@
 #include "sweep/plan.h"
 #include "sweep/pool.h"
 #include "sweep/results.h"
+#include "sweep/runner.h"
+#include "sweep/traces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -450,6 +452,111 @@ static void test_rows(void **state)
     plan_clear(&plan);
 }
 
+/* --- traces and runs, side by side --------------------------------------------------------------------- */
+
+struct readers {
+    struct plan plan;
+    struct traces traces;
+    atomic_size_t events;
+};
+
+static bool read_trace(void *context, size_t index)
+{
+    struct readers *r = context;
+    struct plan_run run;
+    struct error error = {.text = ""};
+    struct trace_event events[3];
+    assert_true(plan_run_init(&run, &r->plan, index, &error));
+    struct trace_source *source = traces_open(&r->traces, &run, &error);
+    assert_non_null(source);
+    for (size_t n; (n = source->read(source, events, 3, &error)) > 0;)
+        atomic_fetch_add(&r->events, n);
+    assert_string_equal(error.text, "");
+    source->close(source);
+    traces_done(&r->traces, &run);
+    plan_run_clear(&run);
+    return true;
+}
+
+/* Whether there is memory for all of the traces, one of them or none. */
+static void test_shared_traces(void **state)
+{
+    (void)state;
+    struct readers r;
+    struct error error = {.text = ""};
+    struct pool_work work = {.run = read_trace, .context = &r};
+    load(&r.plan, "{\"traces\": [\"a.csv\", \"b.csv\"], \"ps\": [1, 2, 3, 4, 5], \"set\": {\"stream_by\": [\"p\", \"g\"]}}");
+    static const uint64_t budgets[] = {1 << 20, 3 * sizeof(struct trace_event), 0};
+    for (size_t b = 0; b < sizeof budgets / sizeof budgets[0]; b++) {
+        atomic_init(&r.events, 0);
+        assert_true(traces_init(&r.traces, r.plan.trace_count, budgets[b], &error));
+        for (size_t i = 0; i < r.plan.runs; i++) {
+            struct plan_run run;
+            assert_true(plan_run_init(&run, &r.plan, i, &error));
+            traces_expect(&r.traces, &run);
+            plan_run_clear(&run);
+        }
+        assert_true(pool_run(&work, r.plan.runs, 4, &error));
+        assert_int_equal(atomic_load(&r.events), 20 * 2);
+        assert_int_equal(atomic_load(&r.traces.budget.left), budgets[b]);
+        traces_clear(&r.traces);
+    }
+    plan_clear(&r.plan);
+}
+
+static void note_found(void *found, size_t done, size_t n, size_t those)
+{
+    assert_true(those <= done && done <= n);
+    *(size_t *)found = those;
+}
+
+/* The rows of a sweep of three threads into a directory. */
+static json_t *sweep_into(const char *out, const struct plan *plan, bool resume, size_t *found)
+{
+    struct error error = {.text = ""};
+    struct shard all = {1, 1};
+    struct output output;
+    struct results results;
+    struct runner_watch watch = {note_found, found};
+    json_t *manifest = manifest_new(plan, &all, &error);
+    assert_true(results_init(&results, plan->runs, plan->settings, &error));
+    assert_true(output_open(&output, out, manifest, resume, &error));
+    assert_true(runner_sweep(plan, &all, &output, &results, 3, 1 << 20, &watch, &error));
+    results_csv(&results, output.csv_stream);
+    assert_true(output_commit(&output, &error));
+    json_t *rows = results_json(&results);
+    results_clear(&results);
+    json_decref(manifest);
+    return rows;
+}
+
+/* A second sweep into the same directory finds all that the first one did, but for the runs that have been removed. */
+static void test_sweep_and_resume(void **state)
+{
+    (void)state;
+    struct plan plan;
+    char out[64], path[128];
+    size_t found = 0;
+    load(&plan, "{\"traces\": [\"a.csv\", \"b.csv\"], \"ps\": [1, 2, 3, 4]}");
+    snprintf(out, sizeof out, "%s/out", directory);
+    json_t *rows = sweep_into(out, &plan, false, &found);
+    assert_int_equal(json_array_size(rows), plan.runs);
+    assert_int_equal(found, 0);
+    for (size_t i = 0; i < plan.runs; i++) {
+        assert_int_equal(report_number(json_array_get(rows, i), "run"), i + 1);
+        assert_int_equal(report_number(json_array_get(rows, i), "events"), 2);
+    }
+    for (int i = 3; i <= 5; i++) {
+        snprintf(path, sizeof path, "%s/runs/%04d.json", out, i);
+        assert_int_equal(unlink(path), 0);
+    }
+    json_t *again = sweep_into(out, &plan, true, &found);
+    assert_true(json_equal(rows, again));
+    json_decref(rows);
+    json_decref(again);
+    plan_clear(&plan);
+}
+
 /* --- all ----------------------------------------------------------------------------------------------- */
 
 static int set_up(void **state)
@@ -467,7 +574,10 @@ static int tear_down(void **state)
 {
     (void)state;
     static const char *const left[] = {"x/y/a.csv", "x/y/plan.json", "x/y", "x/a.csv", "x", "a.csv", "b.csv",
-                                       "plan.json", ""};
+                                       "plan.json", "out/runs/0001.json", "out/runs/0002.json", "out/runs/0003.json",
+                                       "out/runs/0004.json", "out/runs/0005.json", "out/runs/0006.json",
+                                       "out/runs/0007.json", "out/runs/0008.json", "out/runs", "out/results.csv",
+                                       "out/manifest.json", "out", ""};
     char path[256];
     for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", directory, left[i]);
@@ -487,7 +597,8 @@ int main(void)
         cmocka_unit_test(test_shards),         cmocka_unit_test(test_nothing_shared),
         cmocka_unit_test(test_where_traces_are), cmocka_unit_test(test_each_index_once),
         cmocka_unit_test(test_telling),        cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows),           cmocka_unit_test(test_shared_traces),
+        cmocka_unit_test(test_sweep_and_resume),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
