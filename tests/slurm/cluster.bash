@@ -101,10 +101,20 @@ cut_node() { # NODE
     kill -9 "$(cat "$cluster/slurmd.$1.pid")"
 }
 
+# Dead processes may wait for a parent that never looks.
+is_running() { # PID
+    [ -e "/proc/$1/status" ] && ! grep -q '^State:.*Z' "/proc/$1/status"
+}
+
 stop_cluster() {
-    local daemon
+    local daemon process
     scancel -u "$(id -un)" 2>/dev/null || true
     for daemon in slurmd.n1 slurmd.n2 slurmctld munged; do
-        [ ! -e "$cluster/$daemon.pid" ] || kill "$(cat "$cluster/$daemon.pid")" 2>/dev/null || true
+        process=$(cat "$cluster/$daemon.pid" 2>/dev/null) || continue
+        kill "$process" 2>/dev/null || continue
+        for _ in $(seq 100); do
+            is_running "$process" || break
+            sleep 0.1
+        done
     done
 }
