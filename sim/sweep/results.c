@@ -147,9 +147,23 @@ void results_clear(struct results *results)
 
 /* --- rows ---------------------------------------------------------------------------------------------- */
 
+/* JSON holds UTF-8 only, and an error may have a path in it that is none, or was cut within a character. */
+static json_t *text_in_json(const char *text)
+{
+    char plain[sizeof((struct error *)0)->text];
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    snprintf(plain, sizeof plain, "%s", text);
+    for (char *c = plain; *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    return json_string(plain);
+}
+
 json_t *results_unfinished(const struct plan_run *run, const char *failure)
 {
-    return json_pack("{s:s, s:{s:s, s:o}}", "error", failure, "run", "trace", run->trace, "config",
+    return json_pack("{s:o, s:{s:s, s:o}}", "error", text_in_json(failure), "run", "trace", run->trace, "config",
                      settings_dump(config_table, config_table_size, &run->config));
 }
 

@@ -139,6 +139,16 @@ same_documents() {
     done
 }
 
+@test "an error that is no UTF-8 is told as far as it is" {
+    mkdir $'\xff'
+    printf 't_ns,p,op,id,size\n1,0,bloc,1,100\n' >$'\xff/broken.csv'
+    printf '{"traces": ["broken.csv"]}' >$'\xff/plan.json'
+    run goheap sweep $'\xff/plan.json' -o out -q
+    [ "$status" -eq 1 ]
+    [[ $output == "goheap: 1 of 1 runs failed; run 1: ?/broken.csv:2: op: "* ]]
+    is_json out/runs/0001.json
+}
+
 @test "only the same sweep is resumed, and an unfinished one is not overwritten" {
     undisturbed
     cp -r whole out
