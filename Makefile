@@ -187,6 +187,7 @@ help:
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
 	@echo 'make check-browser   reports opened in Chromium, if it is there (half a minute)'
+	@echo 'make check-slurm     sweeps on a small Slurm cluster that is set up for it (needs slurm-wlm and munge; minutes)'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
@@ -206,6 +207,10 @@ check:
 
 check-browser: all
 	bats tests/browser
+
+# Not part of check: dead nodes take Slurm a minute.
+check-slurm: all
+	bats tests/slurm
 
 traces: all
 	./scripts/record-traces
@@ -234,6 +239,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all bench bench-convert bench-ght bench-malloc check check-browser conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
+.PHONY: all bench bench-convert bench-ght bench-malloc check check-browser check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
