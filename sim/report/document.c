@@ -1,4 +1,5 @@
 /* The tree of results: what the counters of a finished run mean. */
+#include "report/mean.h"
 #include "report/memstats.h"
 #include "report/report.h"
 
@@ -219,6 +220,17 @@ static json_t *moment_json(const struct sim *sim, const struct portrait *p)
     return o;
 }
 
+static json_t *mean_json(const struct sim *sim)
+{
+    struct mean mean = report_mean(sim->accounts.samples, sim->accounts.sample_count, sim->end_ns);
+    json_t *o = json_object();
+    put(o, "in_use_bytes", mean.in_use);
+    put(o, "mapped_bytes", mean.mapped);
+    put(o, "live_bytes", mean.live);
+    put(o, "requested_bytes", mean.requested);
+    return o;
+}
+
 static json_t *fragmentation_json(const struct sim *sim)
 {
     const struct accounts *a = &sim->accounts;
@@ -228,6 +240,7 @@ static json_t *fragmentation_json(const struct sim *sim)
     put_real(o, "peak_mapped_over_peak_requested", ratio((double)a->peak_mapped, (double)a->peak_live_requested));
     json_object_set_new(o, "peak", moment_json(sim, &a->peak));
     json_object_set_new(o, "end", moment_json(sim, &sim->end));
+    json_object_set_new(o, "mean", mean_json(sim));
     return o;
 }
 

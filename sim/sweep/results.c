@@ -74,6 +74,20 @@ static json_t *internal_waste(const json_t *document)
     return waste ? integer(sum) : NULL;
 }
 
+/* Classes of small objects: the first of a table is for large ones. */
+static json_t *class_count(const json_t *document)
+{
+    size_t all = json_array_size(report_at(document, "size_classes"));
+    return all ? integer(all - 1) : NULL;
+}
+
+/* Of all Ps: marking that the program could have used the time of, and the stops, during which no P runs. */
+static json_t *gc_cpu(const json_t *document)
+{
+    const json_t *gc = report_at(document, "gc");
+    return gc ? integer(whole(gc, "mark_cpu_ns") + whole(gc, "pauses.total_ns") * whole(document, "run.ps")) : NULL;
+}
+
 /* --- columns ------------------------------------------------------------------------------------------- */
 
 #define MIB (1 << 20)
@@ -105,6 +119,11 @@ static const struct result_column fixed[] = {
     {.name = "internal_waste_bytes", .derive = internal_waste, .heading = "waste MiB", .unit = MIB},
     {.name = "unused_slot_bytes", .path = "fragmentation.peak.external.unused_slot_bytes",
      .heading = "unused MiB", .unit = MIB},
+    {.name = "gc_cpu_ns", .derive = gc_cpu},
+    {.name = "classes", .derive = class_count},
+    {.name = "mean_in_use_bytes", .path = "fragmentation.mean.in_use_bytes"},
+    {.name = "mean_live_bytes", .path = "fragmentation.mean.live_bytes"},
+    {.name = "mean_requested_bytes", .path = "fragmentation.mean.requested_bytes"},
 };
 enum { FIXED = sizeof fixed / sizeof fixed[0] };
 
@@ -114,6 +133,14 @@ static bool has_column(const struct results *results, const char *name)
         if (strcmp(results->columns[i].name, name) == 0)
             return true;
     return false;
+}
+
+bool results_asked(const char *column)
+{
+    for (size_t i = 0; i < FIXED; i++)
+        if (strcmp(fixed[i].name, column) == 0)
+            return fixed[i].asked;
+    return strcmp(column, "error") != 0;
 }
 
 bool results_init(struct results *results, size_t rows, const json_t *settings, struct error *error)

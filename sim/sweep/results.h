@@ -29,6 +29,10 @@ struct results {
     size_t count;
 };
 
+/* Whether a column of results.csv says what was run, rather than what was found: a name that no other column has is a
+ * setting's. */
+bool results_asked(const char *column);
+
 /* Room for so many rows; settings are keys that runs differ in, as in the plan, and have to stay as long. */
 bool results_init(struct results *results, size_t rows, const json_t *settings, struct error *error);
 void results_clear(struct results *results);

@@ -398,7 +398,9 @@ static const char tree[] =
     "{\"run\": {\"trace\": \"a,b\\\".csv\", \"config\": {\"name\": \"c\", \"gogc\": \"off\", \"pacing\": \"auto\","
     " \"size_classes\": [[8, 1]], \"costs\": {\"lock\": 0.1}, \"page_cache\": true}, \"ps\": 3, \"pacing\": \"max\","
     " \"events\": 5}, \"fragmentation\": {\"peak_mapped_bytes\": 4194304, \"peak\": {\"internal\":"
-    " {\"rounding_bytes\": 1, \"tiny_bytes\": 20, \"tail_bytes\": 300}}},"
+    " {\"rounding_bytes\": 1, \"tiny_bytes\": 20, \"tail_bytes\": 300}},"
+    " \"mean\": {\"in_use_bytes\": 700, \"mapped_bytes\": 900, \"live_bytes\": 600, \"requested_bytes\": 500}},"
+    " \"gc\": {\"mark_cpu_ns\": 20, \"pauses\": {\"total_ns\": 1000}}, \"size_classes\": [{}, {}, {}],"
     " \"latency_all\": {\"mean_ns\": 1234567.25, \"p99_ns\": 7}, \"locks\": ["
     "{\"name\": \"spanset 8 scan\", \"waits\": false, \"wait_ns\": 1000, \"contended\": 1000, \"acquisitions\": 1000},"
     "{\"name\": \"mheap\", \"waits\": true, \"wait_ns\": 10, \"contended\": 2, \"acquisitions\": 3},"
@@ -407,10 +409,10 @@ static const char tree[] =
 static const char csv[] =
     "run,config,trace,size_classes,ps,gogc,pacing,events,virtual_ns,peak_mapped_bytes,peak_in_use_bytes,"
     "peak_requested_bytes,peak_mapped_over_peak_requested,cycles,pause_total_ns,alloc_mean_ns,alloc_p99_ns,"
-    "lock_wait_ns,lock_contended,lock_acquisitions,mheap_wait_ns,internal_waste_bytes,unused_slot_bytes,costs.lock,"
-    "page_cache,error\n"
-    "1,c,\"a,b\"\".csv\",inline-1-98bd87b0,3,off,max,5,,4194304,,,,,,1234567.25,7,110,22,33,10,321,,0.1,true,\n"
-    "2,go1.26,a.csv,go1.19,0,50,auto,,,,,,,,,,,,,,,,,2,true,\"broken, \"\"here\"\"\"\n";
+    "lock_wait_ns,lock_contended,lock_acquisitions,mheap_wait_ns,internal_waste_bytes,unused_slot_bytes,gc_cpu_ns,classes,"
+    "mean_in_use_bytes,mean_live_bytes,mean_requested_bytes,costs.lock,page_cache,error\n"
+    "1,c,\"a,b\"\".csv\",inline-1-98bd87b0,3,off,max,5,,4194304,,,,,1000,1234567.25,7,110,22,33,10,321,,3020,2,700,600,500,0.1,true,\n"
+    "2,go1.26,a.csv,go1.19,0,50,auto,,,,,,,,,,,,,,,,,,,,,,2,true,\"broken, \"\"here\"\"\"\n";
 
 static void test_rows(void **state)
 {
