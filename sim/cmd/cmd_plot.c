@@ -5,12 +5,13 @@
 #include "base/out_file.h"
 #include "cmd/cmd.h"
 #include "plot/figure.h"
+#include "plot/sweep_figures.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_FORMAT, OPT_FIGURE, OPT_OUTPUT, OPT_QUIET };
+enum { OPT_FORMAT, OPT_FIGURE, OPT_OUTPUT, OPT_X, OPT_Y, OPT_BY, OPT_QUIET };
 
 static const struct option_spec options[] = {
     {OPT_FORMAT, '\0', "format", "png|svg|pdf|term",
@@ -19,6 +20,12 @@ static const struct option_spec options[] = {
      "draw this one only; repeat it for more (by default all there is data for)"},
     {OPT_OUTPUT, 'o', "output", "DIRECTORY",
      "where the figures go (made if missing); by default to the CSV files. Needed for several DIRs"},
+    {OPT_X, '\0', "x", "COLUMN",
+     "of results.csv: along the axis of lines, grid and front; by default what was varied most"},
+    {OPT_Y, '\0', "y", "COLUMN",
+     "what is drawn; repeat it for more panels of lines, up to 4. By default memory mapped, the collector's time, waits"},
+    {OPT_BY, '\0', "by", "COLUMN",
+     "what tells lines, rows or points from each other; repeat it. By default all else that was varied"},
     {OPT_QUIET, 'q', "quiet", NULL, "do not tell what is written"},
 };
 
@@ -43,19 +50,25 @@ static const struct command_spec command = {
                    "  waits      waits.csv        when they waited\n"
                    "  latency    latency_cdf.csv  what an allocation took, by who served it\n"
                    "  sweep      results.csv      lock waits and mapped memory, by configuration\n"
+                   "  lines      results.csv      metrics against a number that was varied\n"
+                   "  grid       results.csv      a metric by what was varied, as a heat map\n"
+                   "  front      results.csv      two metrics: the runs that none beats in both\n"
                    "  trace      trace.csv        sizes and lifetimes, of `goheap info -o DIR`\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -P 4 -o out/redis traces/redis.csv.zst && goheap plot out/redis\n"
                 "goheap plot --format svg --figure heap --figure locks out/redis\n"
                 "goheap plot --figure map -o out out/redis-1.19 out/redis-1.26\n"
-                "goheap plot --format term --figure heap out/redis\n",
+                "goheap plot --format term --figure heap out/redis\n"
+                "goheap plot --figure lines --x gogc --y peak_mapped_bytes --y cycles out/gogc\n",
 };
 
 struct plot {
     enum plot_format format;
     bool chosen[PLOT_FIGURES], any_chosen, quiet;
     const char *output; /* directory; NULL: the run's own */
+    struct sweep_choice choice;
+    bool any_choice; /* of a sweep's columns */
     struct plot_runs runs;
 };
 
@@ -91,6 +104,17 @@ static bool take_format(struct plot *plot, const char *name, struct error *error
     return unknown("format", name, plot_formats, PLOT_FORMATS, error);
 }
 
+/* One more name of a column, of which there is room for so many. */
+static bool take_column(struct plot *plot, const char *name, const char **names, size_t *n, size_t most,
+                        struct error *error)
+{
+    plot->any_choice = true;
+    if (*n == most)
+        return error_set(error, "expected at most %zu columns", most);
+    names[(*n)++] = name;
+    return true;
+}
+
 static bool take(void *context, int id, const char *argument, struct error *error)
 {
     struct plot *plot = context;
@@ -99,6 +123,13 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         return take_format(plot, argument, error);
     case OPT_FIGURE:
         return take_figure(plot, argument, error);
+    case OPT_X:
+        plot->choice.x = argument;
+        return plot->any_choice = true;
+    case OPT_Y:
+        return take_column(plot, argument, plot->choice.y, &plot->choice.ys, SWEEP_METRICS, error);
+    case OPT_BY:
+        return take_column(plot, argument, plot->choice.by, &plot->choice.bys, SWEEP_BYS, error);
     case OPT_OUTPUT:
         plot->output = argument;
         return argument[0] != '\0' || error_set(error, "expected a directory");
@@ -184,8 +215,23 @@ static bool draw_all(const struct plot *plot, struct error *error)
 
 static bool plot_runs(struct plot *plot, char **directories, unsigned n, struct error *error)
 {
-    return plot_open(&plot->runs, directories, n, error) &&
-           (!plot->output || make_directory(plot->output, error)) && draw_all(plot, error);
+    if (!plot_open(&plot->runs, directories, n, error))
+        return false;
+    plot->runs.choice = &plot->choice;
+    return (!plot->output || make_directory(plot->output, error)) && draw_all(plot, error);
+}
+
+/* Columns are of figures of sweeps: without any that is chosen they are lines. */
+static bool columns_mean_something(struct plot *plot)
+{
+    bool sweep = false;
+    for (int i = 0; i < PLOT_FIGURES; i++) {
+        if (!plot->any_chosen && sweep_writer_of(plot_figures[i].name) == sweep_lines)
+            plot->chosen[i] = true;
+        sweep = sweep || (plot->chosen[i] && sweep_writer_of(plot_figures[i].name));
+    }
+    plot->any_chosen = true;
+    return sweep;
 }
 
 int cmd_plot(int argc, char **argv)
@@ -200,6 +246,8 @@ int cmd_plot(int argc, char **argv)
         return options_misuse(&command, "--format term draws on standard output: not with -o");
     if (plot.format != PLOT_TERM && n > 1 && !plot.output)
         return options_misuse(&command, "where are figures of %u runs to go? expected -o DIRECTORY", n);
+    if (plot.any_choice && !columns_mean_something(&plot))
+        return options_misuse(&command, "--x, --y and --by are for --figure lines, grid and front");
     bool ok = plot_runs(&plot, argv + first, n, &error);
     plot_close(&plot.runs);
     if (!ok)

@@ -36,6 +36,9 @@ const struct plot_figure plot_figures[PLOT_FIGURES] = {
     {"sweep", "Lock waits and mapped memory over the configurations",
      {{"results.csv",
        {"config", "trace", "size_classes", "ps", "gogc", "pacing", "peak_mapped_bytes", "lock_wait_ns"}}}},
+    {"lines", "Metrics of a sweep against a number that was varied", {{"results.csv", {"run"}}}},
+    {"grid", "A metric of a sweep by what was varied", {{"results.csv", {"run"}}}},
+    {"front", "Two metrics of a sweep that are traded for each other", {{"results.csv", {"run"}}}},
     {"trace", "Sizes and lifetimes in the trace",
      {{"trace.csv", {"of", "from", "to", "objects", "bytes"}}}},
 };

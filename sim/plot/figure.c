@@ -1,6 +1,7 @@
 #include "plot/figure.h"
 
 #include "plot/gnuplot.h"
+#include "plot/sweep_figures.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ static bool find_run(struct plot_run *run, const char *given, bool one_of_severa
 bool plot_open(struct plot_runs *runs, char *const *directories, unsigned n, struct error *error)
 {
     runs->n = 0;
+    runs->choice = NULL;
     runs->all = calloc(n, sizeof *runs->all);
     if (!runs->all)
         return error_set(error, "out of memory");
@@ -72,12 +74,43 @@ void plot_close(struct plot_runs *runs)
     runs->n = 0;
 }
 
+/* Writes what gnuplot draws of a sweep. */
+static enum sweep_outcome write_sweep(const struct plot_runs *runs, const struct plot_run *run,
+                                      const struct plot_figure *figure, FILE *out, struct error *error)
+{
+    char path[PATH_MAX];
+    struct sweep_table table;
+    struct error why = {.text = ""};
+    if (!plot_join(path, run->directory, figure->csv[0].name, error))
+        return SWEEP_WRONG;
+    enum sweep_outcome outcome = sweep_table_read(&table, path, error)
+                                     ? sweep_writer_of(figure->name)(&table, runs->choice, run->title, out, &why)
+                                     : SWEEP_WRONG;
+    if (why.text[0])
+        error_set(error, "%s: %s%s: %s", run->given, outcome == SWEEP_NOTHING ? "nothing to draw as " : "", figure->name,
+                  why.text);
+    sweep_table_free(&table);
+    return outcome;
+}
+
+static bool shows_nothing(const struct plot_runs *runs, const struct plot_run *run, const struct plot_figure *figure)
+{
+    struct error ignored = {.text = ""};
+    FILE *out = fopen("/dev/null", "we");
+    bool nothing = out && write_sweep(runs, run, figure, out, &ignored) == SWEEP_NOTHING;
+    if (out)
+        fclose(out);
+    return nothing;
+}
+
 bool plot_has_data(const struct plot_runs *runs, const struct plot_figure *figure)
 {
     struct error ignored = {.text = ""};
     for (unsigned i = 0; i < runs->n; i++) {
         char path[PATH_MAX];
         if (!plot_join(path, runs->all[i].directory, figure->csv[0].name, &ignored) || access(path, F_OK) != 0)
+            return false;
+        if (sweep_writer_of(figure->name) && shows_nothing(runs, &runs->all[i], figure))
             return false;
     }
     return true;
@@ -89,13 +122,14 @@ bool plot_has_data(const struct plot_runs *runs, const struct plot_figure *figur
 struct lists {
     char directories[PLOT_MOST_RUNS * PATH_MAX], titles[PLOT_MOST_RUNS * (PLOT_TITLE + 1)];
     char has_rows[PLOT_MOST_RUNS + 1];
+    FILE *sweeps[PLOT_MOST_RUNS]; /* what is drawn of each sweep; NULL: the files in its directory are */
 };
 
-static void put_run(struct lists *lists, const struct plot_run *run, bool has_rows)
+static void put_run(struct lists *lists, const char *directory, const struct plot_run *run, bool has_rows)
 {
     bool first = lists->has_rows[0] == '\0';
     size_t d = strlen(lists->directories), t = strlen(lists->titles);
-    snprintf(lists->directories + d, sizeof lists->directories - d, "%s%s", first ? "" : "/", run->directory);
+    snprintf(lists->directories + d, sizeof lists->directories - d, "%s%s", first ? "" : "/", directory);
     snprintf(lists->titles + t, sizeof lists->titles - t, "%s%s", first ? "" : "\n", run->title);
     lists->has_rows[strlen(lists->has_rows)] = has_rows ? 'd' : 'n';
 }
@@ -148,18 +182,53 @@ static enum plot_result draw_lists(const struct plot_runs *runs, const struct pl
     return run_gnuplot(runs, figure, (char *const *)argv, error);
 }
 
+/* A sweep's figure is drawn from a file in memory, which gnuplot has as well. */
+static bool add_sweep(struct lists *lists, const struct plot_runs *runs, unsigned i, const struct plot_figure *figure,
+                      struct error *error)
+{
+    char path[64];
+    int fd = memfd_create("goheap-sweep", 0);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!out) {
+        if (fd >= 0)
+            close(fd);
+        return error_set(error, "memfd_create: %s", strerror(errno));
+    }
+    lists->sweeps[i] = out;
+    if (write_sweep(runs, &runs->all[i], figure, out, error) != SWEEP_GOOD)
+        return false;
+    if (fflush(out) != 0)
+        return error_set(error, "out of memory");
+    snprintf(path, sizeof path, "/dev/fd/%d", fd);
+    put_run(lists, path, &runs->all[i], true);
+    return true;
+}
+
+static bool add_run(struct lists *lists, const struct plot_runs *runs, unsigned i, const struct plot_figure *figure,
+                    struct error *error)
+{
+    const struct plot_run *run = &runs->all[i];
+    bool has_rows = false, ignored;
+    if (!plot_check_csv(&figure->csv[0], run->directory, &has_rows, error) ||
+        (figure->csv[1].name && !plot_check_csv(&figure->csv[1], run->directory, &ignored, error)))
+        return false;
+    if (sweep_writer_of(figure->name))
+        return add_sweep(lists, runs, i, figure, error);
+    put_run(lists, run->directory, run, has_rows);
+    return true;
+}
+
 enum plot_result plot_draw(const struct plot_runs *runs, const struct plot_figure *figure, enum plot_format format,
                            const char *path, struct error *error)
 {
     struct lists *lists = calloc(1, sizeof *lists);
     bool ok = lists || error_set(error, "out of memory");
-    for (unsigned i = 0; ok && i < runs->n; i++) {
-        bool has_rows = false, ignored;
-        ok = plot_check_csv(&figure->csv[0], runs->all[i].directory, &has_rows, error) &&
-             (!figure->csv[1].name || plot_check_csv(&figure->csv[1], runs->all[i].directory, &ignored, error));
-        put_run(lists, &runs->all[i], has_rows);
-    }
+    for (unsigned i = 0; ok && i < runs->n; i++)
+        ok = add_run(lists, runs, i, figure, error);
     enum plot_result result = ok ? draw_lists(runs, figure, format, lists, path, error) : PLOT_FAILED;
+    for (unsigned i = 0; lists && i < runs->n; i++)
+        if (lists->sweeps[i])
+            fclose(lists->sweeps[i]);
     free(lists);
     return result;
 }

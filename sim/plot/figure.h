@@ -8,6 +8,7 @@
 #define PLOT_FIGURE_H
 
 #include "plot/data.h"
+#include "plot/sweep_pick.h"
 
 #include <stddef.h>
 
@@ -24,6 +25,7 @@ struct plot_runs {
     char scripts[PATH_MAX]; /* where draw.gp is */
     struct plot_run *all;
     unsigned n;
+    const struct sweep_choice *choice; /* of a sweep's columns; borrowed, NULL after plot_open */
 };
 
 enum plot_format { PLOT_PNG, PLOT_SVG, PLOT_PDF, PLOT_TERM, PLOT_FORMATS };
@@ -34,7 +36,8 @@ extern const char *const plot_formats[PLOT_FORMATS];
 bool plot_open(struct plot_runs *runs, char *const *directories, unsigned n, struct error *error);
 void plot_close(struct plot_runs *runs);
 
-/* Whether every run has the figure's file; what is in it is found out by drawing. */
+/* Whether every run has the figure's file, and if it is a sweep's, something to show; what is wrong with it is found out
+ * by drawing. */
 bool plot_has_data(const struct plot_runs *runs, const struct plot_figure *figure);
 
 /* Whether the figure's files are as they should be, and it was drawn: into the file at an absolute path, of which
