@@ -26,6 +26,7 @@ static const struct { const char *column, *text; } known[] = {
     {"lock_wait_ns", "time waited for locks"},
     {"lock_contended", "lock acquisitions that waited"},
     {"lock_acquisitions", "lock acquisitions"},
+    {"mheap_acquisitions", "heap lock acquisitions"},
     {"mheap_wait_ns", "time waited for the heap lock"},
     {"internal_waste_bytes", "rounding, tiny and tail waste at the peak"},
     {"unused_slot_bytes", "unused slots at the peak"},

@@ -67,6 +67,11 @@ static json_t *mheap_wait(const json_t *document)
     return sum_locks(document, "wait_ns", "mheap");
 }
 
+static json_t *mheap_acquisitions(const json_t *document)
+{
+    return sum_locks(document, "acquisitions", "mheap");
+}
+
 static json_t *internal_waste(const json_t *document)
 {
     const json_t *waste = report_at(document, "fragmentation.peak.internal");
@@ -119,6 +124,7 @@ static const struct result_column fixed[] = {
     {.name = "internal_waste_bytes", .derive = internal_waste, .heading = "waste MiB", .unit = MIB},
     {.name = "unused_slot_bytes", .path = "fragmentation.peak.external.unused_slot_bytes",
      .heading = "unused MiB", .unit = MIB},
+    {.name = "mheap_acquisitions", .derive = mheap_acquisitions},
     {.name = "gc_cpu_ns", .derive = gc_cpu},
     {.name = "classes", .derive = class_count},
     {.name = "mean_in_use_bytes", .path = "fragmentation.mean.in_use_bytes"},

@@ -7,8 +7,8 @@ load helpers
 
 header=run,config,trace,size_classes,ps,gogc,pacing,events,virtual_ns,peak_mapped_bytes,peak_in_use_bytes,\
 peak_requested_bytes,peak_mapped_over_peak_requested,cycles,pause_total_ns,alloc_mean_ns,alloc_p99_ns,lock_wait_ns,\
-lock_contended,lock_acquisitions,mheap_wait_ns,internal_waste_bytes,unused_slot_bytes,gc_cpu_ns,classes,\
-mean_in_use_bytes,mean_live_bytes,mean_requested_bytes
+lock_contended,lock_acquisitions,mheap_wait_ns,internal_waste_bytes,unused_slot_bytes,mheap_acquisitions,\
+gc_cpu_ns,classes,mean_in_use_bytes,mean_live_bytes,mean_requested_bytes
 
 setup() {
     common_setup
@@ -123,11 +123,13 @@ END
                 ([.locks[] | select(.waits) | .acquisitions] | add),
                 ([.locks[] | select(.name == "mheap") | .wait_ns] | add),
                 (.fragmentation.peak.internal | .rounding_bytes + .tiny_bytes + .tail_bytes),
-                .fragmentation.peak.external.unused_slot_bytes, .gc.mark_cpu_ns + .gc.pauses.total_ns * .run.ps,
+                .fragmentation.peak.external.unused_slot_bytes,
+                ([.locks[] | select(.name == "mheap") | .acquisitions] | add),
+                .gc.mark_cpu_ns + .gc.pauses.total_ns * .run.ps,
                 (.size_classes | length - 1), .fragmentation.mean.in_use_bytes, .fragmentation.mean.live_bytes,
                 .fragmentation.mean.requested_bytes] | map(tostring) | join(",")' \
             "$(printf 'out/runs/%04d.json' "$i")" >wanted
-        sed -n "$((i + 1))p" out/results.csv | cut -d, -f 8-12,14-15,17-28 >found
+        sed -n "$((i + 1))p" out/results.csv | cut -d, -f 8-12,14-15,17-29 >found
         cmp wanted found
         jq -e '.latency_all.count == ([.latency[].count] | add) and
                .latency_all.total_ns == ([.latency[].total_ns] | add) and
