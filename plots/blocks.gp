@@ -8,3 +8,5 @@ letter(text) = strstrt('abcdefghijklmnopqrstuvwxyz', text[1:1])
 capital(text) = (letter(text) ? 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[letter(text):letter(text)] : text[1:1]).text[2:*]
 mark(s) = int(word('7 9 5 11 13 6 8 4 10 12 15 14 1 2 3 7', int(s)))
 colour(s) = CATEGORY[1 + (int(s) - 1) % 8]
+# The name of a tick is a format.
+tick(text) = strstrt(text, '%') ? text[1:strstrt(text, '%')].'%'.tick(text[strstrt(text, '%') + 1:*]) : text

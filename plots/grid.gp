@@ -22,8 +22,8 @@ SMALL = font(ROWS > 12 || COLUMNS_ > 10 ? 0.8 : 0.95)
 set xtics scale 0 noenhanced font SMALL
 set ytics scale 0 noenhanced font SMALL
 set xtics (); set ytics ()
-do for [i = 1:COLUMNS_] { set xtics add (X[i] i) }
-do for [i = 1:ROWS] { set ytics add (Y[i] i) }
+do for [i = 1:COLUMNS_] { set xtics add (tick(X[i]) i) }
+do for [i = 1:ROWS] { set ytics add (tick(Y[i]) i) }
 
 # From pale to dark in one hue, so that order is seen without colour vision; numbers are white on dark cells.
 mix(a, b, x) = int(a + (b - a) * x)

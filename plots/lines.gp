@@ -10,6 +10,9 @@ array LABEL[SERIES]
 N = 0
 stats IN index 3 using (N = N + 1, LABEL[N] = stringcolumn(1), 0) nooutput
 
+# Letters have no room for more.
+if (TERM && METRICS > 2) { METRICS = 2 }
+if (TERM && SERIES > 4) { do for [s = 1:SERIES] { LABEL[s] = LABEL[s][1:14] } }
 set label 1 (METRICS == 1 ? capital(NAME[1]) : 'What the runs of a sweep took').', by '.X_NAME
 set label 2 NOTE
 fewest = 1e300; most = -1e300
@@ -37,7 +40,7 @@ if (LEGEND) {
     }
 }
 if (TERM) {
-    set key noenhanced at screen px(0.5),py(0.015) center bottom maxrows 3
+    set key noenhanced at screen px(0.5),py(0.015) center bottom maxrows 4
 }
 
 if (POWERS) { set logscale x 2 }
@@ -53,21 +56,21 @@ stats IN index 2 using (N = N + 1, TICK[N] = column(1), TICK_NAME[N] = stringcol
 # Ticks of a low panel: 3 to 6 of them, at round numbers.
 round(x, power) = x <= 2 * power ? 2 * power : x <= 5 * power ? 5 * power : 10 * power
 step_of(x) = round(x / 4.5, 10.0**floor(log10(x / 4.5)))
-high = 0.85; low = TERM ? 0.3 : 0.12
+high = 0.85; low = TERM ? 0.35 : 0.12
 step = (high - low) / METRICS
 do for [m = 1:METRICS] {
     top = high - (m - 1) * step
-    set tmargin at screen py(top - (METRICS > 1 ? 0.045 : 0))
+    set tmargin at screen py(top - (METRICS == 1 ? 0 : TERM ? 0.08 : 0.045))
     set bmargin at screen py(top - step + (m < METRICS ? 0.015 : 0))
     divisor = divisor_of(UNIT[m], E[m])
     named = NAME[m].in_brackets(unit_of(UNIT[m], E[m]))
     if (METRICS == 1) { set ylabel named noenhanced } else {
-        set label 3 named at graph 0,1 left offset 0,0.7 noenhanced font font(0.95)
+        set label 3 named at graph 0,1 left offset 0,(TERM ? 1 : 0.7) noenhanced font font(0.95)
     }
     set yrange [0:E[m] > 0 ? 1.06 * E[m] / divisor : 1]
     if (METRICS > 1) { set ytics step_of(E[m] > 0 ? E[m] / divisor : 1) }
     do for [i = 1:N] {
-        if (m == METRICS) { set xtics add (TICK_NAME[i] TICK[i]) } else { set xtics add ('' TICK[i]) }
+        if (m == METRICS) { set xtics add (tick(TICK_NAME[i]) TICK[i]) } else { set xtics add ('' TICK[i]) }
     }
     if (m == METRICS) { set xlabel X_NAME.(POWERS ? ' (log scale)' : '') noenhanced }
     plot for [s = 1:SERIES] IN index 3 + s using 1:(column(1 + m) / divisor) with linespoints \

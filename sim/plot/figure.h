@@ -36,8 +36,8 @@ extern const char *const plot_formats[PLOT_FORMATS];
 bool plot_open(struct plot_runs *runs, char *const *directories, unsigned n, struct error *error);
 void plot_close(struct plot_runs *runs);
 
-/* Whether every run has the figure's file, and if it is a sweep's, something to show; what is wrong with it is found out
- * by drawing. */
+/* Whether every run has the figure's file, and if it is a sweep's, something to show; what is wrong with it is found
+ * out by drawing. */
 bool plot_has_data(const struct plot_runs *runs, const struct plot_figure *figure);
 
 /* Whether the figure's files are as they should be, and it was drawn: into the file at an absolute path, of which

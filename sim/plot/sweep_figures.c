@@ -129,8 +129,8 @@ static void put_points(FILE *out, const struct sweep_pivot *pivot, size_t series
     sweep_end_block(out);
 }
 
-/* Blocks: note, x axis, its unit, 1 if in powers, metrics, series | each metric's name, unit | ticks: x, name | names of
- * series | of each series its points: x, metrics. */
+/* Blocks: note, x axis, its unit, 1 if in powers, metrics, series | each metric's name, unit | ticks: x, name | names
+ * of series | of each series its points: x, metrics. */
 static void put_lines(FILE *out, const struct sweep_table *table, const struct sweep_pick *pick,
                       const struct sweep_pivot *pivot, const char *title)
 {

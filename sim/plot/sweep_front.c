@@ -115,7 +115,7 @@ static size_t trace_column(const struct sweep_table *table)
     return c;
 }
 
-/* Programs are not traded for each other: runs of each trace are a group. How many groups; rows of each in group_row. */
+/* Programs are not traded for each other: runs of each trace are a group. How many; of each its first row. */
 static size_t group_points(const struct sweep_table *table, const struct sweep_pick *pick, struct sweep_point *points,
                            size_t *n, size_t group_row[GROUPS], struct sweep_omitted *omitted)
 {

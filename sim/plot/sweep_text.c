@@ -119,7 +119,8 @@ void sweep_setting_text(const char *column, const char *value, char text[SWEEP_T
         snprintf(text, SWEEP_TEXT, "%.100s %.100s", name, plain);
 }
 
-void sweep_row_text(const struct sweep_table *table, size_t row, const size_t *columns, size_t n, char text[SWEEP_TEXT])
+void sweep_row_text(const struct sweep_table *table, size_t row, const size_t *columns, size_t n,
+                    char text[SWEEP_TEXT])
 {
     size_t used = 0;
     snprintf(text, SWEEP_TEXT, "all runs");

@@ -19,7 +19,8 @@ void sweep_value_text(const char *column, const char *value, char text[SWEEP_TEX
 /* A value that says what it is of: "4 Ps", "GOGC 100", "no24 classes", "go1.19". */
 void sweep_setting_text(const char *column, const char *value, char text[SWEEP_TEXT]);
 /* The same of several columns of a row, with commas between; "all runs" of none. */
-void sweep_row_text(const struct sweep_table *table, size_t row, const size_t *columns, size_t n, char text[SWEEP_TEXT]);
+void sweep_row_text(const struct sweep_table *table, size_t row, const size_t *columns, size_t n,
+                    char text[SWEEP_TEXT]);
 
 /* A quoted field, of at most so many characters, where there are more with "…" in the middle. Control characters,
  * and what is no UTF-8, become question marks. */

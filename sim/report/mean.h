@@ -1,4 +1,4 @@
-/* The heap on average over virtual time, rather than at its fullest: what a program's memory costs is bytes times time. */
+/* The heap on average over virtual time, rather than at its fullest: memory costs bytes times time. */
 #ifndef REPORT_MEAN_H
 #define REPORT_MEAN_H
 
