@@ -11,7 +11,7 @@
 enum { GROUPS = 16, NAME_LETTERS = 40 };
 
 /* An axis is drawn in powers where its numbers are so far apart. */
-static const double wide = 8;
+static const double wide = 30;
 /* Of the figure's width and height: a name's letter and line. */
 static const double letter_width = 0.0078, line_height = 0.036;
 
