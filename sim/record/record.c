@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "record/record_live.h"
-#include "record/record_stream.h"
+#include "record/stream_queue.h"
 
 enum { ROW_BATCH = 256 };
 
@@ -48,41 +48,17 @@ struct record_merge {
     uint32_t incarnation;           /* of the program whose rows these are; 0: none has begun */
     struct stream **streams;        /* that have not ended */
     size_t stream_count, stream_capacity;
-    struct stream **heap; /* streams by (head_ticks, number) */
-    struct stream **group; /* streams whose heads have the same time */
-    size_t heap_count;
-    struct record_moment start, reached, ahead; /* all before `reached` is merged; its time and later ones go by `ahead` */
-    uint64_t limit;                             /* of the pass, in ticks: nothing from here on is merged */
-    struct record_moment last_pass;
+    struct stream_queue queue;      /* of them, those that have something to merge */
+    struct stream **group;          /* those of them that have it at the same time */
+    struct record_moment last_pass; /* when it began */
+    struct record_moment start;     /* of the program */
+    struct record_moment reached;   /* all before it is merged, nothing after it */
+    uint64_t end_ticks;             /* of threads of which nothing else is known */
+    double ns_per_tick;             /* from `reached` on */
+    uint64_t limit;                 /* of the pass, in ticks: nothing from here on is merged */
     struct live_blocks live;
     uint64_t next_id, events;
 };
-
-/* The time stamp counter is for ticks if the kernel itself goes by it: it then has seen that no core's is behind
- * another's, and drops it when it finds out otherwise. */
-static bool trust_tsc(void)
-{
-    char name[16] = "";
-    FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
-    bool read = file != NULL && fgets(name, sizeof name, file) != NULL;
-    if (file != NULL)
-        fclose(file);
-    return read && strcmp(name, "tsc\n") == 0 && tsc_is_invariant();
-}
-
-bool record_create(const char *path, struct error *error)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    union {
-        struct record_control control;
-        unsigned char bytes[RECORD_SLOT];
-    } first = {.control = {.magic = RECORD_MAGIC, .next_slot = 1, .tsc = trust_tsc()}};
-    bool written = file >= 0 && write(file, &first, sizeof first) == (ssize_t)sizeof first;
-    int reason = errno;
-    if (file >= 0)
-        close(file);
-    return written || error_set(error, "%s: %s", path, strerror(reason));
-}
 
 /* -- Rows -- */
 
@@ -104,13 +80,10 @@ static struct trace_row *add_row(struct record_merge *m, uint8_t op)
     return row;
 }
 
-/* ns since the start, straight from moment to moment; never less than what came before. */
+/* ns since the start; the ticks are not before those reached. */
 static uint64_t row_time(const struct record_merge *m, uint64_t ticks)
 {
-    const struct record_moment *from = &m->reached, *to = &m->ahead;
-    double rate = to->ticks > from->ticks ? (double)(to->ns - from->ns) / (double)(to->ticks - from->ticks) : 0;
-    uint64_t later = ticks > from->ticks ? (uint64_t)((double)(ticks - from->ticks) * rate) : 0;
-    return from->ns - m->start.ns + later;
+    return m->reached.ns - m->start.ns + (uint64_t)((double)(ticks - m->reached.ticks) * m->ns_per_tick);
 }
 
 static struct trace_row *add_event(struct record_merge *m, const struct stream *stream, uint8_t op)
@@ -169,7 +142,7 @@ static bool advance(struct record_merge *m, struct stream *stream, unsigned even
         return false;
     if (stream->state == STREAM_WAITS)
         return true;
-    uint64_t ended = stream->end_ticks != 0 ? stream->end_ticks : m->ahead.ticks;
+    uint64_t ended = stream->end_ticks != 0 ? stream->end_ticks : m->end_ticks;
     uint64_t ticks = stream->state == STREAM_ENDED ? ended : stream->ticks[0];
     if (ticks < m->reached.ticks)
         ticks = m->reached.ticks;
@@ -264,42 +237,13 @@ static bool step(struct record_merge *m, struct stream *stream)
 
 /* -- The merge proper -- */
 
-static bool earlier(const struct stream *a, const struct stream *b)
-{
-    return a->head_ticks != b->head_ticks ? a->head_ticks < b->head_ticks : a->number < b->number;
-}
-
-static void heap_push(struct record_merge *m, struct stream *stream)
-{
-    size_t i = m->heap_count++;
-    for (; i > 0 && earlier(stream, m->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        m->heap[i] = m->heap[(i - 1) / 2];
-    m->heap[i] = stream;
-}
-
-static struct stream *heap_pop(struct record_merge *m)
-{
-    struct stream *first = m->heap[0], *moved = m->heap[--m->heap_count];
-    size_t i = 0;
-    for (size_t child = 1; child < m->heap_count; child = 2 * i + 1) {
-        if (child + 1 < m->heap_count && earlier(m->heap[child + 1], m->heap[child]))
-            child++;
-        if (!earlier(m->heap[child], moved))
-            break;
-        m->heap[i] = m->heap[child];
-        i = child;
-    }
-    m->heap[i] = moved;
-    return first;
-}
-
 static bool at_time(const struct stream *stream, uint64_t ticks)
 {
     return !stream->done && has_head(stream) && stream->head_ticks == ticks;
 }
 
 /* Executes all events at one time: whatever fits, over and over; when nothing does, the first,
- * as it is. */
+ * as it is, unless it may yet fit when the outcome of a realloc of that time is known. */
 static bool run_group(struct record_merge *m, size_t count, uint64_t ticks)
 {
     for (;;) {
@@ -314,7 +258,7 @@ static bool run_group(struct record_merge *m, size_t count, uint64_t ticks)
             if (stuck == NULL && at_time(stream, ticks))
                 stuck = stream;
         }
-        if (stuck == NULL)
+        if (stuck == NULL || (!moved && m->limit <= ticks))
             return true;
         if (!moved && !step(m, stuck))
             return false;
@@ -323,23 +267,19 @@ static bool run_group(struct record_merge *m, size_t count, uint64_t ticks)
 
 static void enqueue(struct record_merge *m, struct stream *stream)
 {
-    if (stream->queued || stream->done || !has_head(stream))
-        return;
-    stream->queued = true;
-    heap_push(m, stream);
+    if (!stream->queued && !stream->done && has_head(stream))
+        stream_queue_push(&m->queue, stream);
 }
 
 /* Merges up to the limit. */
 static bool run(struct record_merge *m)
 {
     uint64_t check = m->events;
-    while (m->heap_count > 0 && m->heap[0]->head_ticks < m->limit) {
-        uint64_t ticks = m->heap[0]->head_ticks;
+    while (stream_queue_ticks(&m->queue) < m->limit) {
+        uint64_t ticks = stream_queue_ticks(&m->queue);
         size_t count = 0;
-        while (m->heap_count > 0 && m->heap[0]->head_ticks == ticks) {
-            m->group[count] = heap_pop(m);
-            m->group[count++]->queued = false;
-        }
+        while (stream_queue_ticks(&m->queue) == ticks)
+            m->group[count++] = stream_queue_pop(&m->queue);
         if (!run_group(m, count, ticks))
             return false;
         for (size_t i = 0; i < count; i++)
@@ -364,7 +304,7 @@ static bool reserve_streams(struct record_merge *m, size_t count)
     if (count <= m->stream_capacity)
         return true;
     size_t capacity = m->stream_capacity == 0 ? 16 : 2 * m->stream_capacity;
-    struct stream ***arrays[] = {&m->streams, &m->heap, &m->group};
+    struct stream ***arrays[] = {&m->streams, &m->queue.heap, &m->group};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         struct stream **larger = reallocarray(*arrays[i], capacity, sizeof *larger);
         if (larger == NULL)
@@ -414,7 +354,8 @@ static void close_streams(struct record_merge *m, bool all)
             m->streams[kept++] = m->streams[i];
     }
     m->stream_count = kept;
-    m->heap_count = all ? 0 : m->heap_count;
+    if (all)
+        m->queue.count = 0;
 }
 
 static bool open_trace(struct record_merge *m)
@@ -438,7 +379,7 @@ static bool begin_program(struct record_merge *m, uint32_t incarnation)
     m->next_id = 0;
     m->incarnation = incarnation;
     m->start = (struct record_moment){atomic_load(&m->control->start_ticks), atomic_load(&m->control->start_ns)};
-    m->reached = m->ahead = m->start;
+    m->reached = m->start;
     if (!live_blocks_init(&m->live))
         return error_set(m->error, "out of memory");
     write_header(m);
@@ -463,11 +404,13 @@ static bool has_ended(const struct record_merge *m, const struct stream *stream)
            syscall(SYS_tgkill, atomic_load(&m->control->owner), stream->tid, 0) != 0 && errno == ESRCH;
 }
 
-/* Merges what happened before `ahead`, or all that there is if the program has ended then. */
-static bool merge_until(struct record_merge *m, const struct record_moment *ahead, bool ended)
+/* Merges what happened before `until`, or all that there is if the program has ended then. Between the two moments time
+ * goes evenly. */
+static bool merge_until(struct record_merge *m, const struct record_moment *until, bool ended)
 {
-    m->ahead = *ahead;
-    m->limit = ended ? UINT64_MAX : ahead->ticks;
+    m->limit = ended ? UINT64_MAX : until->ticks;
+    m->end_ticks = until->ticks;
+    m->ns_per_tick = (double)(until->ns - m->reached.ns) / (double)(until->ticks - m->reached.ticks);
     for (size_t i = 0; i < m->stream_count; i++) {
         struct stream *stream = m->streams[i];
         if (!stream->final && (ended || has_ended(m, stream)))
@@ -479,9 +422,15 @@ static bool merge_until(struct record_merge *m, const struct record_moment *ahea
     if (!run(m))
         return false;
     close_streams(m, false);
-    uint64_t reached = ended ? ahead->ticks : m->limit;
-    m->reached = (struct record_moment){reached, m->start.ns + row_time(m, reached)};
+    if (m->limit > until->ticks)
+        m->limit = until->ticks;
+    m->reached = (struct record_moment){m->limit, m->start.ns + row_time(m, m->limit)};
     return !m->failed;
+}
+
+static bool is_later(const struct record_moment *moment, const struct record_moment *than)
+{
+    return moment->ticks > than->ticks && moment->ns > than->ns;
 }
 
 /* After a failure: the program goes on without being recorded. */
@@ -500,7 +449,7 @@ bool record_merge_pass(struct record_merge *m, struct error *error)
     m->error = error;
     if (!take_streams(m))
         return give_up(m);
-    if (m->incarnation != 0 && m->last_pass.ticks > m->reached.ticks && !merge_until(m, &m->last_pass, false))
+    if (m->incarnation != 0 && is_later(&m->last_pass, &m->reached) && !merge_until(m, &m->last_pass, false))
         return give_up(m);
     m->last_pass = now;
     return true;
@@ -511,7 +460,11 @@ static bool finish(struct record_merge *m, const struct record_moment *end)
     if (atomic_load(&m->control->owner) == 0)
         return error_set(m->error, "%s did not load the recorder: it is statically linked or set-uid, "
                          "or no program for this machine's C library", m->options->program);
-    if (!take_streams(m) || !merge_until(m, end, true))
+    if (!take_streams(m))
+        return false;
+    if (!is_later(end, &m->reached))
+        return error_set(m->error, "the recording is damaged: it began when the program ended");
+    if (!merge_until(m, end, true))
         return false;
     flush_rows(m);
     return !m->failed;
@@ -576,7 +529,7 @@ void record_merge_close(struct record_merge *m)
         m->out->abandon(m->out);
     live_blocks_destroy(&m->live);
     free(m->group);
-    free(m->heap);
+    free(m->queue.heap);
     free(m->streams);
     if (m->control != NULL)
         munmap(m->control, sizeof *m->control);
