@@ -117,11 +117,19 @@ static inline struct record_event record_high(const struct record_event *event)
     return (struct record_event){event->later >> 32, event->address >> 56, event->size >> 32, RECORD_HIGH, 0};
 }
 
+/* Who sees this in the window also sees the position that was stored before. */
 static inline void record_pack(struct record_unit *unit, const struct record_event *event)
 {
     atomic_store_explicit(&unit->what, event->address << 8 | (uint64_t)(event->align_log2 & 31) << 3 | event->op,
-                          memory_order_relaxed);
-    atomic_store_explicit(&unit->how, event->size << 32 | (event->later & UINT32_MAX), memory_order_relaxed);
+                          memory_order_release);
+    atomic_store_explicit(&unit->how, event->size << 32 | (event->later & UINT32_MAX), memory_order_release);
+}
+
+/* A position that is loaded afterwards is no older than what was copied. */
+static inline void record_copy(struct record_unit *to, const struct record_unit *from)
+{
+    atomic_init(&to->what, atomic_load_explicit(&from->what, memory_order_acquire));
+    atomic_init(&to->how, atomic_load_explicit(&from->how, memory_order_acquire));
 }
 
 static inline struct record_event record_unpack(const struct record_unit *unit)

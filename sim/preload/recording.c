@@ -148,7 +148,6 @@ static bool flush_window(void)
     buffer.chunk = next;
     buffer.position = ((buffer.position >> 32) + 1) << 32;
     atomic_store_explicit(&buffer.window->position, buffer.position, memory_order_release);
-    atomic_thread_fence(memory_order_release);
     return true;
 }
 

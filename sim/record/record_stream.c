@@ -152,12 +152,8 @@ static bool copy_window(struct stream *s, uint32_t units, struct error *error)
 {
     if (!make_room(s, units, error))
         return false;
-    for (uint32_t i = s->count; i < units; i++) {
-        const struct record_unit *unit = &s->window->units[i];
-        atomic_init(&s->units[i].what, atomic_load_explicit(&unit->what, memory_order_relaxed));
-        atomic_init(&s->units[i].how, atomic_load_explicit(&unit->how, memory_order_relaxed));
-    }
-    atomic_thread_fence(memory_order_acquire);
+    for (uint32_t i = s->count; i < units; i++)
+        record_copy(&s->units[i], &s->window->units[i]);
     if (atomic_load_explicit(&s->window->position, memory_order_relaxed) >> 32 == s->chunks)
         s->count = units;
     return true;

@@ -131,7 +131,6 @@ static void put_unit(struct thread *t, const struct record_event *event)
         t->chunk = next;
         t->position = ((t->position >> 32) + 1) << 32;
         atomic_store(&t->window->position, t->position);
-        atomic_thread_fence(memory_order_release);
     }
     record_pack(&t->window->units[(uint32_t)t->position], event);
     atomic_store_explicit(&t->window->position, ++t->position, memory_order_release);
