@@ -1,8 +1,8 @@
 /* The recording: what libgoheap-record.so writes and `goheap record` reads, while the program runs or afterwards.
  *
  *   slot 0        slot 1       slot 2      slot 3       slot 4 ...
- *   +-----------+------------+-----------+------------+-----------     slots are RECORD_SLOT bytes, each taken once:
- *   | control   | window of  | chunk of  | window of  | chunk of       what has been read is punched out of the file
+ *   +-----------+------------+-----------+------------+-----------     slots are RECORD_SLOT bytes; those that
+ *   | control   | window of  | chunk of  | window of  | chunk of       have been read are taken again
  *   |           | thread 0   | thread 0  | thread 1   | thread 0
  *   +-----------+------------+-----------+------------+-----------
  *
@@ -32,8 +32,9 @@
 #define RECORD_WINDOW_MAGIC UINT32_C(0x326e6977)  /* of a window, and of a chunk */
 
 enum {
-    RECORD_SLOT = 32768, /* bytes; a multiple of the page size */
+    RECORD_SLOT = 65536, /* bytes; a multiple of the page size */
     RECORD_HEAD = 64,    /* of a window */
+    RECORD_SPARES = 256, /* slots that wait to be taken again, at most; 16 MiB */
     RECORD_UNITS = (RECORD_SLOT - RECORD_HEAD) / 16,
 };
 
@@ -82,15 +83,43 @@ struct record_control {
     _Atomic uint32_t incarnation;  /* how many programs that process has been that were recorded: exec replaces it */
     _Atomic uint32_t threads;      /* numbers given out */
     _Atomic int32_t stop_errno;    /* why recording stopped before the program did; 0: it did not */
-    _Atomic uint64_t next_slot;    /* first slot that is nobody's */
+    _Atomic uint64_t next_slot;    /* first slot that was never taken */
     _Atomic uint64_t newest;       /* slot of the window that came last to the list; 0: none */
     _Atomic uint64_t start_ticks;  /* when the recording of this incarnation began */
     _Atomic uint64_t start_ns;     /* CLOCK_MONOTONIC then */
+    _Atomic uint64_t spares_taken, spares_given; /* how many slots went out of `spares`, and into it */
+    _Atomic uint64_t spares[RECORD_SPARES];      /* the n-th given is in place n modulo RECORD_SPARES */
 };
 
 _Static_assert(sizeof(struct record_unit) == 16, "units must not straddle cache lines");
 _Static_assert(offsetof(struct record_window, units) == RECORD_HEAD, "units follow the head at once");
 _Static_assert(sizeof(struct record_window) == RECORD_SLOT, "a window is a slot");
+
+_Static_assert(sizeof(struct record_control) <= RECORD_SLOT, "the control is a slot");
+
+/* A slot for the caller alone; any thread. A place of `spares` is only written again after it has been passed, and then
+ * the exchange fails. */
+static inline uint64_t record_take_slot(struct record_control *control)
+{
+    uint64_t taken = atomic_load(&control->spares_taken);
+    while (taken < atomic_load(&control->spares_given)) {
+        uint64_t slot = atomic_load(&control->spares[taken % RECORD_SPARES]);
+        if (atomic_compare_exchange_weak(&control->spares_taken, &taken, taken + 1))
+            return slot;
+    }
+    return atomic_fetch_add(&control->next_slot, 1);
+}
+
+/* Lets others take a slot that nobody will look at any more. One thread alone may give. False: there are enough. */
+static inline bool record_give_slot(struct record_control *control, uint64_t slot)
+{
+    uint64_t given = atomic_load(&control->spares_given);
+    if (given - atomic_load(&control->spares_taken) >= RECORD_SPARES)
+        return false;
+    atomic_store(&control->spares[given % RECORD_SPARES], slot);
+    atomic_store(&control->spares_given, given + 1);
+    return true;
+}
 
 static inline uint64_t record_monotonic_ns(void)
 {

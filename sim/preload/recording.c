@@ -1,8 +1,8 @@
 /* Each thread's window on the recording, mapped shared, so that what has been written survives the program's death by
  * any cause.
  *
- * Invariant: a thread writes only to slots it took itself, so recording takes no lock; what threads share is the counter
- * of free slots, touched once a chunk, and the list of windows, once a thread. Our memory comes from mmap alone, and no
+ * Invariant: a thread writes only to slots it took itself, so recording takes no lock; what threads share is the
+ * free slots, touched once a chunk, and the list of windows, once a thread. Our memory comes from mmap alone, and no
  * file stays open: a program that closes every descriptor, or reuses our number, does no harm. System calls are made
  * bare where glibc's wrapper would be a cancellation point, which malloc must not be. */
 #include "recording.h"
@@ -96,8 +96,8 @@ static void unmap_window(void)
 /* The thread's first event is about to come: a window, and a place for what it will hold. */
 static bool begin_thread(void)
 {
-    buffer.slot = atomic_fetch_add(&control->next_slot, 2);
-    buffer.chunk = buffer.slot + 1;
+    buffer.slot = record_take_slot(control);
+    buffer.chunk = record_take_slot(control);
     buffer.ticks = record_ticks(tsc);
     if (!map_window(true))
         return false;
@@ -107,6 +107,8 @@ static bool begin_thread(void)
     window->tid = (uint32_t)syscall(SYS_gettid);
     window->start_ticks = buffer.ticks;
     window->first = buffer.chunk;
+    atomic_store(&window->end_ticks, 0); /* a slot that was taken before is not empty */
+    atomic_store(&window->position, 0);
     window->magic = RECORD_WINDOW_MAGIC;
     uint64_t newest = atomic_load(&control->newest);
     do {
@@ -137,7 +139,7 @@ static bool flush_window(void)
     int file = open_recording();
     if (file < 0)
         return false;
-    uint64_t next = atomic_fetch_add(&control->next_slot, 1);
+    uint64_t next = record_take_slot(control);
     atomic_store_explicit(&buffer.window->then, next, memory_order_relaxed);
     bool written = write_chunk(file);
     int reason = errno;

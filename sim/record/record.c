@@ -43,8 +43,7 @@ struct record_merge {
     bool failed; /* the writer has */
     struct record_summary summary;
     struct error *error; /* of the call in progress */
-    int file;
-    struct record_control *control; /* mapped */
+    struct record_file recording;
     uint32_t incarnation;           /* of the program whose rows these are; 0: none has begun */
     struct stream **streams;        /* that have not ended */
     size_t stream_count, stream_capacity;
@@ -327,14 +326,14 @@ static bool add_streams(struct record_merge *m, uint64_t slot)
 {
     size_t before = m->stream_count;
     while (slot != 0) {
-        struct stream *stream = reserve_streams(m, m->stream_count + 1) ? stream_open(m->file, slot, m->error) : NULL;
+        struct stream *stream = reserve_streams(m, m->stream_count + 1) ? stream_open(&m->recording, slot, m->error) : NULL;
         if (stream == NULL)
             return false;
         slot = stream->older;
         if (stream->incarnation == m->incarnation)
             m->streams[m->stream_count++] = stream;
         else
-            stream_close(stream);
+            stream_close_ended(stream);
     }
     if (m->stream_count > before)
         qsort(m->streams + before, m->stream_count - before, sizeof(struct stream *), by_thread);
@@ -343,13 +342,13 @@ static bool add_streams(struct record_merge *m, uint64_t slot)
     return true;
 }
 
-/* Lets go of the streams that have ended, or of all. */
-static void close_streams(struct record_merge *m, bool all)
+/* Lets go of the streams that have ended, of all if the whole program has. */
+static void close_ended_streams(struct record_merge *m, bool all)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->stream_count; i++) {
         if (all || m->streams[i]->done)
-            stream_close(m->streams[i]);
+            stream_close_ended(m->streams[i]);
         else
             m->streams[kept++] = m->streams[i];
     }
@@ -373,12 +372,12 @@ static bool begin_program(struct record_merge *m, uint32_t incarnation)
 {
     if (m->incarnation != 0 && !open_trace(m))
         return false;
-    close_streams(m, true);
+    close_ended_streams(m, true);
     live_blocks_destroy(&m->live);
     m->summary = (struct record_summary){0};
     m->next_id = 0;
     m->incarnation = incarnation;
-    m->start = (struct record_moment){atomic_load(&m->control->start_ticks), atomic_load(&m->control->start_ns)};
+    m->start = (struct record_moment){atomic_load(&m->recording.control->start_ticks), atomic_load(&m->recording.control->start_ns)};
     m->reached = m->start;
     if (!live_blocks_init(&m->live))
         return error_set(m->error, "out of memory");
@@ -390,8 +389,8 @@ static bool begin_program(struct record_merge *m, uint32_t incarnation)
  * window of the list is newer. */
 static bool take_streams(struct record_merge *m)
 {
-    uint64_t newest = atomic_exchange(&m->control->newest, 0);
-    uint32_t incarnation = atomic_load(&m->control->incarnation);
+    uint64_t newest = atomic_exchange(&m->recording.control->newest, 0);
+    uint32_t incarnation = atomic_load(&m->recording.control->incarnation);
     if (incarnation != m->incarnation && !begin_program(m, incarnation))
         return false;
     return add_streams(m, newest);
@@ -401,7 +400,7 @@ static bool take_streams(struct record_merge *m)
 static bool has_ended(const struct record_merge *m, const struct stream *stream)
 {
     return atomic_load(&stream->window->end_ticks) != 0 &&
-           syscall(SYS_tgkill, atomic_load(&m->control->owner), stream->tid, 0) != 0 && errno == ESRCH;
+           syscall(SYS_tgkill, atomic_load(&m->recording.control->owner), stream->tid, 0) != 0 && errno == ESRCH;
 }
 
 /* Merges what happened before `until`, or all that there is if the program has ended then. Between the two moments time
@@ -421,7 +420,7 @@ static bool merge_until(struct record_merge *m, const struct record_moment *unti
     }
     if (!run(m))
         return false;
-    close_streams(m, false);
+    close_ended_streams(m, false);
     if (m->limit > until->ticks)
         m->limit = until->ticks;
     m->reached = (struct record_moment){m->limit, m->start.ns + row_time(m, m->limit)};
@@ -436,9 +435,9 @@ static bool is_later(const struct record_moment *moment, const struct record_mom
 /* After a failure: the program goes on without being recorded. */
 static bool give_up(struct record_merge *m)
 {
-    atomic_store(&m->control->closed, 1);
-    close_streams(m, true);
-    m->out->abandon(m->out);
+    atomic_store(&m->recording.control->closed, 1);
+    if (m->out != NULL)
+        m->out->abandon(m->out);
     m->out = NULL;
     return false;
 }
@@ -457,7 +456,7 @@ bool record_merge_pass(struct record_merge *m, struct error *error)
 
 static bool finish(struct record_merge *m, const struct record_moment *end)
 {
-    if (atomic_load(&m->control->owner) == 0)
+    if (atomic_load(&m->recording.control->owner) == 0)
         return error_set(m->error, "%s did not load the recorder: it is statically linked or set-uid, "
                          "or no program for this machine's C library", m->options->program);
     if (!take_streams(m))
@@ -480,7 +479,7 @@ bool record_merge_finish(struct record_merge *m, const struct record_moment *end
     m->out = NULL;
     m->summary.end_bytes = m->live.bytes;
     m->summary.end_blocks = m->live.count;
-    m->summary.stop_errno = atomic_load(&m->control->stop_errno);
+    m->summary.stop_errno = atomic_load(&m->recording.control->stop_errno);
     *summary = m->summary;
     return out->commit(out, error);
 }
@@ -490,19 +489,19 @@ bool record_merge_finish(struct record_merge *m, const struct record_moment *end
 struct record_moment record_merge_now(const struct record_merge *m)
 {
     uint64_t ns = record_monotonic_ns();
-    return (struct record_moment){m->control->tsc != 0 ? tsc_read_ordered() : ns, ns};
+    return (struct record_moment){m->recording.control->tsc != 0 ? tsc_read_ordered() : ns, ns};
 }
 
 static bool open_recording(struct record_merge *m, const char *path)
 {
-    m->file = open(path, O_RDWR | O_CLOEXEC);
-    if (m->file < 0)
+    m->recording.file = open(path, O_RDWR | O_CLOEXEC);
+    if (m->recording.file < 0)
         return error_set(m->error, "%s: %s", path, strerror(errno));
-    void *control = mmap(NULL, sizeof *m->control, PROT_READ | PROT_WRITE, MAP_SHARED, m->file, 0);
+    void *control = mmap(NULL, sizeof *m->recording.control, PROT_READ | PROT_WRITE, MAP_SHARED, m->recording.file, 0);
     if (control == MAP_FAILED)
         return error_set(m->error, "%s: %s", path, strerror(errno));
-    m->control = control;
-    return m->control->magic == RECORD_MAGIC || error_set(m->error, "%s: expected a recording", path);
+    m->recording.control = control;
+    return m->recording.control->magic == RECORD_MAGIC || error_set(m->error, "%s: expected a recording", path);
 }
 
 struct record_merge *record_merge_open(const char *recording, const struct record_options *options,
@@ -515,7 +514,7 @@ struct record_merge *record_merge_open(const char *recording, const struct recor
     }
     m->options = options;
     m->error = error;
-    m->file = -1;
+    m->recording.file = -1;
     if (open_recording(m, recording) && open_trace(m))
         return m;
     record_merge_close(m);
@@ -524,16 +523,17 @@ struct record_merge *record_merge_open(const char *recording, const struct recor
 
 void record_merge_close(struct record_merge *m)
 {
-    close_streams(m, true);
+    for (size_t i = 0; i < m->stream_count; i++)
+        stream_close(m->streams[i]);
     if (m->out != NULL)
         m->out->abandon(m->out);
     live_blocks_destroy(&m->live);
     free(m->group);
     free(m->queue.heap);
     free(m->streams);
-    if (m->control != NULL)
-        munmap(m->control, sizeof *m->control);
-    if (m->file >= 0)
-        close(m->file);
+    if (m->recording.control != NULL)
+        munmap(m->recording.control, sizeof *m->recording.control);
+    if (m->recording.file >= 0)
+        close(m->recording.file);
     free(m);
 }

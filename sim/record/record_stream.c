@@ -17,10 +17,13 @@ static bool damaged(const struct stream *s, const char *what, struct error *erro
 
 /* ---- the file ---- */
 
-static void give_back(int file, uint64_t slot)
+/* What is more than enough to be taken again is punched out of the file; where that cannot be done the room comes back
+ * at the end. It is not done to all: some file systems write what is punched out to the disk first. */
+static void give_back(const struct record_file *recording, uint64_t slot)
 {
-    /* Where holes cannot be made the space comes back at the end. */
-    (void)!fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(slot * RECORD_SLOT), RECORD_SLOT);
+    if (!record_give_slot(recording->control, slot))
+        (void)!fallocate(recording->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(slot * RECORD_SLOT),
+                         RECORD_SLOT);
 }
 
 static bool read_at(int file, void *to, size_t bytes, uint64_t offset, struct error *error)
@@ -42,7 +45,7 @@ static bool read_head(const struct stream *s, struct record_window *head, struct
 {
     if (!is_slot(s->chunk))
         return damaged(s, "the place of a chunk", error);
-    if (!read_at(s->file, head, RECORD_HEAD, s->chunk * RECORD_SLOT, error))
+    if (!read_at(s->recording->file, head, RECORD_HEAD, s->chunk * RECORD_SLOT, error))
         return false;
     bool good = head->magic == RECORD_WINDOW_MAGIC && head->thread == s->thread &&
                 head->position == ((uint64_t)s->chunks << 32 | RECORD_UNITS);
@@ -64,13 +67,13 @@ static void close_window(struct stream *s)
     s->window = NULL;
 }
 
-struct stream *stream_open(int file, uint64_t slot, struct error *error)
+struct stream *stream_open(const struct record_file *recording, uint64_t slot, struct error *error)
 {
     void *map = MAP_FAILED;
-    off_t end = lseek(file, 0, SEEK_END);
+    off_t end = lseek(recording->file, 0, SEEK_END);
     errno = EINVAL;
     if (is_slot(slot) && end >= 0 && slot < (uint64_t)end / RECORD_SLOT)
-        map = mmap(NULL, RECORD_SLOT, PROT_READ, MAP_SHARED, file, (off_t)(slot * RECORD_SLOT));
+        map = mmap(NULL, RECORD_SLOT, PROT_READ, MAP_SHARED, recording->file, (off_t)(slot * RECORD_SLOT));
     struct stream *s = map != MAP_FAILED ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
         error_set(error, "the recording: a thread's window: %s", strerror(errno));
@@ -80,7 +83,7 @@ struct stream *stream_open(int file, uint64_t slot, struct error *error)
     }
     const struct record_window *window = map;
     *s = (struct stream){
-        .file = file, .window = window, .slot = slot, .chunk = window->first, .read_ticks = window->start_ticks,
+        .recording = recording, .window = window, .slot = slot, .chunk = window->first, .read_ticks = window->start_ticks,
         .thread = window->thread, .tid = window->tid, .incarnation = window->incarnation,
         .older = atomic_load(&window->older),
     };
@@ -94,19 +97,29 @@ struct stream *stream_open(int file, uint64_t slot, struct error *error)
 
 void stream_close(struct stream *s)
 {
+    close_window(s);
+    free(s->units);
+    free(s);
+}
+
+/* Beside the window and what has not been read, the thread has a slot for its next chunk. */
+void stream_close_ended(struct stream *s)
+{
     struct record_window head;
     struct error ignored;
+    bool good = true;
     uint64_t position = s->window != NULL ? atomic_load(&s->window->position) : 0;
     if (s->whole)
         leave_chunk(s);
-    for (; s->chunks < position >> 32 && read_head(s, &head, &ignored); s->chunks++) {
-        give_back(s->file, s->chunk);
+    for (; s->chunks < position >> 32 && (good = read_head(s, &head, &ignored)); s->chunks++) {
+        give_back(s->recording, s->chunk);
         s->chunk = head.then;
     }
+    if (good && is_slot(s->chunk))
+        give_back(s->recording, s->chunk);
     close_window(s);
-    give_back(s->file, s->slot);
-    free(s->units);
-    free(s);
+    give_back(s->recording, s->slot);
+    stream_close(s);
 }
 
 void stream_set_final(struct stream *s)
@@ -138,9 +151,9 @@ static bool read_chunk(struct stream *s, struct error *error)
     struct record_window head;
     size_t bytes = RECORD_UNITS * sizeof *s->units;
     if (!read_head(s, &head, error) || !make_room(s, RECORD_UNITS, error) ||
-        !read_at(s->file, s->units, bytes, s->chunk * RECORD_SLOT + RECORD_HEAD, error))
+        !read_at(s->recording->file, s->units, bytes, s->chunk * RECORD_SLOT + RECORD_HEAD, error))
         return false;
-    give_back(s->file, s->chunk);
+    give_back(s->recording, s->chunk);
     s->count = RECORD_UNITS;
     s->whole = true;
     s->then = head.then;

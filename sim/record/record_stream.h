@@ -3,7 +3,7 @@
  *   chunk, chunk, ... --read--+
  *   window -----------copy----+--> units --> events[0]: the next one; of a realloc also events[1], what came of it
  *
- * Invariant: a chunk that has been read to its end is punched out of the file. Memory is one chunk at most. */
+ * Invariant: a slot is given back once, when all that is in it has been read. Memory is one chunk at most. */
 #ifndef RECORD_STREAM_H
 #define RECORD_STREAM_H
 
@@ -17,8 +17,14 @@ enum stream_state {
     STREAM_ENDED,     /* all of it has been read, and the thread is no more */
 };
 
+/* An open recording. */
+struct record_file {
+    int file;
+    struct record_control *control; /* mapped */
+};
+
 struct stream {
-    int file; /* the caller's */
+    const struct record_file *recording;
     const struct record_window *window; /* mapped; NULL: nothing more comes of it */
     uint64_t slot;   /* of the window */
     uint64_t chunk;  /* slot of what `units` are of, or will be once the window is full */
@@ -44,10 +50,13 @@ struct stream {
 };
 
 /* The stream of the window in that slot; NULL with *error. */
-struct stream *stream_open(int file, uint64_t slot, struct error *error);
+struct stream *stream_open(const struct record_file *recording, uint64_t slot, struct error *error);
 
-/* Frees it, and gives all it has in the file back. */
+/* Frees the stream, but not what it has in the recording. */
 void stream_close(struct stream *stream);
+
+/* Frees the stream of a thread that is no more, and gives its slots back. */
+void stream_close_ended(struct stream *stream);
 
 /* The thread writes no more: what there is is all there will be. */
 void stream_set_final(struct stream *stream);

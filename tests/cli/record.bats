@@ -94,17 +94,6 @@ nothing_left() {
     nothing_left
 }
 
-# Some 100,000 calls are 1.6 MB of recording.
-@test "what has been recorded is written, and its room given back, while the program runs" {
-    if ! fallocate -l 65536 hole || ! fallocate -p -l 65536 hole; then
-        skip "no holes in this file system's files"
-    fi
-    compare 2 50000 wait 262144
-    if grep 'exited with status' summary; then
-        return 1
-    fi
-}
-
 @test "a recorder that is killed leaves a trace that can be read up to there" {
     # shellcheck disable=SC2016
     "$GOHEAP" record -o t.ght -- sh -c 'echo $$ >program; exec ./stress 2 die 20000' &

@@ -3,7 +3,6 @@
  *
  *   stress THREADS ROUNDS        prints what it did, in numbers that the trace must agree with
  *   stress THREADS ROUNDS fork   also forks children that allocate and free on their own
- *   stress THREADS ROUNDS wait B waits then until the recording of it takes no more than B bytes
  *   stress THREADS die MS        kills itself (SIGKILL) after that many milliseconds
  *   stress THREADS brief N       N generations of short threads that free in destructors
  *
@@ -18,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -196,19 +194,6 @@ static void *kill_soon(void *milliseconds)
     return NULL;
 }
 
-/* Gives the reader of the recording half a minute to make room in it. */
-static void wait_for_room(off_t bytes)
-{
-    const char *recording = getenv("GOHEAP_RECORD");
-    struct stat status;
-    for (int i = 0; recording != NULL && i < 3000; i++) {
-        if (stat(recording, &status) == 0 && status.st_blocks * 512 <= bytes)
-            return;
-        usleep(10000);
-    }
-    exit(3);
-}
-
 static void print_counts(void)
 {
     unsigned long long live = 0, bytes = 0;
@@ -246,8 +231,6 @@ int main(int argc, char **argv)
         run_threads(threads, work);
         if (argc == 4)
             pthread_join(other, NULL);
-        if (argc == 5 && strcmp(argv[3], "wait") == 0)
-            wait_for_room(atol(argv[4]));
     }
     print_counts();
     return 0;
