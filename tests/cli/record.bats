@@ -88,7 +88,7 @@ nothing_left() {
     for signal in INT TERM; do
         run timeout --foreground --preserve-status -s "$signal" 0.3 "$GOHEAP" record -o t.csv -- ./stress 2 die 20000
         [ "$status" -eq 0 ]
-        check t.csv
+        "$GOHEAP" info --verify t.csv
         rm t.csv
     done
     nothing_left
