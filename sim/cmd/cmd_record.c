@@ -199,7 +199,7 @@ static bool start_program(const struct workplace *place, char **command, bool sw
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before); /* until `running` says whom a signal is for */
     after = before;
-    sigaddset(&after, SIGCHLD); /* await_program asks for it */
+    sigaddset(&after, SIGCHLD); /* accompany_program waits for it */
     void (*on_child)(int) = signal(SIGCHLD, SIG_DFL);
     pid_t child = fork();
     if (child == 0) {
@@ -231,8 +231,8 @@ enum {
     NICENESS = 5, /* of ours while the program runs: a quarter of a core, where it keeps all of them busy */
 };
 
-/* True once the program has ended. It stays a zombie until `running` is 0: a signal must not be passed on to a process of
- * the same number. */
+/* True once the program has ended. It stays a zombie until `running` is 0: a signal must not be passed on to a process
+ * of the same number. */
 static bool has_ended(void)
 {
     siginfo_t info = {.si_pid = 0};
@@ -249,9 +249,8 @@ static bool accompany_program(struct record_merge *merge, bool passes, struct re
     sigaddset(&child, SIGCHLD);
     if (passes)
         (void)!nice(NICENESS);
-    while (!has_ended()) {
-        sigtimedwait(&child, NULL, passes && good ? &pause : NULL);
-        if (passes && good && !has_ended())
+    while (sigtimedwait(&child, NULL, passes && good ? &pause : NULL), !has_ended()) {
+        if (passes && good)
             good = record_merge_pass(merge, error);
     }
     *end = record_merge_now(merge);

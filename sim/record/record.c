@@ -10,10 +10,10 @@
  * free of one that is not) waits for those of the other threads.
  *
  * A pass merges what was stamped before the pass before it began. All that such an event depends on was visible before
- * it was stamped, so it is merged in this pass at the latest. A thread that was stopped between its stamp and making the
- * event visible comes late: its event takes place when the passes so far have ended; whatever depends on it was stamped
- * after it became visible, and so has not been merged either. A realloc whose outcome is not known yet stops the
- * pass at its time.
+ * it was stamped, so it is merged in this pass at the latest. A thread that was stopped between its stamp and making
+ * the event visible comes late: its event takes place when the passes so far have ended; whatever depends on it was
+ * stamped after it became visible, and so has not been merged either. A realloc whose outcome is not known yet stops
+ * the pass at its time.
  *
  * Invariant: an address is in `live` exactly while the rows written so far leave its lifetime
  * open. Memory is proportional to live blocks and threads. */
@@ -32,7 +32,10 @@
 #include "record/record_live.h"
 #include "record/stream_queue.h"
 
-enum { ROW_BATCH = 256 };
+enum {
+    ROW_BATCH = 256,
+    ALONE = 4096, /* events of one stream before it is looked whether to go on */
+};
 
 struct record_merge {
     const struct record_options *options;
@@ -88,7 +91,8 @@ static uint64_t row_time(const struct record_merge *m, uint64_t ticks)
 static struct trace_row *add_event(struct record_merge *m, const struct stream *stream, uint8_t op)
 {
     struct trace_row *row = add_row(m, op);
-    row_set(row, ROW_T_NS, row_time(m, stream->head_ticks));
+    m->summary.duration_ns = row_time(m, stream->head_ticks);
+    row_set(row, ROW_T_NS, m->summary.duration_ns);
     row_set(row, ROW_P, stream->number);
     return row;
 }
@@ -270,6 +274,17 @@ static void enqueue(struct record_merge *m, struct stream *stream)
         stream_queue_push(&m->queue, stream);
 }
 
+/* Executes the stream's events that come before those of all others. */
+static bool run_alone(struct record_merge *m, struct stream *stream)
+{
+    for (unsigned n = 0; n < ALONE && !stream->done && has_head(stream) && stream->head_ticks < m->limit &&
+         stream->head_ticks < stream_queue_ticks(&m->queue); n++, m->events++) {
+        if (!step(m, stream))
+            return false;
+    }
+    return true;
+}
+
 /* Merges up to the limit. */
 static bool run(struct record_merge *m)
 {
@@ -279,11 +294,10 @@ static bool run(struct record_merge *m)
         size_t count = 0;
         while (stream_queue_ticks(&m->queue) == ticks)
             m->group[count++] = stream_queue_pop(&m->queue);
-        if (!run_group(m, count, ticks))
+        if (!(count == 1 ? run_alone(m, m->group[0]) : run_group(m, count, ticks)))
             return false;
         for (size_t i = 0; i < count; i++)
             enqueue(m, m->group[i]);
-        m->summary.duration_ns = row_time(m, ticks);
         if (m->events < check)
             continue;
         check = m->events + 65536;
@@ -326,7 +340,9 @@ static bool add_streams(struct record_merge *m, uint64_t slot)
 {
     size_t before = m->stream_count;
     while (slot != 0) {
-        struct stream *stream = reserve_streams(m, m->stream_count + 1) ? stream_open(&m->recording, slot, m->error) : NULL;
+        if (!reserve_streams(m, m->stream_count + 1))
+            return false;
+        struct stream *stream = stream_open(&m->recording, slot, m->error);
         if (stream == NULL)
             return false;
         slot = stream->older;
@@ -377,7 +393,8 @@ static bool begin_program(struct record_merge *m, uint32_t incarnation)
     m->summary = (struct record_summary){0};
     m->next_id = 0;
     m->incarnation = incarnation;
-    m->start = (struct record_moment){atomic_load(&m->recording.control->start_ticks), atomic_load(&m->recording.control->start_ns)};
+    m->start.ticks = atomic_load(&m->recording.control->start_ticks);
+    m->start.ns = atomic_load(&m->recording.control->start_ns);
     m->reached = m->start;
     if (!live_blocks_init(&m->live))
         return error_set(m->error, "out of memory");

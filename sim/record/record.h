@@ -1,5 +1,5 @@
-/* From the recording that libgoheap-record.so writes (preload/format.h) to a trace: one stream a thread, merged by time,
- * addresses turned into one id a lifetime.
+/* From the recording that libgoheap-record.so writes (preload/format.h) to a trace: one stream a thread, merged by
+ * time, addresses turned into one id a lifetime.
  *
  *     struct record_merge *merge = record_merge_open(path, &options, error);
  *     while (the program runs)

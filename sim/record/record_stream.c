@@ -83,9 +83,9 @@ struct stream *stream_open(const struct record_file *recording, uint64_t slot, s
     }
     const struct record_window *window = map;
     *s = (struct stream){
-        .recording = recording, .window = window, .slot = slot, .chunk = window->first, .read_ticks = window->start_ticks,
-        .thread = window->thread, .tid = window->tid, .incarnation = window->incarnation,
-        .older = atomic_load(&window->older),
+        .recording = recording, .window = window, .slot = slot, .chunk = window->first,
+        .read_ticks = window->start_ticks, .thread = window->thread, .tid = window->tid,
+        .incarnation = window->incarnation, .older = atomic_load(&window->older),
     };
     if (window->magic == RECORD_WINDOW_MAGIC)
         return s;

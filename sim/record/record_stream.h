@@ -1,4 +1,5 @@
-/* One thread's events out of a recording (preload/format.h), in order, while the thread still writes them or afterwards.
+/* One thread's events out of a recording (preload/format.h), in order, while the thread still writes them or
+ * afterwards.
  *
  *   chunk, chunk, ... --read--+
  *   window -----------copy----+--> units --> events[0]: the next one; of a realloc also events[1], what came of it
