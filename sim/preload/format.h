@@ -67,7 +67,7 @@ struct record_window {
     uint32_t thread;      /* from 0, in order of each thread's first event */
     uint32_t tid;         /* as Linux numbers it */
     uint64_t start_ticks;
-    uint64_t first;             /* slot of chunk 0 */
+    _Atomic uint64_t first;     /* slot of chunk 0, once it is written */
     _Atomic uint64_t then;      /* in a chunk: slot of the next one */
     _Atomic uint64_t older;     /* slot of the next window of control.newest; 0: none */
     _Atomic uint64_t end_ticks; /* the thread's destructors have run, libc's own may not; 0: not as far as is known */

@@ -23,7 +23,7 @@ enum { IDLE, STARTING, DONE };
 struct buffer {
     struct record_window *window; /* mapped; NULL: none yet, or the thread is ending */
     uint64_t slot;                /* where the window is in the file; 0: none yet */
-    uint64_t chunk;               /* slot that its content will be written to */
+    uint64_t chunk;               /* slot that its content will be written to; 0: none has been written yet */
     uint64_t position;            /* the window's */
     uint64_t ticks;               /* of the latest event */
     bool late; /* the thread's last destructor has run: leave nothing mapped behind any more */
@@ -93,11 +93,10 @@ static void unmap_window(void)
     buffer.window = NULL;
 }
 
-/* The thread's first event is about to come: a window, and a place for what it will hold. */
+/* The thread's first event is about to come. */
 static bool begin_thread(void)
 {
     buffer.slot = record_take_slot(control);
-    buffer.chunk = record_take_slot(control);
     buffer.ticks = record_ticks(tsc);
     if (!map_window(true))
         return false;
@@ -106,7 +105,6 @@ static bool begin_thread(void)
     window->thread = atomic_fetch_add(&control->threads, 1);
     window->tid = (uint32_t)syscall(SYS_gettid);
     window->start_ticks = buffer.ticks;
-    window->first = buffer.chunk;
     atomic_store(&window->end_ticks, 0); /* a slot that was taken before is not empty */
     atomic_store(&window->position, 0);
     window->magic = RECORD_WINDOW_MAGIC;
@@ -139,6 +137,10 @@ static bool flush_window(void)
     int file = open_recording();
     if (file < 0)
         return false;
+    if (buffer.chunk == 0) {
+        buffer.chunk = record_take_slot(control);
+        atomic_store_explicit(&buffer.window->first, buffer.chunk, memory_order_relaxed);
+    }
     uint64_t next = record_take_slot(control);
     atomic_store_explicit(&buffer.window->then, next, memory_order_relaxed);
     bool written = write_chunk(file);

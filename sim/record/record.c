@@ -335,7 +335,7 @@ static int by_thread(const void *a, const void *b)
 }
 
 /* Adds the windows of a list that the control had, which is of the newest first; but not those of a program that is no
- * more. */
+ * more. Once the program has ended they are read at once: there may be more of them than a process may map. */
 static bool add_streams(struct record_merge *m, uint64_t slot)
 {
     size_t before = m->stream_count;
@@ -346,10 +346,15 @@ static bool add_streams(struct record_merge *m, uint64_t slot)
         if (stream == NULL)
             return false;
         slot = stream->older;
-        if (stream->incarnation == m->incarnation)
-            m->streams[m->stream_count++] = stream;
-        else
+        if (stream->incarnation != m->incarnation) {
             stream_close_ended(stream);
+            continue;
+        }
+        m->streams[m->stream_count++] = stream;
+        if (m->recording.ended)
+            stream_set_final(stream);
+        if (!stream_advance(stream, 0, m->error))
+            return false;
     }
     if (m->stream_count > before)
         qsort(m->streams + before, m->stream_count - before, sizeof(struct stream *), by_thread);
@@ -422,8 +427,9 @@ static bool has_ended(const struct record_merge *m, const struct stream *stream)
 
 /* Merges what happened before `until`, or all that there is if the program has ended then. Between the two moments time
  * goes evenly. */
-static bool merge_until(struct record_merge *m, const struct record_moment *until, bool ended)
+static bool merge_until(struct record_merge *m, const struct record_moment *until)
 {
+    bool ended = m->recording.ended;
     m->limit = ended ? UINT64_MAX : until->ticks;
     m->end_ticks = until->ticks;
     m->ns_per_tick = (double)(until->ns - m->reached.ns) / (double)(until->ticks - m->reached.ticks);
@@ -465,7 +471,7 @@ bool record_merge_pass(struct record_merge *m, struct error *error)
     m->error = error;
     if (!take_streams(m))
         return give_up(m);
-    if (m->incarnation != 0 && is_later(&m->last_pass, &m->reached) && !merge_until(m, &m->last_pass, false))
+    if (m->incarnation != 0 && is_later(&m->last_pass, &m->reached) && !merge_until(m, &m->last_pass))
         return give_up(m);
     m->last_pass = now;
     return true;
@@ -480,7 +486,7 @@ static bool finish(struct record_merge *m, const struct record_moment *end)
         return false;
     if (!is_later(end, &m->reached))
         return error_set(m->error, "the recording is damaged: it began when the program ended");
-    if (!merge_until(m, end, true))
+    if (!merge_until(m, end))
         return false;
     flush_rows(m);
     return !m->failed;
@@ -490,6 +496,7 @@ bool record_merge_finish(struct record_merge *m, const struct record_moment *end
                          struct error *error)
 {
     m->error = error;
+    m->recording.ended = true;
     if (!finish(m, end))
         return give_up(m);
     struct row_writer *out = m->out;

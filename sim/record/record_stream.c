@@ -21,7 +21,7 @@ static bool damaged(const struct stream *s, const char *what, struct error *erro
  * at the end. It is not done to all: some file systems write what is punched out to the disk first. */
 static void give_back(const struct record_file *recording, uint64_t slot)
 {
-    if (!record_give_slot(recording->control, slot))
+    if (!recording->ended && !record_give_slot(recording->control, slot))
         (void)!fallocate(recording->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(slot * RECORD_SLOT),
                          RECORD_SLOT);
 }
@@ -41,8 +41,10 @@ static bool is_slot(uint64_t slot)
 }
 
 /* The head of the stream's chunk that comes next. */
-static bool read_head(const struct stream *s, struct record_window *head, struct error *error)
+static bool read_head(struct stream *s, struct record_window *head, struct error *error)
 {
+    if (s->chunks == 0)
+        s->chunk = atomic_load(&s->window->first);
     if (!is_slot(s->chunk))
         return damaged(s, "the place of a chunk", error);
     if (!read_at(s->recording->file, head, RECORD_HEAD, s->chunk * RECORD_SLOT, error))
@@ -83,9 +85,9 @@ struct stream *stream_open(const struct record_file *recording, uint64_t slot, s
     }
     const struct record_window *window = map;
     *s = (struct stream){
-        .recording = recording, .window = window, .slot = slot, .chunk = window->first,
-        .read_ticks = window->start_ticks, .thread = window->thread, .tid = window->tid,
-        .incarnation = window->incarnation, .older = atomic_load(&window->older),
+        .recording = recording, .window = window, .slot = slot, .read_ticks = window->start_ticks,
+        .thread = window->thread, .tid = window->tid, .incarnation = window->incarnation,
+        .older = atomic_load(&window->older),
     };
     if (window->magic == RECORD_WINDOW_MAGIC)
         return s;
@@ -102,7 +104,7 @@ void stream_close(struct stream *s)
     free(s);
 }
 
-/* Beside the window and what has not been read, the thread has a slot for its next chunk. */
+/* Beside the window and what has not been read, a thread that has written a chunk has a slot for the next one. */
 void stream_close_ended(struct stream *s)
 {
     struct record_window head;
@@ -182,13 +184,13 @@ static bool refill(struct stream *s, struct error *error)
         uint32_t written = (uint32_t)(position >> 32), units = (uint32_t)position;
         if (written < s->chunks || units > RECORD_UNITS || (written == s->chunks && units < s->count))
             return damaged(s, "the window", error);
-        if (written == s->chunks && units == s->count) {
-            if (s->final)
-                close_window(s);
+        bool last = written == s->chunks;
+        if (last && units == s->count && !s->final)
             return true;
-        }
-        if (!(written > s->chunks ? read_chunk(s, error) : copy_window(s, units, error)))
+        if (!(last ? copy_window(s, units, error) : read_chunk(s, error)))
             return false;
+        if (last && s->final)
+            close_window(s);
     }
     return true;
 }

@@ -22,13 +22,14 @@ enum stream_state {
 struct record_file {
     int file;
     struct record_control *control; /* mapped */
+    bool ended;                     /* the program has: nobody takes slots any more */
 };
 
 struct stream {
     const struct record_file *recording;
     const struct record_window *window; /* mapped; NULL: nothing more comes of it */
     uint64_t slot;   /* of the window */
-    uint64_t chunk;  /* slot of what `units` are of, or will be once the window is full */
+    uint64_t chunk;  /* slot of what `units` are of, or will be once the window is full; 0: not known yet */
     uint32_t chunks; /* read before that */
     bool whole;      /* `units` are a chunk, not what the window has so far */
     uint64_t then;   /* then: slot of the chunk after it */

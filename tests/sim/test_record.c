@@ -118,12 +118,11 @@ struct slots {
 static struct thread begin_thread(struct fixture *f)
 {
     uint64_t slot = record_take_slot(f->control);
-    struct thread t = {.f = f, .window = slot_at(f, slot), .chunk = record_take_slot(f->control), .ticks = f->start};
+    struct thread t = {.f = f, .window = slot_at(f, slot), .ticks = f->start};
     t.window->incarnation = f->control->incarnation;
     t.window->thread = atomic_fetch_add(&f->control->threads, 1);
     t.window->tid = (uint32_t)syscall(SYS_gettid);
     t.window->start_ticks = f->start;
-    t.window->first = t.chunk;
     t.window->end_ticks = t.window->position = 0;
     t.window->magic = RECORD_WINDOW_MAGIC;
     t.window->older = f->control->newest;
@@ -133,6 +132,8 @@ static struct thread begin_thread(struct fixture *f)
 
 static void flush_window(struct thread *t)
 {
+    if (t->chunk == 0)
+        t->window->first = t->chunk = record_take_slot(t->f->control);
     uint64_t next = record_take_slot(t->f->control);
     atomic_store_explicit(&t->window->then, next, memory_order_relaxed);
     assert_int_equal(pwrite(t->f->file, t->window, RECORD_SLOT, (off_t)(t->chunk * RECORD_SLOT)), RECORD_SLOT);
