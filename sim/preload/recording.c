@@ -41,7 +41,8 @@ static struct record_control *control;
 static char path[PATH_MAX];
 static pthread_key_t end_key;
 
-static bool tsc; /* what ticks are, as the control has it */
+static bool tsc;     /* what ticks are, as the control has it */
+static pid_t reader; /* our parent; once it is no more, somebody else is */
 
 static int open_recording(void)
 {
@@ -160,17 +161,20 @@ static inline bool is_full(void)
     return (uint32_t)buffer.position == RECORD_UNITS;
 }
 
+/* False, with errno, if all that is recorded would only fill the disk. */
+static bool has_reader(void)
+{
+    errno = ECANCELED;
+    return atomic_load_explicit(&control->closed, memory_order_relaxed) == 0 && getppid() == reader;
+}
+
 /* The rare half of recording_put: the window is full, or not mapped. */
 static bool make_room(void)
 {
     int saved = errno;
     bool made = buffer.window != NULL || (buffer.slot == 0 ? begin_thread() : map_window(false));
     if (made && is_full())
-        made = flush_window();
-    if (made && atomic_load_explicit(&control->closed, memory_order_relaxed) != 0) {
-        errno = ECANCELED;
-        made = false;
-    }
+        made = has_reader() && flush_window();
     if (!made)
         stop(errno);
     errno = saved;
@@ -245,6 +249,7 @@ static bool own(void)
     if (!atomic_compare_exchange_strong(&control->owner, &owner, self) && owner != self)
         return false;
     tsc = control->tsc != 0;
+    reader = getppid();
     atomic_store(&control->threads, 0);
     atomic_store(&control->stop_errno, 0);
     atomic_store(&control->start_ticks, record_ticks(tsc));

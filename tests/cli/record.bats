@@ -94,7 +94,7 @@ nothing_left() {
     nothing_left
 }
 
-@test "a recorder that is killed leaves a trace that can be read up to there" {
+@test "a recorder that is killed leaves a trace that can be read up to there, and a program that records no more" {
     # shellcheck disable=SC2016
     "$GOHEAP" record -o t.ght -- sh -c 'echo $$ >program; exec ./stress 2 die 20000' &
     local recorder=$! size=0
@@ -106,7 +106,17 @@ nothing_left() {
         sleep 0.02
     done
     kill -9 "$recorder"
+    local before=0 after=1
+    for i in {1..50}; do
+        before=$after
+        sleep 0.1
+        after=$(du -k tmp/goheap-record-*/events | cut -f 1)
+        if [ "$before" -eq "$after" ]; then
+            break
+        fi
+    done
     kill -9 "$(cat program)"
+    [ "$before" -eq "$after" ]
     run "$GOHEAP" info --verify "t.ght.tmp.$recorder"
     echo "$output"
     [ "$status" -eq 1 ]
