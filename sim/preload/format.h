@@ -52,7 +52,7 @@ struct record_event {
     uint64_t address;
     uint64_t size;       /* bytes asked for */
     uint8_t op;          /* enum record_op */
-    uint8_t align_log2;  /* of the alignment asked for; 0: none was */
+    uint8_t align_log2;  /* of the alignment asked for, at most 31; 0: none was */
 };
 
 /* An event, or half of one with numbers too large for one unit. */
@@ -149,7 +149,7 @@ static inline struct record_event record_high(const struct record_event *event)
 /* Who sees this in the window also sees the position that was stored before. */
 static inline void record_pack(struct record_unit *unit, const struct record_event *event)
 {
-    atomic_store_explicit(&unit->what, event->address << 8 | (uint64_t)(event->align_log2 & 31) << 3 | event->op,
+    atomic_store_explicit(&unit->what, event->address << 8 | (uint64_t)event->align_log2 << 3 | event->op,
                           memory_order_release);
     atomic_store_explicit(&unit->how, event->size << 32 | (event->later & UINT32_MAX), memory_order_release);
 }

@@ -198,7 +198,7 @@ void recording_put(enum record_op op, const void *address, size_t size, unsigned
         return;
     uint64_t now = record_ticks(tsc);
     struct record_event event = {.address = (uint64_t)(uintptr_t)address, .size = size, .op = (uint8_t)op,
-                                 .align_log2 = (uint8_t)align_log2};
+                                 .align_log2 = (uint8_t)(align_log2 < 31 ? align_log2 : 31)};
     if (now > buffer.ticks) {
         event.later = now - buffer.ticks;
         buffer.ticks = now;
