@@ -39,7 +39,7 @@ enum {
 
 struct record_merge {
     const struct record_options *options;
-    struct row_writer *out; /* NULL: failed */
+    struct row_writer *out; /* NULL: there is none, or no more */
     struct trace_row rows[ROW_BATCH]; /* not written yet */
     size_t row_count;
     uint64_t row_number;
@@ -378,10 +378,21 @@ static void close_ended_streams(struct record_merge *m, bool all)
         m->queue.count = 0;
 }
 
+/* Puts the trace in its place if all is good; if not, or if that fails, there is none. */
+static bool close_trace(struct record_merge *m, bool good)
+{
+    struct row_writer *out = m->out;
+    m->out = NULL;
+    if (good)
+        return out->commit(out, m->error);
+    if (out != NULL)
+        out->abandon(out);
+    return false;
+}
+
 static bool open_trace(struct record_merge *m)
 {
-    if (m->out != NULL)
-        m->out->abandon(m->out);
+    close_trace(m, false);
     m->row_count = m->row_number = 0;
     m->out = row_writer_format_of(m->options->trace)->open(m->options->trace, RECORD_COLUMNS, m->error);
     return m->out != NULL;
@@ -459,10 +470,7 @@ static bool is_later(const struct record_moment *moment, const struct record_mom
 static bool give_up(struct record_merge *m)
 {
     atomic_store(&m->recording.control->closed, 1);
-    if (m->out != NULL)
-        m->out->abandon(m->out);
-    m->out = NULL;
-    return false;
+    return close_trace(m, false);
 }
 
 bool record_merge_pass(struct record_merge *m, struct error *error)
@@ -499,13 +507,11 @@ bool record_merge_finish(struct record_merge *m, const struct record_moment *end
     m->recording.ended = true;
     if (!finish(m, end))
         return give_up(m);
-    struct row_writer *out = m->out;
-    m->out = NULL;
     m->summary.end_bytes = m->live.bytes;
     m->summary.end_blocks = m->live.count;
     m->summary.stop_errno = atomic_load(&m->recording.control->stop_errno);
     *summary = m->summary;
-    return out->commit(out, error);
+    return close_trace(m, true);
 }
 
 /* -- Opening -- */
@@ -549,8 +555,7 @@ void record_merge_close(struct record_merge *m)
 {
     for (size_t i = 0; i < m->stream_count; i++)
         stream_close(m->streams[i]);
-    if (m->out != NULL)
-        m->out->abandon(m->out);
+    close_trace(m, false);
     live_blocks_destroy(&m->live);
     free(m->group);
     free(m->queue.heap);
