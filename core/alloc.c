@@ -48,6 +48,7 @@ static uint64_t alloc_tiny(struct goheap_p *p, uint64_t size)
     if (p->tiny && offset + n <= heap->config.tiny_size) {
         p->tiny_offset = offset + n;
         p->tiny_allocs++;
+        gh_count(p, &p->stats.tiny_shared, 1);
         add_share(p, &gh_shares(p->tiny_span)[gh_span_index(p->tiny_span, p->tiny)]);
         return p->tiny + offset;
     }

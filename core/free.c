@@ -21,6 +21,7 @@ unsigned gh_take_deaths(struct goheap *heap, struct goheap_p *p, struct gh_span 
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     unsigned deaths = gh_span_take_deaths(s, heap->config.concurrent, &misused);
     s->frees_left = (uint16_t)(s->frees_left - deaths);
+    gh_count(p, &gh_stats_of(heap, p)->dead_bytes, -(uint64_t)deaths * s->elem_size);
     if (misused)
         gh_misused(heap, GOHEAP_DOUBLE_FREE, s->base + (uint64_t)(misused - 1) * s->elem_size);
     return deaths;
@@ -56,16 +57,18 @@ static enum goheap_result clear_live(struct goheap_p *p, struct gh_span *s, unsi
 {
     struct goheap *heap = p->heap;
     const bool large = gh_size_class(s) == 0;
+    const uint64_t bytes = gh_slot_bytes(heap, s);
     uint64_t bit = UINT64_C(1) << index % 64;
     uint64_t old = gh_live_and(&gh_live(s)[index / 64], ~bit, heap->config.concurrent);
     if (!(old & bit))
         return GOHEAP_DOUBLE_FREE;
-    if (!gh_immediate(heap))
-        return GOHEAP_OK;
-    if (large) {
+    if (large && gh_immediate(heap)) {
         free_large(heap, p, s);
         return GOHEAP_OK;
     }
+    gh_count(p, &p->stats.dead_bytes, bytes);
+    if (!gh_immediate(heap))
+        return GOHEAP_OK;
     uint8_t watch = __atomic_load_n(&s->watch, __ATOMIC_SEQ_CST);
     if (watch == GH_WATCH_OWNER)
         gh_owner_tell(s);
@@ -92,8 +95,10 @@ static bool drop_share(struct goheap_p *p, uint8_t *share)
 
 enum goheap_result gh_tiny_release(struct goheap_p *p, struct gh_span *s, unsigned index)
 {
-    if (drop_share(p, &gh_shares(s)[index]))
+    if (drop_share(p, &gh_shares(s)[index])) {
+        gh_count(p, &p->stats.tiny_shared, UINT64_MAX); /* one less */
         return GOHEAP_OK;
+    }
     return gh_is_owner(s, p) ? free_owned(p, s, index) : clear_live(p, s, index);
 }
 

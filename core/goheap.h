@@ -299,6 +299,10 @@ struct goheap_gauges {
     uint64_t heap_inuse, heap_free, heap_released; /* bytes of pages */
     uint64_t stack_inuse;
     uint64_t pages_swept;   /* since the cycle's sweep began */
+    uint64_t tails;         /* bytes of heap_inuse behind the last slots of spans, too few for one more */
+    uint64_t dead;          /* bytes of slots whose object goheap_free has ended, and that are not free yet; of no use
+                               where the embedder finds out by itself what is dead */
+    int64_t tiny_shared;    /* live tiny objects, less the blocks that they lie in or that Ps keep for more of them */
 };
 GOHEAP_API void goheap_gauges(const struct goheap *heap, struct goheap_gauges *gauges);
 GOHEAP_API uint64_t goheap_heap_live(const struct goheap *heap);
@@ -324,6 +328,30 @@ struct goheap_free_pages {
 };
 /* The world is stopped. O(chunks grown + Ps). */
 GOHEAP_API void goheap_free_pages(const struct goheap *heap, struct goheap_free_pages *free);
+
+/* A run of pages that are the same thing. */
+enum goheap_run_kind {
+    GOHEAP_RUN_OBJECTS, /* a span of objects */
+    GOHEAP_RUN_STACKS,  /* a span of stacks */
+    GOHEAP_RUN_FREE,    /* free; two that touch, of which one is released, are one to the page allocator */
+    GOHEAP_RUN_CACHED   /* free, in a P's page cache */
+};
+
+struct goheap_run {
+    enum goheap_run_kind kind;
+    uint64_t addr, bytes;
+    uint64_t offset;                /* of addr, from the lowest address that the heap can have */
+    uint64_t released;              /* free and cached ones: so many of the bytes, all or none unless page_heap counts
+                                       them by run */
+    /* spans of objects */
+    unsigned size_class;            /* 0: a large object */
+    uint64_t slots, allocated, live; /* as in goheap_class_stats */
+    uint64_t slot_bytes;            /* of one; a large object's is all of the span */
+};
+/* Shows every page that was grown to visit, which must not call the heap: runs in order of address, and those in page
+ * caches at last. The world is stopped. O(spans + pages / 64 + Ps). */
+GOHEAP_API void goheap_walk(const struct goheap *heap, void (*visit)(void *user, const struct goheap_run *run),
+                            void *user);
 
 /* Walks every structure and checks every invariant; false at the first that does not hold, with a sentence
  * in why. The world is stopped. O(heap). */

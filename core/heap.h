@@ -88,6 +88,9 @@ struct gh_stats {
     uint64_t large_allocs, large_alloc_bytes, large_frees, large_free_bytes;
     uint64_t tiny_allocs; /* objects that shared a block with an earlier one */
     uint64_t total_alloc, total_free;
+    /* What there is of them now, as sums: what one has made another may end. */
+    uint64_t dead_bytes;  /* of slots told to be dead and not free yet */
+    uint64_t tiny_shared; /* holders of tiny blocks, Ps not counted, less the blocks */
 };
 
 struct goheap_p {
@@ -172,6 +175,7 @@ struct goheap {
     uint64_t heap_live;
     uint64_t in_use, free, released; /* bytes of pages: in spans; mapped but not; given back or never used */
     uint64_t stack_bytes;            /* of pages in spans of stacks; not in in_use */
+    uint64_t tail_bytes;             /* of in_use: behind the last slots of spans */
     uint64_t retain_goal, memory_limit; /* goheap_scavenge_goals */
     struct gh_metadata metadata;
     struct gh_stats stats;
@@ -234,6 +238,12 @@ static inline uint64_t gh_span_bytes(const struct goheap *heap, const struct gh_
     return (uint64_t)s->pages << heap->page_shift;
 }
 
+/* Behind its last slot. */
+static inline uint64_t gh_tail_bytes(const struct goheap *heap, const struct gh_span *s)
+{
+    return s->elem_size ? gh_span_bytes(heap, s) - (uint64_t)s->objects * s->elem_size : 0;
+}
+
 static inline uint64_t gh_slot_bytes(const struct goheap *heap, const struct gh_span *s)
 {
     return s->elem_size ? s->elem_size : gh_span_bytes(heap, s);
@@ -267,16 +277,23 @@ static inline struct gh_span *gh_span_hint(const struct gh_page_map *map, uint64
     return __builtin_expect(page < map->pages, 1) ? __atomic_load_n(&map->spans[page], __ATOMIC_ACQUIRE) : NULL;
 }
 
-/* The span at addr, which may be dead, or NULL. */
+static inline bool gh_span_covers(const struct goheap *heap, const struct gh_span *s, uint64_t addr)
+{
+    return s && addr - s->base < gh_span_bytes(heap, s);
+}
+
+/* The span at addr, which may be dead, or NULL. Of whole arenas, the pages still name the spans that were there
+ * before. */
 static inline struct gh_span *gh_span_at(const struct goheap *heap, uint64_t addr)
 {
     struct gh_span *s = gh_span_hint(&heap->map, addr);
-    if (s && addr - s->base < gh_span_bytes(heap, s))
+    if (!gh_span_covers(heap, s, addr))
+        s = NULL;
+    if ((s && s->state != GH_SPAN_DEAD) || addr - heap->base >= heap->limit - heap->base)
         return s;
-    if (addr - heap->base >= heap->limit - heap->base)
-        return NULL;
-    s = __atomic_load_n(&heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT].whole, __ATOMIC_ACQUIRE);
-    return s && addr - s->base < gh_span_bytes(heap, s) ? s : NULL;
+    const struct gh_arena *arena = &heap->arenas[(addr - heap->base) >> GH_ARENA_SHIFT];
+    struct gh_span *whole = __atomic_load_n(&arena->whole, __ATOMIC_ACQUIRE);
+    return gh_span_covers(heap, whole, addr) && (!s || whole->state != GH_SPAN_DEAD) ? whole : s;
 }
 
 /* mheap.c */
@@ -288,6 +305,13 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
 struct gh_span *gh_mheap_alloc_manual(struct goheap *heap, struct goheap_p *p, uint64_t npages);
 /* Takes back a span of either kind that is on no list, `busy` apart, and has no allocated slot. */
 void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
+
+/* walk.c: how many slots of a span are taken, dead ones included, and how many hold a live object. The world is
+ * stopped. */
+struct gh_slots {
+    unsigned allocated, live;
+};
+struct gh_slots gh_slots_of(const struct goheap *heap, const struct gh_span *s);
 
 /* scavenge.c: pages were taken for a span, of which `scavenged` bytes are about to be backed, and the heap grew for them
  * by so many bytes; sees to the goals (the middle of mheap.allocSpan). No lock is held but that of a stack pool. */

@@ -65,8 +65,7 @@ static void install(struct goheap_p *p, unsigned span_class, struct gh_span *s)
 {
     struct goheap *heap = p->heap;
     __atomic_store_n(&s->sweep_gen, heap->sweep_gen + 3, __ATOMIC_RELEASE);
-    uint64_t tail = gh_span_bytes(heap, s) - (uint64_t)s->objects * s->elem_size;
-    gh_add(&heap->heap_live, room_bytes(s) + tail);
+    gh_add(&heap->heap_live, room_bytes(s) + gh_tail_bytes(heap, s));
     gh_mcache_set(p, span_class, s);
 }
 
@@ -97,6 +96,7 @@ void gh_tiny_let_go(struct goheap_p *p)
 {
     if (p->tiny) {
         struct gh_span *s = p->tiny_span;
+        gh_count(p, &p->stats.tiny_shared, 1); /* the P no longer keeps it */
         gh_tiny_release(p, s, (unsigned)gh_span_index(s, p->tiny));
     }
     p->tiny = 0;

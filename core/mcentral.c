@@ -166,6 +166,7 @@ static void free_dead(struct goheap *heap, struct goheap_p *p, struct gh_span *s
     gh_step(heap, p, GOHEAP_STEP_SWEEP, s->objects);
     gh_count(p, &stats->small_frees[gh_size_class(s)], deaths);
     gh_count(p, &stats->total_free, deaths * s->elem_size);
+    gh_count(p, &stats->dead_bytes, -deaths * s->elem_size);
     gh_mheap_free(heap, p, s);
 }
 

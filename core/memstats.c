@@ -114,24 +114,31 @@ void goheap_memstats_peek(struct goheap *heap, struct goheap_p *p, struct goheap
     gh_unlock(heap, p, &heap->lock);
 }
 
-/* Totals of slot bytes, without the rest. */
-static void add_up_bytes(const struct goheap *heap, uint64_t *allocated, uint64_t *freed)
+static void add_bytes_of(const struct gh_stats *stats, struct goheap_gauges *g)
 {
-    *allocated = gh_get(&heap->stats.total_alloc);
-    *freed = gh_get(&heap->stats.total_free);
-    for (const struct goheap_p *p = __atomic_load_n(&heap->ps, __ATOMIC_ACQUIRE); p; p = p->next) {
-        *allocated += gh_get(&p->stats.total_alloc);
-        *freed += gh_get(&p->stats.total_free);
-    }
+    g->total_alloc += gh_get(&stats->total_alloc);
+    g->total_free += gh_get(&stats->total_free);
+    g->dead += gh_get(&stats->dead_bytes);
+    g->tiny_shared += (int64_t)gh_get(&stats->tiny_shared);
+}
+
+/* What Ps count each for themselves, without the totals by class. */
+static void add_up_bytes(const struct goheap *heap, struct goheap_gauges *g)
+{
+    g->total_alloc = g->total_free = g->dead = 0;
+    g->tiny_shared = 0;
+    add_bytes_of(&heap->stats, g);
+    for (const struct goheap_p *p = __atomic_load_n(&heap->ps, __ATOMIC_ACQUIRE); p; p = p->next)
+        add_bytes_of(&p->stats, g);
 }
 
 uint64_t goheap_heap_live(const struct goheap *heap)
 {
     if (!gh_immediate(heap))
         return gh_get(&heap->heap_live);
-    uint64_t allocated, freed;
-    add_up_bytes(heap, &allocated, &freed);
-    return allocated - freed;
+    struct goheap_gauges g;
+    add_up_bytes(heap, &g);
+    return g.total_alloc - g.total_free;
 }
 
 uint64_t goheap_mapped_ready(const struct goheap *heap)
@@ -144,14 +151,15 @@ uint64_t goheap_mapped_ready(const struct goheap *heap)
 void goheap_gauges(const struct goheap *heap, struct goheap_gauges *g)
 {
     *g = (struct goheap_gauges){
-        .heap_live = goheap_heap_live(heap),
         .heap_inuse = gh_get(&heap->in_use),
         .heap_free = gh_get(&heap->free),
         .heap_released = gh_get(&heap->released),
         .stack_inuse = gh_get(&heap->stack_bytes),
         .pages_swept = gh_get(&heap->pages_swept),
+        .tails = gh_get(&heap->tail_bytes),
     };
-    add_up_bytes(heap, &g->total_alloc, &g->total_free);
+    add_up_bytes(heap, g);
+    g->heap_live = gh_immediate(heap) ? g->total_alloc - g->total_free : gh_get(&heap->heap_live);
 }
 
 void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
@@ -163,14 +171,11 @@ void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats)
         c->spans++;
         c->pages += s->pages;
         c->slots += s->objects;
-        uint64_t live = 0;
-        for (unsigned w = 0; w < gh_words(s); w++)
-            live += gh_popcount(gh_live_load(&gh_live(s)[w]) & gh_span_allocated(s, w));
-        unsigned allocated = gh_span_count(s);
-        c->allocated += allocated;
-        c->allocated_bytes += allocated * gh_slot_bytes(heap, s);
-        c->live += live;
-        c->live_bytes += live * gh_slot_bytes(heap, s);
+        struct gh_slots n = gh_slots_of(heap, s);
+        c->allocated += n.allocated;
+        c->allocated_bytes += n.allocated * gh_slot_bytes(heap, s);
+        c->live += n.live;
+        c->live_bytes += n.live * gh_slot_bytes(heap, s);
     }
 }
 

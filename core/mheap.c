@@ -340,6 +340,7 @@ struct gh_span *gh_mheap_alloc(struct goheap *heap, struct goheap_p *p, uint64_t
     if (s) {
         gh_metadata_bits(heap, s->objects, 2);
         gh_add(&heap->in_use, page_bytes(heap, npages));
+        gh_add(&heap->tail_bytes, gh_tail_bytes(heap, s));
         gh_add(&heap->pages_in_use, npages);
     }
     return s;
@@ -386,6 +387,7 @@ void gh_mheap_free(struct goheap *heap, struct goheap_p *p, struct gh_span *s)
     if (gh_holds_objects(s)) {
         gh_add(&heap->pages_in_use, -(uint64_t)s->pages);
         gh_add(&heap->in_use, -bytes);
+        gh_add(&heap->tail_bytes, -gh_tail_bytes(heap, s));
     } else {
         gh_add(&heap->stack_bytes, -bytes);
     }

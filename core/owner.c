@@ -274,6 +274,7 @@ static void reclaim_unowned(struct goheap *heap, struct gh_span *s)
     s->need_zero = 1;
     gh_add(&heap->stats.small_frees[gh_size_class(s)], deaths);
     gh_add(&heap->stats.total_free, (uint64_t)deaths * s->elem_size);
+    gh_add(&heap->stats.dead_bytes, -(uint64_t)deaths * s->elem_size);
 }
 
 void gh_owner_reclaim(struct goheap *heap)

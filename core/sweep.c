@@ -61,6 +61,7 @@ static unsigned sweep_bits(struct goheap *heap, struct goheap_p *p, struct gh_sp
         gh_count(p, &stats->large_free_bytes, bytes);
     }
     gh_count(p, &stats->total_free, bytes);
+    gh_count(p, &stats->dead_bytes, -bytes);
     return left;
 }
 

@@ -1,38 +1,42 @@
-# What an allocation took, by the tier that served it: median, mean, 99th percentile and worst, log scale.
-IN = ARG2; OUT = ARG3; FORMAT = ARG4; TITLE = ARG5; ROWS = ARG6
-set loadpath ARG1
-load 'style.gp'
+# What allocations took, by the tier that served them: the share of them that took no longer, on an axis of nines.
 set label 1 'What an allocation took, by who served it'
-CSV = IN.'/latency.csv'
-if (ROWS eq 'nothing') { WHY = 'no data: latency.csv has no rows'; load 'nothing.gp'; exit }
+CSV = IN.'/latency_cdf.csv'
+if (!HAS_ROWS) { WHY = 'no data: nothing was allocated'; load 'nothing.gp'; exit }
 
-stats CSV using (column('count')) name 'COUNT' nooutput
-if (COUNT_sum <= 0) { WHY = 'no data: nothing was allocated'; load 'nothing.gp'; exit }
-served(x) = column('count') > 0
-ns(name) = served(0) && column(name) > 0 ? column(name) : NaN
-stats CSV using (ns('max_ns')) name 'MAX' nooutput
-stats CSV using (ns('p50_ns')) name 'MIN' nooutput
+TIERS = 'fast mcentral mheap os all'
+of(i, x) = stringcolumn('tier') eq word(TIERS, i) ? x : NaN
+array COUNT[5]
+do for [i = 1:5] { COUNT[i] = 0 }
+stats CSV using (column('up_to_ns')) name 'NS' nooutput
+do for [i = 1:5] {
+    stats CSV using (stringcolumn('tier') eq word(TIERS, i) ? COUNT[i] = COUNT[i] + column('count') : 0) nooutput
+}
+E[1] = NS_max; E[2] = -(NS_min > 1 ? NS_min : 1); E[3] = log10(COUNT[5])
+load 'scales.gp'; if (MEASURING) { exit }
 
 set logscale x
-low = 10**floor(log10(MIN_min)); high = 10**ceil(log10(MAX_max * 1.0001))
-set xrange [0.8 * low:1.25 * (high < 100 * low ? 100 * low : high)]
+low = 10**floor(log10(-E[2])); high = 10**ceil(log10(E[1] * 1.0001))
+high = high < 100 * low ? 100 * low : high
+set xrange [0.9 * low:1.1 * high]
 set xtics format ''
 set for [e = 0:13] xtics add (duration(10.0**e) 10.0**e)
 set mxtics 10
-set grid mxtics
 set xlabel 'time of one allocation (log scale)'
-rows = COUNT_records
-set yrange [rows - 0.4:-0.6]
-set ytics scale 0
-set ylabel 'served by'
-set key horizontal maxrows 1 samplen 1.5
-set bmargin at screen 0.2
-share(x) = served(0) ? count(column('count')).' ('.percent(column('count'), COUNT_sum).')' : 'never'
-tier(x) = stringcolumn('tier')."\n".share(0)
-
-plot CSV using (ns('p50_ns')):0:(ns('p50_ns')):(ns('max_ns')):ytic(tier(0)) with xerrorbars \
-         pt -1 lc rgb 0xBBBBBB lw 3 notitle, \
-     '' using (ns('p50_ns')):0 with points pt 7 ps 1.6 lc rgb BLUE title 'median', \
-     '' using (ns('mean_ns')):0 with points pt 2 ps 1.5 lw 2 lc rgb BLACK title 'mean', \
-     '' using (ns('p99_ns')):0 with points pt 9 ps 1.7 lc rgb ORANGE title '99 % are faster', \
-     '' using (ns('max_ns')):0 with points pt 5 ps 1.4 lc rgb VERMILION title 'slowest'
+set ylabel 'took no longer (%)'
+set lmargin at screen px(TERM ? 0.2 : 0.12)
+top = E[3] < 1 ? 1 : ceil(E[3] + 0.31)
+set yrange [0:top]
+set ytics ('0' 0, '50' log10(2))
+set for [i = 1:15] ytics add (i == 1 ? '90' : i == 2 ? '99' : '99.'.'9999999999999'[1:i - 2] i)
+set key horizontal maxrows 2
+# Nobody was slower than the slowest: half an allocation counts instead.
+nines(i) = of(i, log10(COUNT[i] / (column('slower') > 0 ? column('slower') : 0.5)))
+took(x) = column('up_to_ns') < 1 ? 1 : column('up_to_ns')
+array LINE[4] = [GREEN, BLUE, ORANGE, VERMILION]
+name(i) = COUNT[i] > 0 ? word(TIERS, i).': '.count(COUNT[i]).(i < 5 ? ' ('.percent(COUNT[i], COUNT[5]).')' : '') \
+    : word(TIERS, i).': never'
+plot for [i = 1:4] CSV using (COUNT[i] > 0 ? took(0) : NaN):(nines(i)) with fsteps lc rgb LINE[i] lw 2.5 \
+         title name(i), \
+     for [i = 1:4] CSV using (column('slower') == 0 ? took(0) : NaN):(nines(i)) with points pt 7 ps 0.6 lc rgb LINE[i] \
+         notitle, \
+     CSV using (took(0)):(nines(5)) with fsteps lc rgb BLACK lw 1.5 dt 2 title name(5)

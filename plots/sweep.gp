@@ -1,12 +1,9 @@
 # A sweep: what was waited for locks over the number of Ps, and the memory mapped at the most Ps, for each
 # series: the rows that agree in configuration, size classes, trace, GOGC and pacing. The right panel's names
 # are the legend of the left one too.
-IN = ARG2; OUT = ARG3; FORMAT = ARG4; TITLE = ARG5; ROWS = ARG6
-set loadpath ARG1
-load 'style.gp'
 set label 1 'Waiting for locks, and memory mapped'
 CSV = IN.'/results.csv'
-if (ROWS eq 'nothing') { WHY = 'no data: results.csv has no rows'; load 'nothing.gp'; exit }
+if (!HAS_ROWS) { WHY = 'no data: results.csv has no rows'; load 'nothing.gp'; exit }
 
 MOST = 16
 base(path) = strstrt(path, '/') ? base(path[strstrt(path, '/') + 1:*]) : path
@@ -67,6 +64,9 @@ do for [s = 1:SHOWN] {
     print ''; print ''
 }
 unset print
+E[1] = longest; E[2] = largest; E[3] = most; E[4] = -fewest
+load 'scales.gp'; if (MEASURING) { exit }
+longest = E[1]; largest = E[2]; most = E[3]; fewest = -E[4]
 T = time_scale(longest); B = byte_scale(largest)
 unset datafile columnheaders
 unset key
@@ -85,9 +85,8 @@ SMALL = font(SHOWN > 10 ? 0.8 : 0.95)
 LEGEND = "do for [s = 1:SHOWN] { set label 10 + s short(LABEL[s]) at graph 0.03, first s - 0.22 left \
     offset 1,0 noenhanced font SMALL point pt mark(s) ps 1.2 lc rgb colour(s) }"
 
-set multiplot
-set tmargin at screen 0.8
-set lmargin at screen 0.08; set rmargin at screen 0.5; set bmargin at screen 0.12
+set tmargin at screen py(0.8)
+set lmargin at screen px(0.08); set rmargin at screen px(0.5); set bmargin at screen py(0.12)
 if (fewest < most) {
     set title 'Waiting for locks, all Ps together' font font(1)
     set xlabel 'Ps (log scale)'
@@ -101,26 +100,27 @@ if (fewest < most) {
 } else {
     set title 'Waiting for locks at '.ps(most) font font(1)
     set xlabel 'time waited ('.time_unit(longest).')'
-    set xrange [0:longest > 0 ? room(longest / T, '999 ms', 0.018) : 1]
+    set xrange [0:longest > 0 ? room(longest / T, 6, 0.018) : 1]
     set yrange [SHOWN + 0.6:0.4]
     @LEGEND
-    unset ytics; unset grid; set grid xtics back lc rgb GRID lw 1 lt 1
+    unset ytics
+    @GRID_X
     plot ROW using (AT_WAIT[$1] / T):1:(0):(AT_WAIT[$1] / T):($1):($1 + 0.3):(colour($1)) \
              with boxxyerror lc rgb variable, \
          ROW using (AT_WAIT[$1] / T):($1 + 0.15):(duration(AT_WAIT[$1])) with labels left offset 0.6,0 \
              font SMALL textcolor rgb GREY noenhanced
 }
 
-unset label 1; unset label 2; unset ylabel; unset ytics; unset grid
-set grid xtics back lc rgb GRID lw 1 lt 1
-set lmargin at screen 0.56; set rmargin at screen 0.98
+unset label 1; unset label 2; unset ylabel; unset ytics
+@GRID_X
+set lmargin at screen px(0.56); set rmargin at screen px(0.98)
 set title 'Most memory mapped, at '.ps(most) font font(1)
 set xlabel 'mapped ('.byte_unit(largest).')'
 set xtics autofreq
 @LEGEND
 axis = 0
 do for [s = 1:SHOWN] {
-    needed = room(AT_MAPPED[s] / B, note(s, bytes(AT_MAPPED[s])), 0.018)
+    needed = room(largest / B, strlen(note(s, bytes(AT_MAPPED[s]))), 0.018)
     if (needed > axis) { axis = needed }
 }
 set xrange [0:axis]
@@ -129,4 +129,3 @@ plot ROW using (AT_MAPPED[$1] / B):1:(0):(AT_MAPPED[$1] / B):($1):($1 + 0.3):(co
          with boxxyerror lc rgb variable, \
      ROW using (AT_MAPPED[$1] / B):($1 + 0.15):(note($1, bytes(AT_MAPPED[$1]))) with labels left offset 0.6,0 \
          font SMALL textcolor rgb GREY noenhanced
-unset multiplot

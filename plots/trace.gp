@@ -1,11 +1,8 @@
 # What a trace is made of: sizes, and lifetimes in bytes allocated meanwhile, by power of two: the share of the objects
 # and of their bytes.
-IN = ARG2; OUT = ARG3; FORMAT = ARG4; TITLE = ARG5; ROWS = ARG6
-set loadpath ARG1
-load 'style.gp'
 set label 1 'Sizes and lifetimes'
 CSV = IN.'/trace.csv'
-if (ROWS eq 'nothing') { WHY = 'no data: nothing is allocated in the trace'; load 'nothing.gp'; exit }
+if (!HAS_ROWS) { WHY = 'no data: nothing is allocated in the trace'; load 'nothing.gp'; exit }
 
 of(name, x) = stringcolumn('of') eq name ? x : NaN
 stats CSV using (of('size_bytes', column('objects'))) name 'SIZED' nooutput
@@ -21,19 +18,28 @@ if (ENDED) {
 }
 part(x, sum) = sum > 0 ? 100.0 * x / sum : 0
 
+stats CSV using (of('size_bytes', part(column('objects'), SIZED_sum))) name 'MOST' nooutput
+stats CSV using (of('size_bytes', part(column('bytes'), SIZES_sum))) name 'MUCH' nooutput
+E[1] = SIZE_max; E[2] = ENDED ? LIFE_max : 1; E[3] = MOST_max > MUCH_max ? MOST_max : MUCH_max
+if (ENDED) {
+    stats CSV using (of('lifetime_bytes', part(column('objects'), LIVED_sum))) name 'MOST' nooutput
+    stats CSV using (of('lifetime_bytes', part(column('bytes'), LIVES_sum))) name 'MUCH' nooutput
+    E[4] = MOST_max > MUCH_max ? MOST_max : MUCH_max
+}
+load 'scales.gp'; if (MEASURING) { exit }
+
 # A band lies at the logarithm of where it begins; that of the value 0 before that of 1.
 at(x) = column('from') > 0 ? log(column('from')) / log(2) + 0.5 : -0.5
 set xtics ('0' -0.5)
 set for [e = 5:60:5] xtics add (bytes(2.0**e) e)
-set yrange [0:*]
+set yrange [0:1.06 * E[3]]
 set boxwidth 0.9
-set bmargin at screen 0.2
-set multiplot
+set bmargin at screen py(0.2)
 
-set lmargin at screen 0.08
-set rmargin at screen 0.48
+set lmargin at screen px(0.08)
+set rmargin at screen px(0.48)
 set xlabel 'size of an object'
-set xrange [-1:log(SIZE_max) / log(2) + 1]
+set xrange [-1:log(E[1]) / log(2) + 1]
 set ylabel 'share (%)'
 set key horizontal maxrows 1
 plot CSV using (at(0)):(of('size_bytes', part(column('objects'), SIZED_sum))) with boxes lc rgb SKY title 'of the objects', \
@@ -43,11 +49,12 @@ unset label 1
 unset label 2
 unset key
 unset ylabel
-set lmargin at screen 0.56
-set rmargin at screen 0.97
+set lmargin at screen px(0.56)
+set rmargin at screen px(0.97)
 set xlabel 'bytes allocated in the life of an object'
 if (ENDED) {
-    set xrange [-1:log(LIFE_max) / log(2) + 1]
+    set yrange [0:1.06 * E[4]]
+    set xrange [-1:log(E[2]) / log(2) + 1]
     plot CSV using (at(0)):(of('lifetime_bytes', part(column('objects'), LIVED_sum))) with boxes lc rgb SKY notitle, \
          '' using (at(0)):(of('lifetime_bytes', part(column('bytes'), LIVES_sum))) with points pt 7 ps 0.9 \
              lc rgb VERMILION notitle
@@ -56,4 +63,3 @@ if (ENDED) {
     set xrange [0:1]; set yrange [0:1]
     plot NaN notitle
 }
-unset multiplot

@@ -1,12 +1,9 @@
 # When the Ps waited for locks: the time waited per ms of virtual time, and how many waits began; all locks together
 # and the one with most waiting time. Stretches of time in which nobody waited have no row, and no bar; of a few waits
 # it is only said how many there were.
-IN = ARG2; OUT = ARG3; FORMAT = ARG4; TITLE = ARG5; ROWS = ARG6
-set loadpath ARG1
-load 'style.gp'
 set label 1 'Time spent waiting for locks, over time'
 CSV = IN.'/waits.csv'
-if (ROWS eq 'nothing') { WHY = 'no data: nobody waited for a lock'; load 'nothing.gp'; exit }
+if (!HAS_ROWS) { WHY = 'no data: nobody waited for a lock'; load 'nothing.gp'; exit }
 
 # The first rows are those of all locks, then come those of the most waited-for.
 MOST = ''
@@ -25,19 +22,21 @@ if (ALL_records < 4) {
     load 'nothing.gp'; exit
 }
 
-T = time_scale(TIME_max); S = time_scale(WAIT_max)
+E[1] = TIME_max; E[2] = WAIT_max; E[3] = BEGUN_max
+load 'scales.gp'; if (MEASURING) { exit }
+T = time_scale(E[1]); S = time_scale(E[2])
 middle(x) = (column('t_ns') + column('width_ns') / 2) / T
 width(x) = column('width_ns') / T
-set xrange [0:TIME_max / T]
-set yrange [0:1.06 * WAIT_max / S]
-set y2range [0:1.06 * BEGUN_max]
+set xrange [0:E[1] / T]
+set yrange [0:1.06 * E[2] / S]
+set y2range [0:1.06 * E[3]]
 set border 11
-set rmargin at screen 0.9
+set rmargin at screen px(0.9)
 set y2tics nomirror out
-set xlabel 'virtual time ('.time_unit(TIME_max).'); '.duration(ALL_sum).' waited in all'
-set ylabel 'waited per ms ('.time_unit(WAIT_max).')'
+set xlabel 'virtual time ('.time_unit(E[1]).'); '.duration(ALL_sum).' waited in all'
+set ylabel 'waited per ms ('.time_unit(E[2]).')'
 set y2label 'waits begun per ms'
-set bmargin at screen 0.2
+set bmargin at screen py(0.2)
 set key horizontal maxrows 1
 plot CSV using (middle(0)):(of('all', rate(column('wait_ns')) / S)):(width(0)) with boxes lc rgb SKY \
          title 'all locks', \

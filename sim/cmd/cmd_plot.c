@@ -1,87 +1,84 @@
-/* `goheap plot`: figures of a run's or a sweep's directory, drawn by gnuplot.
+/* `goheap plot`: figures of the directories of runs or sweeps, drawn by gnuplot.
  *
- *     DIR/heap.csv --there? the columns? any rows?--> gnuplot plots/heap.gp --> DIR/heap.png
+ *     DIR/heap.csv --there? the columns? any rows?--> gnuplot plots/draw.gp heap --> DIR/heap.png
  *
- * What is wrong with the data is found here: gnuplot says little about it. gnuplot runs without a shell
- * and without the user's own settings, is given absolute paths (a name that starts with < or | is a command
- * to it), and writes the temporary file of an out_file: the figure is there whole or not at all. */
+ * What is wrong with the data is found in plot_data.c. gnuplot is given absolute paths (a name that starts with < or |
+ * is a command to it), and writes the temporary file of an out_file: the figure is there whole or not at all. */
 #include "base/nearest.h"
 #include "base/options.h"
 #include "base/out_file.h"
 #include "cmd/cmd.h"
+#include "cmd/plot_data.h"
+#include "cmd/plot_gnuplot.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { OPT_FORMAT, OPT_FIGURE, OPT_QUIET };
+enum { OPT_FORMAT, OPT_FIGURE, OPT_OUTPUT, OPT_QUIET };
+enum { MOST_RUNS = 12 };
 
 static const struct option_spec options[] = {
-    {OPT_FORMAT, '\0', "format", "png|svg|pdf", "what to write; by default png"},
+    {OPT_FORMAT, '\0', "format", "png|svg|pdf|term",
+     "what to write; by default png. term draws with letters, on standard output"},
     {OPT_FIGURE, '\0', "figure", "NAME",
      "draw this one only; repeat it for more (by default all there is data for)"},
+    {OPT_OUTPUT, 'o', "output", "DIRECTORY",
+     "where the figures go (made if missing); by default to the CSV files. Needed for several DIRs"},
     {OPT_QUIET, 'q', "quiet", NULL, "do not tell what is written"},
 };
 
 static const struct command_spec command = {
     .name = "goheap plot",
     .summary = "draw a run's or a sweep's figures",
-    .operands = "DIR",
+    .operands = "DIR...",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = MOST_RUNS,
     .description = "Draws the CSV files that `goheap replay -o DIR` or `goheap sweep -o DIR` left,\n"
-                   "and writes the figures beside them. Needs gnuplot.\n"
+                   "and writes the figures beside them. Several DIRs are drawn side by side in each\n"
+                   "figure, on the same scales. Needs gnuplot.\n"
                    "\n"
-                   "  heap     heap.csv     what was mapped, in use, live and asked for, over virtual time\n"
-                   "  waste    classes.csv  bytes without a live object in them, by size class, at the peak\n"
-                   "  locks    locks.csv    who waited where, and for how long\n"
-                   "  waits    waits.csv    when they waited\n"
-                   "  latency  latency.csv  what an allocation took, by who served it\n"
-                   "  sweep    results.csv  lock waits and mapped memory over the configurations\n"
-                   "  trace    trace.csv    sizes and lifetimes, as `goheap info -o DIR` writes them\n",
+                   "  heap       heap.csv         what the heap's memory was used for, over time\n"
+                   "  map        heap_map.csv     the same by address: full, free, given back\n"
+                   "  waste      classes.csv      bytes at the peak without a live object, by class\n"
+                   "  spans      spans.csv        how full spans are; of free_runs.csv, how long\n"
+                   "                              the free runs between them\n"
+                   "  collector  cycles.csv       each collection: live heap, trigger, peak, goal,\n"
+                   "                              pauses and assists\n"
+                   "  locks      locks.csv        who waited where, and for how long\n"
+                   "  waits      waits.csv        when they waited\n"
+                   "  latency    latency_cdf.csv  what an allocation took, by who served it\n"
+                   "  sweep      results.csv      lock waits and mapped memory, by configuration\n"
+                   "  trace      trace.csv        sizes and lifetimes, of `goheap info -o DIR`\n",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "goheap replay -P 4 -o out/redis traces/redis.csv.zst && goheap plot out/redis\n"
-                "goheap plot --format svg --figure heap --figure locks out/redis\n",
+                "goheap plot --format svg --figure heap --figure locks out/redis\n"
+                "goheap plot --figure map -o out out/redis-1.19 out/redis-1.26\n"
+                "goheap plot --format term --figure heap out/redis\n",
 };
 
-/* plots/NAME.gp draws CSV, from those of its columns that are listed. */
-static const struct figure {
-    const char *name, *csv, *columns[14];
-} figures[] = {
-    {"heap", "heap.csv",
-     {"t_ns", "mapped_bytes", "released_bytes", "in_use_bytes", "live_bytes", "requested_bytes", "goal_bytes",
-      "cycles"}},
-    {"waste", "classes.csv",
-     {"class", "size_bytes", "span_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes", "dead_bytes",
-      "unused_bytes"}},
-    {"locks", "locks.csv", {"lock", "acquisitions", "contended", "wait_ns"}},
-    {"waits", "waits.csv", {"lock", "t_ns", "width_ns", "contended", "wait_ns"}},
-    {"latency", "latency.csv", {"tier", "count", "mean_ns", "p50_ns", "p99_ns", "max_ns"}},
-    {"sweep", "results.csv",
-     {"config", "trace", "size_classes", "ps", "gogc", "pacing", "peak_mapped_bytes", "lock_wait_ns"}},
-    {"trace", "trace.csv", {"of", "from", "to", "objects", "bytes"}},
-};
-enum { FIGURES = sizeof figures / sizeof figures[0] };
-
-static const char *const formats[] = {"png", "svg", "pdf"};
+static const char *const formats[] = {"png", "svg", "pdf", "term"};
 static const char *const endings[] = {"IEND", "</svg>", "%%EOF"}; /* at the end of a whole file of the format */
-enum { FORMATS = sizeof formats / sizeof formats[0] };
+enum { FORMATS = sizeof formats / sizeof formats[0], FORMAT_TERM = FORMATS - 1 };
+
+/* A directory to draw from. */
+struct run {
+    const char *given;          /* as the user wrote it, for messages */
+    char directory[PATH_MAX];   /* the same, absolute */
+    char title[PLOT_TITLE];
+};
 
 struct plot {
     int format;
-    bool chosen[FIGURES], any_chosen, quiet;
-    const char *given;         /* DIR as the user wrote it, for messages */
-    char directory[PATH_MAX];  /* the same, absolute */
-    char scripts[PATH_MAX];    /* where NAME.gp are */
-    char title[256];           /* what was run */
+    bool chosen[PLOT_FIGURES], any_chosen, quiet;
+    const char *output;         /* directory; NULL: the run's own */
+    char scripts[PATH_MAX];     /* where draw.gp is */
+    struct run *runs;
+    unsigned n;
 };
 
 /* --- the command line ---------------------------------------------------------------------------------- */
@@ -97,13 +94,23 @@ static bool unknown(const char *what, const char *word, const char *const *names
 
 static bool take_figure(struct plot *plot, const char *name, struct error *error)
 {
-    const char *names[FIGURES];
-    for (int i = 0; i < FIGURES; i++) {
-        names[i] = figures[i].name;
+    const char *names[PLOT_FIGURES];
+    for (int i = 0; i < PLOT_FIGURES; i++) {
+        names[i] = plot_figures[i].name;
         if (strcmp(name, names[i]) == 0)
             return plot->chosen[i] = plot->any_chosen = true;
     }
-    return unknown("figure", name, names, FIGURES, error);
+    return unknown("figure", name, names, PLOT_FIGURES, error);
+}
+
+static bool take_format(struct plot *plot, const char *name, struct error *error)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (strcmp(name, formats[i]) == 0) {
+            plot->format = i;
+            return true;
+        }
+    return unknown("format", name, formats, FORMATS, error);
 }
 
 static bool take(void *context, int id, const char *argument, struct error *error)
@@ -111,28 +118,18 @@ static bool take(void *context, int id, const char *argument, struct error *erro
     struct plot *plot = context;
     switch (id) {
     case OPT_FORMAT:
-        for (int i = 0; i < FORMATS; i++)
-            if (strcmp(argument, formats[i]) == 0) {
-                plot->format = i;
-                return true;
-            }
-        return unknown("format", argument, formats, FORMATS, error);
+        return take_format(plot, argument, error);
     case OPT_FIGURE:
         return take_figure(plot, argument, error);
+    case OPT_OUTPUT:
+        plot->output = argument;
+        return argument[0] != '\0' || error_set(error, "expected a directory");
     default:
         return plot->quiet = true;
     }
 }
 
-/* --- places and names ---------------------------------------------------------------------------------- */
-
-/* snprintf of a path in a directory; false and *error if it does not fit. */
-static bool join(char *path, const char *directory, const char *name, struct error *error)
-{
-    if ((size_t)snprintf(path, PATH_MAX, "%s/%s", directory, name) < PATH_MAX)
-        return true;
-    return error_set(error, "%.200s: the path is too long", directory);
-}
+/* --- places -------------------------------------------------------------------------------------------- */
 
 /* Where the scripts are: as for configurations, the environment, then the build tree, then the installed. */
 static bool find_scripts(struct plot *plot, struct error *error)
@@ -143,7 +140,7 @@ static bool find_scripts(struct plot *plot, struct error *error)
     if (length > 0) {
         self[length] = '\0';
         *strrchr(self, '/') = '\0';
-        if (!join(beside, self, "../plots", error))
+        if (!plot_join(beside, self, "../plots", error))
             return false;
     }
     const char *places[] = {chosen ? chosen : "", beside, GOHEAP_DATADIR "/plots"};
@@ -151,7 +148,7 @@ static bool find_scripts(struct plot *plot, struct error *error)
         char style[PATH_MAX];
         if (places[i][0] == '\0' || !realpath(places[i], plot->scripts))
             continue;
-        if (!join(style, plot->scripts, "style.gp", error))
+        if (!plot_join(style, plot->scripts, "style.gp", error))
             return false;
         if (access(style, R_OK) == 0)
             return true;
@@ -160,217 +157,87 @@ static bool find_scripts(struct plot *plot, struct error *error)
                      GOHEAP_DATADIR "/plots", beside);
 }
 
-static bool find_directory(struct plot *plot, struct error *error)
+
+static bool find_run(struct run *run, const char *given, bool one_of_several, struct error *error)
 {
     struct stat status;
-    if (!realpath(plot->given, plot->directory))
-        return error_set(error, "%s: %s", plot->given, strerror(errno));
-    if (stat(plot->directory, &status) != 0 || !S_ISDIR(status.st_mode))
-        return error_set(error, "%s: not a directory; expected one that `goheap replay -o DIR` wrote",
-                         plot->given);
+    run->given = given;
+    if (!realpath(given, run->directory))
+        return error_set(error, "%s: %s", given, strerror(errno));
+    if (stat(run->directory, &status) != 0 || !S_ISDIR(status.st_mode))
+        return error_set(error, "%s: not a directory; expected one that `goheap replay -o DIR` wrote", given);
+    plot_title(run->directory, one_of_several, run->title);
     return true;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
+/* --- drawing ------------------------------------------------------------------------------------------- */
 
-/* "redis.csv.zst" out of the info.json of a trace's figures, else the directory's name. */
-static void name_trace(struct plot *plot)
-{
-    char path[PATH_MAX];
-    struct error ignored = {.text = ""};
-    const char *trace;
-    bool fits = join(path, plot->directory, "info.json", &ignored);
-    json_t *document = fits ? json_load_file(path, 0, NULL) : NULL;
-    bool known = document && json_unpack(document, "{s:{s:s}}", "trace", "name", &trace) == 0;
-    snprintf(plot->title, sizeof plot->title, "%.120s", base_name(known ? trace : plot->directory));
-    json_decref(document);
-}
-
-/* "redis.csv.zst, go1.19, 4 Ps, recorded pacing" out of run.json; if there is none, another name. */
-static void name_run(struct plot *plot)
-{
-    char path[PATH_MAX];
-    struct error ignored = {.text = ""};
-    const char *trace, *config, *pacing;
-    int ps;
-    bool fits = join(path, plot->directory, "run.json", &ignored);
-    json_t *document = fits ? json_load_file(path, 0, NULL) : NULL;
-    if (document && json_unpack(document, "{s:{s:s, s:{s:s}, s:i, s:s}}", "run", "trace", &trace, "config",
-                                "name", &config, "ps", &ps, "pacing", &pacing) == 0)
-        snprintf(plot->title, sizeof plot->title, "%.80s, %.60s, %d %s, %s pacing",
-                 strcmp(trace, "-") == 0 ? base_name(plot->directory) : base_name(trace), config, ps,
-                 ps == 1 ? "P" : "Ps", pacing);
-    else
-        name_trace(plot);
-    json_decref(document);
-}
-
-/* --- the data ------------------------------------------------------------------------------------------ */
-
-static bool has_column(const char *header, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = header; *at; at += strspn(at, ",")) {
-        size_t here = strcspn(at, ",\r\n");
-        if (here == length && memcmp(at, name, length) == 0)
-            return true;
-        at += here;
-        if (*at != ',')
-            return false;
-    }
-    return false;
-}
-
-static bool check_header(const struct figure *figure, const char *header, const char *path, struct error *error)
-{
-    for (const char *const *name = figure->columns; *name; name++)
-        if (!has_column(header, *name))
-            return error_set(error, "%s:1: the header has no column \"%s\"", path, *name);
-    return true;
-}
-
-/* Whether there are rows below a header with the figure's columns in it. */
-static bool check_csv(const struct figure *figure, const char *path, bool *has_rows, struct error *error)
-{
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return error_set(error, "%s: %s", path, strerror(errno));
-    char *line = NULL;
-    size_t size = 0;
-    bool ok = getline(&line, &size, f) > 0 || error_set(error, "%s: empty; expected a header", path);
-    ok = ok && check_header(figure, line, path, error);
-    *has_rows = false;
-    while (ok && !*has_rows && getline(&line, &size, f) > 0)
-        *has_rows = strspn(line, " \t\r\n") < strlen(line);
-    if (ok && ferror(f))
-        ok = error_set(error, "%s: cannot be read", path);
-    free(line);
-    fclose(f);
-    return ok;
-}
-
-/* --- gnuplot ------------------------------------------------------------------------------------------- */
-
-enum { NOT_RUN = 127 }; /* the child's status if there is no gnuplot to become */
-
-struct talk {
-    char text[4096];
-    size_t used;
+/* What all runs have to say to draw.gp: their directories, one behind the other, and their titles, a line each. */
+struct lists {
+    char directories[MOST_RUNS * PATH_MAX], titles[MOST_RUNS * (PLOT_TITLE + 1)], has_rows[MOST_RUNS + 1];
 };
 
-/* In the child: never returns. Why exec failed goes where gnuplot's own messages go. */
-static void become_gnuplot(char *const *argv, int talk, pid_t parent)
+static void put_run(struct lists *lists, const struct run *run, bool has_rows)
 {
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
-        _exit(1); /* nobody is left to rename or remove the figure */
-    if (nothing >= 0)
-        dup2(nothing, STDIN_FILENO);
-    dup2(talk, STDOUT_FILENO);
-    dup2(talk, STDERR_FILENO);
-    execvp(argv[0], argv);
-    if (errno == ENOENT)
-        _exit(NOT_RUN);
-    dprintf(STDERR_FILENO, "it cannot be started: %s\n", strerror(errno));
-    _exit(1);
+    bool first = lists->has_rows[0] == '\0';
+    size_t d = strlen(lists->directories), t = strlen(lists->titles);
+    snprintf(lists->directories + d, sizeof lists->directories - d, "%s%s", first ? "" : "/", run->directory);
+    snprintf(lists->titles + t, sizeof lists->titles - t, "%s%s", first ? "" : "\n", run->title);
+    lists->has_rows[strlen(lists->has_rows)] = has_rows ? 'd' : 'n';
 }
 
-/* All that comes out of the pipe; the part that fits is kept. */
-static void listen_to(int from, struct talk *talk)
+/* "COLUMNS LINES COLOUR" of standard output: 79 x 24 where it is no terminal, or a smaller one. */
+static void describe_terminal(char *text, size_t size)
 {
-    char rest[512];
-    for (;;) {
-        size_t room = sizeof talk->text - 1 - talk->used;
-        ssize_t n = read(from, room ? talk->text + talk->used : rest, room ? room : sizeof rest);
-        if (n == 0 || (n < 0 && errno != EINTR))
-            break;
-        if (n > 0 && room)
-            talk->used += (size_t)n;
-    }
-    while (talk->used && strchr(" \t\n", talk->text[talk->used - 1]))
-        talk->used--;
-    talk->text[talk->used] = '\0';
-}
-
-/* Runs gnuplot to its end; its exit status, or -1 and *error. */
-static int run_gnuplot(char *const *argv, struct talk *talk, struct error *error)
-{
-    int ends[2], status = 0;
-    pid_t parent = getpid();
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        error_set(error, "pipe: %s", strerror(errno));
-        return -1;
-    }
-    pid_t child = fork();
-    if (child == 0)
-        become_gnuplot(argv, ends[1], parent);
-    if (child < 0)
-        error_set(error, "fork: %s", strerror(errno));
-    close(ends[1]);
-    if (child > 0) {
-        listen_to(ends[0], talk);
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-            continue;
-    }
-    close(ends[0]);
-    if (child < 0)
-        return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* Whether gnuplot, which looks at no write's result, got all of the figure onto the disk. */
-static bool is_whole(const char *path, const char *ending)
-{
-    char tail[33] = "";
-    FILE *f = fopen(path, "re");
-    size_t n = f && fseek(f, -32, SEEK_END) == 0 ? fread(tail, 1, sizeof tail - 1, f) : 0;
-    if (f)
-        fclose(f);
-    return memmem(tail, n, ending, strlen(ending)) != NULL;
+    struct winsize window = {.ws_col = 0};
+    const char *kind = getenv("TERM"), *plain = getenv("NO_COLOR");
+    bool terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0;
+    bool colour = terminal && !(plain && *plain) && kind && strcmp(kind, "dumb") != 0;
+    int columns = window.ws_col > 80 ? window.ws_col - 1 : 79, lines = window.ws_row > 25 ? window.ws_row - 1 : 24;
+    snprintf(text, size, "%d %d %d", columns < 200 ? columns : 200, lines < 60 ? lines : 60, colour);
 }
 
 /* gnuplot writes the figure to a path; what it says is shown only if it fails. */
-static bool draw_to(const struct plot *plot, const struct figure *figure, const char *path, bool has_rows,
-                    struct error *error)
+static bool draw_to(const struct plot *plot, const struct plot_figure *figure, const struct lists *lists,
+                    const char *path, struct error *error)
 {
-    char script[PATH_MAX], file[64];
+    char driver[PATH_MAX], script[PATH_MAX], file[64], terminal[64];
     snprintf(file, sizeof file, "%s.gp", figure->name);
-    if (!join(script, plot->scripts, file, error))
+    describe_terminal(terminal, sizeof terminal);
+    if (!plot_join(driver, plot->scripts, "draw.gp", error) || !plot_join(script, plot->scripts, file, error))
         return false;
     if (access(script, R_OK) != 0)
         return error_set(error, "%s: %s", script, strerror(errno));
-    const char *argv[] = {"gnuplot", "-d", "-c", script, plot->scripts, plot->directory, path, formats[plot->format],
-                          plot->title, has_rows ? "data" : "nothing", NULL};
-    struct talk talk = {.used = 0};
-    int status = run_gnuplot((char *const *)argv, &talk, error);
-    if (status == NOT_RUN)
+    const char *argv[] = {"gnuplot", "-d", "-c", driver, plot->scripts, lists->directories, path, formats[plot->format],
+                          lists->titles, lists->has_rows, figure->name, terminal, NULL};
+    struct gnuplot_talk talk = {.used = 0};
+    int status = gnuplot_run((char *const *)argv, &talk, error);
+    if (status == GNUPLOT_NOT_FOUND)
         return error_set(error, "gnuplot is not installed (apt-get install gnuplot-nox); the data in %s is "
-                         "whole", plot->given);
+                         "whole", plot->runs[0].given);
     if (status == 0 || error->text[0])
         return status == 0;
     if (talk.used)
         fprintf(stderr, "%s\n", talk.text);
-    return error_set(error, "gnuplot could not draw %s/%s (exit status %d)", plot->given, figure->csv, status);
+    return error_set(error, "gnuplot could not draw %s/%s (exit status %d)", plot->runs[0].given, figure->csv[0].name,
+                     status);
 }
 
-/* --- figures ------------------------------------------------------------------------------------------- */
-
-static bool draw(const struct plot *plot, const struct figure *figure, const char *csv, struct error *error)
+static bool draw_file(const struct plot *plot, const struct plot_figure *figure, const struct lists *lists,
+                      struct error *error)
 {
     char path[PATH_MAX], file[64];
-    bool has_rows = false;
+    const char *where = plot->output ? plot->output : plot->runs[0].given;
     struct out_file out;
     snprintf(file, sizeof file, "%s.%s", figure->name, formats[plot->format]);
-    if (!check_csv(figure, csv, &has_rows, error) || !join(path, plot->directory, file, error) ||
+    if (!plot_join(path, plot->output ? plot->output : plot->runs[0].directory, file, error) ||
         !out_file_open(&out, path, error))
         return false;
     bool direct = out.slot < 0;
-    bool ok = draw_to(plot, figure, direct ? path : out.temp, has_rows, error);
-    if (ok && !direct && !is_whole(out.temp, endings[plot->format]))
+    char target[PATH_MAX];
+    bool ok = realpath(direct ? path : out.temp, target) || error_set(error, "%s: %s", path, strerror(errno));
+    ok = ok && draw_to(plot, figure, lists, target, error);
+    if (ok && !direct && !gnuplot_finished(out.temp, endings[plot->format]))
         ok = error_set(error, "%s: gnuplot could not write all of it; is the disk full?", path);
     if (!ok) {
         out_file_abandon(&out);
@@ -379,35 +246,88 @@ static bool draw(const struct plot *plot, const struct figure *figure, const cha
     if (!out_file_commit(&out, error))
         return false;
     if (!plot->quiet)
-        fprintf(stderr, "wrote %s%s%s\n", plot->given,
-                plot->given[strlen(plot->given) - 1] == '/' ? "" : "/", file);
+        fprintf(stderr, "wrote %s%s%s\n", where, where[strlen(where) - 1] == '/' ? "" : "/", file);
     return true;
 }
+
+/* By way of a file without a name: gnuplot begins with a form feed, which no terminal wants. */
+static bool draw_term(const struct plot *plot, const struct plot_figure *figure, const struct lists *lists,
+                      struct error *error)
+{
+    char path[64];
+    FILE *f = tmpfile();
+    if (!f)
+        return error_set(error, "no temporary file: %s", strerror(errno));
+    snprintf(path, sizeof path, "/dev/fd/%d", fileno(f));
+    bool ok = draw_to(plot, figure, lists, path, error);
+    for (int c; ok && (c = fgetc(f)) != EOF;)
+        if (c != '\f')
+            putchar(c);
+    ok = ok && (fflush(stdout) == 0 || error_set(error, "standard output: %s", strerror(errno)));
+    fclose(f);
+    return ok;
+}
+
+static bool draw(const struct plot *plot, const struct plot_figure *figure, struct error *error)
+{
+    struct lists *lists = calloc(1, sizeof *lists);
+    bool ok = lists || error_set(error, "out of memory");
+    for (unsigned i = 0; ok && i < plot->n; i++) {
+        bool has_rows = false, ignored;
+        ok = plot_check_csv(&figure->csv[0], plot->runs[i].directory, &has_rows, error) &&
+             (!figure->csv[1].name || plot_check_csv(&figure->csv[1], plot->runs[i].directory, &ignored, error));
+        put_run(lists, &plot->runs[i], has_rows);
+    }
+    ok = ok && (plot->format == FORMAT_TERM ? draw_term : draw_file)(plot, figure, lists, error);
+    free(lists);
+    return ok;
+}
+
+/* --- figures ------------------------------------------------------------------------------------------- */
 
 static bool nothing_to_draw(const struct plot *plot, struct error *error)
 {
     char names[200] = "";
-    for (size_t i = 0, used = 0; i < FIGURES; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", figures[i].csv);
+    for (size_t i = 0, used = 0; i < PLOT_FIGURES; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", plot_figures[i].csv[0].name);
     return error_set(error, "%s: nothing to draw; expected any of %s, as `goheap replay -o DIR` writes them",
-                     plot->given, names);
+                     plot->runs[0].given, names);
+}
+
+/* Whether every run has the figure's file. */
+static bool has_data(const struct plot *plot, const struct plot_figure *figure)
+{
+    struct error ignored = {.text = ""};
+    for (unsigned i = 0; i < plot->n; i++) {
+        char path[PATH_MAX];
+        if (!plot_join(path, plot->runs[i].directory, figure->csv[0].name, &ignored) || access(path, F_OK) != 0)
+            return false;
+    }
+    return true;
 }
 
 /* Everything that was chosen, or everything there is data for. */
 static bool draw_all(const struct plot *plot, struct error *error)
 {
     bool drawn = false;
-    for (int i = 0; i < FIGURES; i++) {
-        char csv[PATH_MAX];
-        if (!join(csv, plot->directory, figures[i].csv, error))
-            return false;
-        if (plot->any_chosen ? !plot->chosen[i] : access(csv, F_OK) != 0)
+    for (int i = 0; i < PLOT_FIGURES; i++) {
+        if (plot->any_chosen ? !plot->chosen[i] : !has_data(plot, &plot_figures[i]))
             continue;
-        if (!draw(plot, &figures[i], csv, error))
+        if (!draw(plot, &plot_figures[i], error))
             return false;
         drawn = true;
     }
     return drawn || nothing_to_draw(plot, error);
+}
+
+static bool plot_runs(struct plot *plot, char **directories, struct error *error)
+{
+    for (unsigned i = 0; i < plot->n; i++)
+        if (!find_run(&plot->runs[i], directories[i], plot->n > 1, error))
+            return false;
+    if (!find_scripts(plot, error) || (plot->output && !make_directory(plot->output, error)))
+        return false;
+    return draw_all(plot, error);
 }
 
 int cmd_plot(int argc, char **argv)
@@ -417,12 +337,15 @@ int cmd_plot(int argc, char **argv)
     int first, code = options_parse(&command, argc, argv, take, &plot, &first);
     if (code != OPTIONS_RUN)
         return code;
-    plot.given = argv[first];
-    if (find_directory(&plot, &error) && find_scripts(&plot, &error)) {
-        name_run(&plot);
-        if (draw_all(&plot, &error))
-            return 0;
-    }
-    fprintf(stderr, "goheap: %s\n", error.text);
-    return 1;
+    plot.n = (unsigned)(argc - first);
+    if (plot.format == FORMAT_TERM && plot.output)
+        return options_misuse(&command, "--format term draws on standard output: not with -o");
+    if (plot.format != FORMAT_TERM && plot.n > 1 && !plot.output)
+        return options_misuse(&command, "where are figures of %u runs to go? expected -o DIRECTORY", plot.n);
+    plot.runs = calloc(plot.n, sizeof *plot.runs);
+    bool ok = (plot.runs || error_set(&error, "out of memory")) && plot_runs(&plot, argv + first, &error);
+    free(plot.runs);
+    if (!ok)
+        fprintf(stderr, "goheap: %s\n", error.text);
+    return ok ? 0 : 1;
 }

@@ -228,6 +228,8 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
     bool ok = sim != NULL;
     if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
         ok = error_set(error, "out of memory");
+    if (ok && r->directory && !(sim->heap_map = heap_map_new(r->real))) /* threads are stopped seldom enough */
+        ok = error_set(error, "out of memory");
     if (ok && o->timeline_stream)
         ok = report_timeline_begin(&o->writer, sim, o->timeline_stream, error);
     struct wall wall;
@@ -238,8 +240,10 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
         abandon_outputs(o);
     if (ok && !r->quiet && source->tell)
         source->tell(source);
-    if (sim)
+    if (sim) {
         address_log_free(sim->addresses);
+        free(sim->heap_map);
+    }
     report_timeline_free(&o->writer);
     (r->real ? real_destroy : sim_destroy)(sim);
     if (source)

@@ -1,7 +1,7 @@
 /* Putting histograms together, and reading them back. */
 #include "engine/histogram.h"
 
-static uint64_t bucket_top(unsigned bucket)
+uint64_t histogram_top(unsigned bucket)
 {
     if (bucket < HISTOGRAM_SUB)
         return bucket;
@@ -30,7 +30,7 @@ uint64_t histogram_quantile(const struct histogram *h, double q)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->buckets[i];
         if (seen >= rank)
-            return bucket_top(i) < h->max ? bucket_top(i) : h->max;
+            return histogram_top(i) < h->max ? histogram_top(i) : h->max;
     }
     return h->max;
 }

@@ -28,6 +28,8 @@ static inline void histogram_add(struct histogram *h, uint64_t value)
     h->buckets[histogram_bucket(value)]++;
 }
 
+/* The largest value that a bucket is for. */
+uint64_t histogram_top(unsigned bucket);
 /* Adds all that another has. */
 void histogram_merge(struct histogram *to, const struct histogram *from);
 /* The largest value that lies in the bucket of the q-quantile (0 < q <= 1), at most max; 0 when empty. */

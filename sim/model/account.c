@@ -59,6 +59,14 @@ static uint64_t live_bytes(const struct sim *sim)
     return bytes;
 }
 
+/* What tiny blocks have beside their live objects. */
+static uint64_t tiny_waste(const struct sim *sim, int64_t shared)
+{
+    const struct class_account *tiny = &sim->accounts.of[ACCOUNT_TINY];
+    uint64_t blocks = account_live(tiny) - (uint64_t)shared;
+    return blocks * sim->core.tiny_size - account_live_requested(tiny);
+}
+
 /* --- over time ----------------------------------------------------------------------------------------- */
 
 static struct sample take_sample(struct sim *sim, uint64_t now)
@@ -73,6 +81,9 @@ static struct sample take_sample(struct sim *sim, uint64_t now)
         .heap_sys = g.heap_inuse + g.heap_free + g.heap_released,
         .heap_idle = g.heap_free + g.heap_released,
         .stack_inuse = g.stack_inuse,
+        .tiny = tiny_waste(sim, g.tiny_shared),
+        .tail = g.tails,
+        .dead = g.dead,
         .live = live_bytes(sim),
         .requested = sim->accounts.live_requested,
         .heap_live = g.heap_live,
@@ -81,12 +92,18 @@ static struct sample take_sample(struct sim *sim, uint64_t now)
     };
 }
 
+/* Keeps the first sample of each interval, doubled until at most half of them are left: by their times and not their
+ * number, or of a run that is busy at first the samples after that would be dropped again and again. */
 static void thin_out(struct accounts *a)
 {
-    for (uint32_t i = 0; i < SAMPLES_MAX / 2; i++)
-        a->samples[i] = a->samples[i * 2];
-    a->sample_count = SAMPLES_MAX / 2;
-    a->sample_interval *= 2;
+    do {
+        uint32_t kept = 0;
+        a->sample_interval *= 2;
+        for (uint32_t i = 0; i < a->sample_count; i++)
+            if (kept == 0 || a->samples[i].t_ns / a->sample_interval != a->samples[kept - 1].t_ns / a->sample_interval)
+                a->samples[kept++] = a->samples[i];
+        a->sample_count = kept;
+    } while (a->sample_count > SAMPLES_MAX / 2);
 }
 
 /* What the size of the heap says of how much of it is in the caches. */
@@ -116,6 +133,8 @@ void account_sample(struct sim *sim, uint64_t now)
     if (a->sample_count && a->samples[a->sample_count - 1].t_ns > s.t_ns)
         s.t_ns = a->samples[a->sample_count - 1].t_ns;
     a->samples[a->sample_count++] = s;
+    if (sim->heap_map)
+        heap_map_look(sim->heap_map, sim->heap, s.t_ns, sim->events);
     a->next_sample = (now / a->sample_interval + 1) * a->sample_interval;
 }
 
@@ -131,7 +150,7 @@ void account_portrait(struct sim *sim, uint64_t now, struct portrait *p)
 {
     p->t_ns = now;
     p->sample = take_sample(sim, now);
-    goheap_class_stats(sim->heap, p->classes);
+    portrait_take(&p->spans, sim->heap, sim->core.page_shift);
     memcpy(p->accounts, sim->accounts.of, sizeof p->accounts);
     goheap_free_pages(sim->heap, &p->free);
 }

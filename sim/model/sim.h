@@ -11,8 +11,10 @@
 #include "engine/lock.h"
 #include "model/config.h"
 #include "model/event_ring.h"
+#include "model/heap_map.h"
 #include "model/limiter.h"
 #include "model/pacer.h"
+#include "model/portrait.h"
 #include "model/sched.h"
 #include "model/scavenger.h"
 #include "model/timeline.h"
@@ -123,9 +125,26 @@ struct sample {
     uint64_t t_ns;
     uint64_t mapped, released, in_use, live, requested; /* bytes */
     uint64_t heap_sys, heap_idle, stack_inuse;          /* as in MemStats */
+    uint64_t tiny, tail, dead; /* of in_use: room left in tiny blocks, behind the last slots of spans, not swept yet */
     uint64_t heap_live, goal;
     uint64_t cycles;
 };
+
+/* With these, what makes up heap_sys: requested, rounding, tiny, tail, unused, dead, free, released. */
+static inline uint64_t sample_rounding(const struct sample *s)
+{
+    return s->live - s->requested;
+}
+
+static inline uint64_t sample_unused(const struct sample *s)
+{
+    return s->in_use - s->live - s->tiny - s->tail - s->dead;
+}
+
+static inline uint64_t sample_free(const struct sample *s)
+{
+    return s->heap_idle - s->released;
+}
 
 enum { SAMPLES_MAX = 2048 };
 
@@ -133,7 +152,7 @@ enum { SAMPLES_MAX = 2048 };
 struct portrait {
     uint64_t t_ns;
     struct sample sample;
-    struct goheap_class_stats classes[GOHEAP_MAX_CLASSES];
+    struct portrait_spans spans;
     struct class_account accounts[ACCOUNTS];
     struct goheap_free_pages free;
 };
@@ -300,6 +319,7 @@ struct sim {
     uint64_t events;
     struct address_log *addresses; /* borrowed; NULL if nobody wants them */
     struct timeline *timeline;     /* likewise */
+    struct heap_map *heap_map;     /* likewise */
 
     /* stopping the world */
     struct lock world; /* whoever holds it may stop the world */

@@ -115,7 +115,7 @@ struct division {
 
 static struct division divide(const struct sim *sim, const struct portrait *p, unsigned class)
 {
-    const struct goheap_class_stats *s = &p->classes[class];
+    const struct goheap_class_stats *s = &p->spans.classes[class];
     uint64_t size = sim->core.table.classes[class].size;
     struct division d = {.pages = s->pages << sim->core.page_shift};
     d.requested = account_live_requested(&p->accounts[class]);
@@ -138,7 +138,7 @@ static struct division divide(const struct sim *sim, const struct portrait *p, u
 
 static json_t *class_state(const struct sim *sim, const struct portrait *p, unsigned class)
 {
-    const struct goheap_class_stats *s = &p->classes[class];
+    const struct goheap_class_stats *s = &p->spans.classes[class];
     struct division d = divide(sim, p, class);
     json_t *o = json_object();
     put(o, "spans", s->spans);
@@ -379,13 +379,14 @@ static bool put_locks(json_t *o, const struct sim *sim)
     return waits != NULL;
 }
 
+const char *const report_tiers[TIERS] = {"fast", "mcentral", "mheap", "os"};
+
 static json_t *latency_json(const struct sim *sim)
 {
-    static const char *const names[TIERS] = {"fast", "mcentral", "mheap", "os"};
     json_t *array = json_array();
     for (unsigned i = 0; i < TIERS; i++) {
         json_t *o = json_object();
-        json_object_set_new(o, "tier", json_string(names[i]));
+        json_object_set_new(o, "tier", json_string(report_tiers[i]));
         put_latency(o, &sim->accounts.latency[i]);
         json_array_append_new(array, o);
     }
@@ -396,14 +397,8 @@ static json_t *latency_json(const struct sim *sim)
 static json_t *latency_all_json(const struct sim *sim)
 {
     struct histogram all = {0};
-    for (unsigned i = 0; i < TIERS; i++) {
-        const struct histogram *h = &sim->accounts.latency[i];
-        all.count += h->count;
-        all.sum += h->sum;
-        all.max = h->max > all.max ? h->max : all.max;
-        for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
-            all.buckets[b] += h->buckets[b];
-    }
+    for (unsigned i = 0; i < TIERS; i++)
+        histogram_merge(&all, &sim->accounts.latency[i]);
     json_t *o = json_object();
     put_latency(o, &all);
     return o;

@@ -1,6 +1,7 @@
-/* The tree and the samples as files: run.json and the CSVs that plots are drawn from. */
+/* A run's directory: run.json, and the CSVs that plots are drawn from: of the tree, and of what is too much for it. */
 #include "base/out_file.h"
 #include "report/report.h"
+#include "report/series.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static const struct table tables[] = {
     {"cycles.csv", "gc.records",
      {{"cycle", "cycle"}, {"start_ns", "start_ns"}, {"end_ns", "end_ns"}, {"mark_ns", "mark_ns"},
       {"pause_ns", "pause_ns"}, {"heap_start_bytes", "heap_start_bytes"}, {"heap_end_bytes", "heap_end_bytes"},
-      {"heap_marked_bytes", "heap_marked_bytes"}, {"goal_bytes", "goal_bytes"}}},
+      {"heap_marked_bytes", "heap_marked_bytes"}, {"goal_bytes", "goal_bytes"}, {"trigger_bytes", "trigger_bytes"},
+      {"assist_ns", "assist_ns"}, {"next_goal_bytes", "next_goal_bytes"}}},
 };
 
 static void write_value(FILE *f, const json_t *value)
@@ -89,19 +91,6 @@ static void write_waits(FILE *f, const json_t *waits)
                     report_number(row, "wait_ns"));
 }
 
-static void write_series(FILE *f, const struct accounts *a)
-{
-    fprintf(f, "t_ns,mapped_bytes,released_bytes,in_use_bytes,live_bytes,requested_bytes,heap_live_bytes,goal_bytes,"
-               "cycles,heap_sys_bytes,heap_idle_bytes,stack_inuse_bytes\n");
-    for (uint32_t i = 0; i < a->sample_count; i++) {
-        const struct sample *s = &a->samples[i];
-        fprintf(f, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, s->t_ns,
-                s->mapped, s->released, s->in_use, s->live, s->requested, s->heap_live);
-        fprintf(f, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
-                s->goal == UINT64_MAX ? 0 : s->goal, s->cycles, s->heap_sys, s->heap_idle, s->stack_inuse);
-    }
-}
-
 /* A file of the directory, while it is being written. */
 struct entry {
     struct out_file out;
@@ -126,6 +115,41 @@ static bool close_in(struct entry *e, bool quiet, struct error *error)
     return true;
 }
 
+static bool write_tables(const json_t *document, const char *directory, bool quiet, struct error *error)
+{
+    struct entry e;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        FILE *f = open_in(&e, directory, tables[i].file, error);
+        if (!f)
+            return false;
+        write_table(f, &tables[i], report_at(document, tables[i].array));
+        if (!close_in(&e, quiet, error))
+            return false;
+    }
+    FILE *f = open_in(&e, directory, "waits.csv", error);
+    if (!f)
+        return false;
+    write_waits(f, report_at(document, "lock_waits"));
+    return close_in(&e, quiet, error);
+}
+
+static bool write_series(const struct sim *sim, const char *directory, bool quiet, struct error *error)
+{
+    static const struct { const char *file; void (*write)(FILE *f, const struct sim *sim); } series[] = {
+        {"heap.csv", series_heap}, {"heap_map.csv", series_heap_map}, {"spans.csv", series_spans},
+        {"free_runs.csv", series_free_runs}, {"latency_cdf.csv", series_latency}};
+    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
+        struct entry e;
+        FILE *f = open_in(&e, directory, series[i].file, error);
+        if (!f)
+            return false;
+        series[i].write(f, sim);
+        if (!close_in(&e, quiet, error))
+            return false;
+    }
+    return true;
+}
+
 bool report_write_directory(const json_t *document, const struct sim *sim, const char *directory, bool quiet,
                             struct error *error)
 {
@@ -134,22 +158,6 @@ bool report_write_directory(const json_t *document, const struct sim *sim, const
     if (!f)
         return false;
     report_dump(document, f);
-    if (!close_in(&e, quiet, error))
-        return false;
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        if (!(f = open_in(&e, directory, tables[i].file, error)))
-            return false;
-        write_table(f, &tables[i], report_at(document, tables[i].array));
-        if (!close_in(&e, quiet, error))
-            return false;
-    }
-    if (!(f = open_in(&e, directory, "waits.csv", error)))
-        return false;
-    write_waits(f, report_at(document, "lock_waits"));
-    if (!close_in(&e, quiet, error))
-        return false;
-    if (!(f = open_in(&e, directory, "heap.csv", error)))
-        return false;
-    write_series(f, &sim->accounts);
-    return close_in(&e, quiet, error);
+    return close_in(&e, quiet, error) && write_tables(document, directory, quiet, error) &&
+           write_series(sim, directory, quiet, error);
 }

@@ -3,7 +3,7 @@
  *     struct sim --report_document--> JSON tree --+--> run.json
  *                                                 +--> classes.csv, locks.csv, waits.csv, latency.csv, cycles.csv
  *                                                 +--> the summary on stdout, a sweep's row
- *     struct sim --samples---------------------------> heap.csv
+ *     struct sim --samples, portraits, histograms----> heap.csv, heap_map.csv, spans.csv, ... (series.h)
  *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
  * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall, unless run.measured
@@ -38,6 +38,9 @@ void report_gctrace(void *stream, const struct sim *sim, const struct cycle_reco
 /* What a lock is called; nothing in it needs quoting in JSON or CSV. */
 enum { REPORT_LOCK_NAME = 64 };
 void report_lock_name(const struct sim *sim, const struct named_lock *lock, char *name, size_t n);
+
+/* What tiers are called. */
+extern const char *const report_tiers[TIERS];
 
 /* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
 const json_t *report_at(const json_t *document, const char *path);

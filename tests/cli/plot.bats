@@ -28,7 +28,8 @@ spanset 48 noscan,9,0,0
 END
 }
 
-heap_header=t_ns,mapped_bytes,released_bytes,in_use_bytes,live_bytes,requested_bytes,heap_live_bytes,goal_bytes,cycles
+heap_header=t_ns,heap_sys_bytes,requested_bytes,rounding_bytes,tiny_bytes,tail_bytes,unused_bytes,dead_bytes,\
+free_bytes,released_bytes,goal_bytes,cycles
 sweep_header=run,config,trace,size_classes,ps,gogc,pacing,peak_mapped_bytes,lock_wait_ns,error
 
 # shows FILE.svg TEXT...: each text stands in the figure.
@@ -54,15 +55,18 @@ is_png() {
     [ "$(wc -c <"$1")" -gt 10000 ]
 }
 
-@test "a replay's five figures are drawn, and named" {
+all_figures=(heap map waste spans collector locks waits latency)
+
+@test "a replay's figures are drawn, and named" {
     need gnuplot
     goheap replay -q -P 4 -o run "$sqlite"
     goheap plot run/ 2>err
-    [ "$(cat err)" = "$(printf 'wrote run/%s.png\n' heap waste locks waits latency)" ]
-    for figure in heap waste locks waits latency; do
+    [ "$(cat err)" = "$(printf 'wrote run/%s.png\n' "${all_figures[@]}")" ]
+    for figure in "${all_figures[@]}"; do
         is_png "run/$figure.png"
     done
-    holds run run.json {classes,cycles,heap,latency,locks,waits}.csv {heap,latency,locks,waits,waste}.png
+    holds run run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,spans,waits}.csv \
+        "${all_figures[@]/%/.png}"
 }
 
 @test "SVG is the same byte for byte, whatever the locale and the user's own settings" {
@@ -74,12 +78,105 @@ is_png() {
     mkdir home
     echo 'set title "mine"' >home/.gnuplot
     HOME=$PWD/home LC_ALL=C TZ=Asia/Tokyo goheap plot --format svg run
-    for figure in heap waste locks waits latency; do
+    for figure in "${all_figures[@]}"; do
         cmp "first/$figure.svg" "run/$figure.svg"
         shows "run/$figure.svg" "sqlite.csv.zst, locked-central, 4 Ps, max pacing"
     done
-    shows run/heap.svg "heap memory (MiB)" "virtual time (ms)" "heap goal" "collection" "mapped − in use: free pages"
-    shows run/latency.svg "mcentral" "µs"
+    shows run/heap.svg "heap memory (MiB)" "virtual time (ms)" "heap goal" "collection" "free pages kept" \
+        "dead, not yet swept"
+    shows run/map.svg "address, from the lowest (MiB)" released "virtual time (ms)"
+    shows run/spans.svg "at the peak" "free runs" large
+    shows run/collector.svg "marked live" "world stopped: " "assists of all Ps"
+    shows run/latency.svg "mcentral: " "µs" "took no longer (%)" 99.9
+}
+
+# Figures that were looked at. UPDATE_GOLDEN=1 bats -f golden tests/cli/plot.bats takes today's for them: look at those.
+@test "figures of a small trace are the golden ones, byte for byte" {
+    need gnuplot
+    local golden=$root/tests/cli/golden figures=(heap waste spans collector latency)
+    goheap replay -q -P 2 -c go1.19 -o run "$golden/small.csv"
+    goheap replay -q -P 2 -c go1.5 -o old "$golden/small.csv"
+    silently plot -q --format svg run
+    silently plot -q --format svg --figure latency -o both run old
+    mv both/latency.svg run/compared.svg
+    if [ -n "${UPDATE_GOLDEN-}" ]; then
+        gnuplot --version >"$golden/gnuplot"
+        for figure in "${figures[@]}" compared; do cp "run/$figure.svg" "$golden"; done
+    fi
+    [ "$(gnuplot --version)" = "$(cat "$golden/gnuplot")" ] || skip "golden ones are of $(cat "$golden/gnuplot")"
+    for figure in "${figures[@]}" compared; do
+        cmp "run/$figure.svg" "$golden/$figure.svg"
+    done
+}
+
+# column_sums FILE.csv TOTAL PART...: in every row the parts make up the total. And there are rows.
+column_sums() {
+    awk -F, -v total="$2" -v parts="${*:3}" '
+        NR == 1 { n = split(parts, part, " "); for (i = 1; i <= NF; i++) at[$i] = i; next }
+        { sum = 0; for (i = 1; i <= n; i++) sum += $at[part[i]]; bad += sum != $at[total] }
+        END { exit bad || NR < 3 }' "$1"
+}
+
+@test "what is drawn of the heap sums to HeapSys at every sample, and to the report at the end" {
+    need zstd
+    local sys
+    for reclaim in gc immediate; do
+        goheap replay -q -P 2 --set reclaim=$reclaim -o run "$sqlite"
+        column_sums run/heap.csv heap_sys_bytes {requested,rounding,tiny,tail,unused,dead,free,released}_bytes
+        sys=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } END { print $at["heap_sys_bytes"] }' \
+            run/heap.csv)
+        [ "$sys" -eq "$(field HeapSys run/run.json)" ]
+        # at the peak the spans by occupancy are the spans by class
+        [ "$(awk -F, '/^peak/ { sum += $7 } END { print sum }' run/spans.csv)" -eq \
+            "$(awk -F, 'NR > 1 { sum += $6 } END { print sum }' run/classes.csv)" ]
+        # and nobody is missing among allocations by time taken
+        [ "$(awk -F, '/^all/ { sum += $3 } END { print sum }' run/latency_cdf.csv)" -eq \
+            "$(awk -F, 'NR > 1 { sum += $2 } END { print sum }' run/latency.csv)" ]
+    done
+}
+
+@test "several runs are panels of one figure, on the same scales, in a place of their own" {
+    need gnuplot
+    heap() { # DIRECTORY BYTES: half of them asked for, then all
+        mkdir -p "$1"
+        echo $heap_header >"$1/heap.csv"
+        echo "0,$2,$(($2 / 2)),0,0,0,0,0,$(($2 / 2)),0,0,0" >>"$1/heap.csv"
+        echo "900,$2,$2,0,0,0,0,0,0,0,0,0" >>"$1/heap.csv"
+    }
+    heap small 3145728
+    heap big 7340032
+    silently plot -q --format svg small big -o out/both
+    holds out/both heap.svg
+    holds small heap.csv
+    shows out/both/heap.svg ">small: small<" ">big: big<" 'width="2000" height="600"'
+    [ "$(grep -c '>7<' out/both/heap.svg)" -eq 2 ]
+    silently plot -q --format svg small
+    [ "$(grep -c '>7<' small/heap.svg)" -eq 0 ]
+    # one without rows says so beside the other
+    mkdir none
+    echo $heap_header >none/heap.csv
+    silently plot -q --format svg small none -o out
+    shows out/heap.svg ">small: small<" "no data: heap.csv has no rows"
+    # a file that one of them lacks is no figure, unless it is asked for
+    locks big
+    silently plot -q --format svg small big -o two
+    holds two heap.svg
+    refused 1 "small/locks.csv: No such file or directory" plot --figure locks -o two small big
+}
+
+@test "in the terminal: 79 columns of letters on standard output, nothing written" {
+    need gnuplot
+    locks run
+    TERM=xterm silently plot --format term run >out.txt
+    [ "$(wc -l <out.txt)" -eq 24 ]
+    [ "$(LC_ALL=C.UTF-8 wc -L <out.txt)" -le 79 ]
+    grep -q 'Time spent waiting, by lock' out.txt
+    grep -q 'mheap.*1,200 of 1.23 million contended' out.txt
+    ! grep -q $'[\f\e]' out.txt || return 1
+    holds run locks.csv
+    run bash -c "\"$goheap\" plot --format term run >/dev/full"
+    [ "$status" -eq 1 ]
+    [[ $output == "goheap: standard output: "* ]]
 }
 
 @test "--figure and --format draw just that, -q says nothing" {
@@ -122,7 +219,8 @@ is_png() {
 @test "units follow the data: a heap of a tebibyte over a day" {
     need gnuplot
     mkdir run
-    { echo $heap_header; echo 0,549755813888,0,9,8,7,9,99,0; echo 86400000000000,1099511627776,0,9,8,7,9,99,1; } >run/heap.csv
+    printf '%s\n' $heap_header 0,549755813888,9,8,7,6,5,4,3,2,99,0 86400000000000,1099511627776,9,8,7,6,5,4,3,2,99,1 \
+        >run/heap.csv
     silently plot -q --format svg run
     shows run/heap.svg "heap memory (TiB)" "virtual time (h)"
 }
@@ -138,7 +236,7 @@ is_png() {
         done
     } >run/classes.csv
     silently plot -q --format svg run
-    shows run/waste.svg large "4 KiB, 50 % of its spans" "768 B" "1.12 KiB" "3 KiB" "5 others" "15 B"
+    shows run/waste.svg large "4 KiB, 50 % of its spans; Σ 93.1 %" "768 B" "1.12 KiB" "3 KiB" "5 others" "15 B"
 }
 
 @test "a sweep: series are named by what differs, failed runs left out" {
@@ -171,11 +269,18 @@ is_png() {
     shows none/locks.svg "no data"
     shows none/waits.svg "no data"
     shows none/latency.svg "no data"
+    shows none/map.svg "no data"
+    shows none/spans.svg "no data"
+    shows none/collector.svg "no data"
     printf 't_ns,op,id,size\n5,alloc,1,100\n' >one.csv
     goheap replay -q -o one one.csv
     silently plot -q --format svg one
     shows one/waste.svg "112 B"
-    shows one/latency.svg "1 (100 %)" "never"
+    shows one/latency.svg "os: 1 (100 %)" "fast: never"
+    shows one/heap.svg "only one moment was sampled"
+    shows one/map.svg "the heap was looked at only once: 112 B of"
+    shows one/spans.svg "112 B" "at the end"
+    shows one/collector.svg "no data: nothing was collected"
 }
 
 @test "a CSV with only a header is drawn as no data, not left to gnuplot" {
@@ -184,12 +289,28 @@ is_png() {
     echo $heap_header >run/heap.csv
     echo $sweep_header >run/results.csv
     echo class,size_bytes,span_bytes,rounding_bytes,tiny_bytes,tail_bytes,dead_bytes,unused_bytes >run/classes.csv
-    echo tier,count,mean_ns,p50_ns,p99_ns,max_ns >run/latency.csv
+    echo tier,up_to_ns,count,slower >run/latency_cdf.csv
+    echo t_ns,width_ns,from_bytes,height_bytes,objects_bytes,live_bytes,stack_bytes,free_bytes,released_bytes \
+        >run/heap_map.csv
+    echo moment,class,size_bytes,occupancy_tenths,span_bytes >run/spans.csv
+    echo moment,pages_from,pages_to,runs >run/free_runs.csv
+    echo end_ns,pause_ns,assist_ns,trigger_bytes,heap_end_bytes,heap_marked_bytes,goal_bytes >run/cycles.csv
     echo lock,acquisitions,contended,wait_ns >run/locks.csv
     silently plot -q --format svg run
-    for figure in heap waste locks latency sweep; do
+    for figure in heap map waste spans collector locks latency sweep; do
         shows "run/$figure.svg" "no data"
     done
+}
+
+@test "spans without a free page between them" {
+    need gnuplot
+    mkdir run
+    printf '%s\n' moment,class,size_bytes,occupancy_tenths,span_bytes peak,2,16,10,8192 end,2,16,0,8192 >run/spans.csv
+    echo moment,pages_from,pages_to,runs >run/free_runs.csv
+    silently plot -q --format svg run
+    shows run/spans.svg "no page is free" "16 B" "8 KiB in spans"
+    rm run/free_runs.csv
+    refused 1 "free_runs.csv: No such file or directory" plot run
 }
 
 @test "a directory's name is no command to gnuplot, and no markup" {
@@ -215,6 +336,11 @@ is_png() {
     [[ $output == *'did you mean "png"?'* ]]
     run goheap plot
     [ "$status" -eq 2 ]
+    run goheap plot run run
+    [ "$status" -eq 2 ]
+    [[ $output == *'where are figures of 2 runs to go? expected -o DIRECTORY'* ]]
+    run goheap plot --format term -o out run
+    [ "$status" -eq 2 ]
     holds run locks.csv
 }
 
@@ -223,7 +349,7 @@ is_png() {
     echo x >file
     refused 1 "nowhere: No such file or directory" plot nowhere
     refused 1 "file: not a directory" plot file
-    refused 1 "bare: nothing to draw; expected any of heap.csv, classes.csv" plot bare
+    refused 1 "bare: nothing to draw; expected any of heap.csv, heap_map.csv, classes.csv" plot bare
     locks run
     refused 1 "heap.csv: No such file or directory" plot --figure heap run
 }

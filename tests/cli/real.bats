@@ -68,7 +68,7 @@ keys() {
 
 @test "all that -o writes" {
     silently replay -q --real -o out churn.csv
-    holds out classes.csv cycles.csv heap.csv latency.csv locks.csv run.json waits.csv
+    holds out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,spans,waits}.csv
     [ "$(wc -l <out/heap.csv)" -gt 1 ]
 }
 

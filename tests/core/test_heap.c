@@ -650,6 +650,28 @@ static void test_many_heaps(void **state)
     }
 }
 
+/* A span of whole arenas where many small ones were: each of its pages is its own, whatever they were in before. */
+static void test_large_over_small(void **state)
+{
+    (void)state;
+    enum { MB = KB * KB, SMALL = 40 };
+    struct goheap *heap = new_heap(GOHEAP_RECLAIM_IMMEDIATE);
+    struct goheap_p *p = goheap_p_new(heap, NULL);
+    uint64_t small[SMALL];
+    for (int i = 0; i < SMALL; i++)
+        small[i] = must_take(p, 4 * MB, GOHEAP_NOSCAN);
+    for (int i = 0; i < SMALL; i++)
+        must_drop(p, small[i]);
+    uint64_t large = must_take(p, 150 * MB, GOHEAP_NOSCAN);
+    assert_int_equal(large, small[0]);
+    for (uint64_t at = 1; at < 150; at++)
+        assert_int_equal(goheap_usable_size(heap, large + at * MB), (150 - at) * MB);
+    verify(heap);
+    must_drop(p, large);
+    assert_int_equal(goheap_free(p, small[20]), GOHEAP_DOUBLE_FREE);
+    goheap_delete(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -671,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_threads_and_collections),
         cmocka_unit_test(test_many_heaps),
+        cmocka_unit_test(test_large_over_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
