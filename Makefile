@@ -192,6 +192,7 @@ help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
+	@echo 'make check-slurm     sweeps on a small Slurm cluster that is set up for it (needs slurm-wlm and munge; minutes)'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
@@ -209,6 +210,10 @@ help:
 
 check:
 	./scripts/check
+
+# Not part of check: dead nodes take Slurm a minute.
+check-slurm: all
+	bats tests/slurm
 
 traces: all
 	./scripts/record-traces
@@ -237,6 +242,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all bench bench-convert bench-ght bench-malloc bench-record check conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
+.PHONY: all bench bench-convert bench-ght bench-malloc bench-record check check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
