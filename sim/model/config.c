@@ -29,8 +29,8 @@ const struct setting config_table[] = {
     {.key = "name", .type = SETTING_TEXT, AT(name), .size = sizeof((struct sim_config *)0)->name,
      .help = "what this configuration is called"},
     {.key = "size_classes", .type = SETTING_JSON, AT(size_classes),
-     .help = "a name in configs/classes, a list of [bytes, pages a span], or rules to make one by, as of goheap classes --rule: "
-             "{\"waste\": 0.05}"},
+     .help = "a name in configs/classes, a list of [bytes, pages a span], or rules to make one by, as of goheap "
+             "classes --rule: {\"waste\": 0.05}"},
     {.key = "page_size", .type = SETTING_BYTES, AT(page_size), .min = 4096, .max = 65536,
      .help = "bytes, a power of two"},
     {.key = "tiny_size", .type = SETTING_BYTES, AT(tiny_size), .max = 128,
