@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_MOST = 16384, FIGURES_MOST = 1900000 /* bytes; the rest is for tables and texts */ };
+enum { CONFIG_MOST = 16384, FIGURES_MOST = 1800000 /* bytes; the rest is for tables and texts */ };
 
 static const char *text_at(const json_t *document, const char *path)
 {
