@@ -92,10 +92,10 @@ $B/libsim.a: $(sim_obj)
 $B/goheap: $B/sim/main.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
-# The recorder is a library of its own: no goheap code, nothing but libc in it.
-$B/libgoheap-record.so: $(wildcard sim/preload/*.c sim/preload/*.h)
+# The recorder is a library of its own: no goheap code but inline functions, nothing but libc in it.
+$B/libgoheap-record.so: $(wildcard sim/preload/*.c sim/preload/*.h) sim/base/tsc.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(base_cflags) $(CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
+	$(Q)$(CC) $(base_cflags) $(CFLAGS) -Isim -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
 	  -MF $B/libgoheap-record.d -o $@ $(filter %.c,$^) -ldl -lpthread
 
 $(core_tests): $B/tests/core/%: $B/tests/core/%.o $B/libgoheap.a
@@ -118,14 +118,26 @@ $B/bench_malloc: $(patsubst %.c,$B/%.o,$(sort $(wildcard tests/bench/bench_mallo
 $B/bench_ght: $B/tests/bench/bench_ght.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
+$B/bench_convert: $B/tests/bench/bench_convert.o $B/libsim.a $B/libgoheap.a
+	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
+
 bench-malloc: $B/bench_malloc $B/libgoheap-malloc.so
 	@scripts/bench-malloc $(BENCH_FLAGS) $B
+
+$B/tests/record/loop: $B/tests/record/loop.o
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lpthread
+
+bench-record: $B/goheap $B/libgoheap-record.so $B/tests/record/loop
+	@scripts/bench-record $(BENCH_FLAGS) $B
 
 bench: $B/bench_replay
 	@GOHEAP_CONFIGS=configs $B/bench_replay
 
 bench-ght: $B/bench_ght
 	@$B/bench_ght $(EVENTS)
+
+bench-convert: $B/bench_convert
+	@$B/bench_convert $(or $(EVENTS),5000000) $(TRACES)
 
 # Tests of the simulator find the configurations of this checkout.
 unit: export GOHEAP_CONFIGS := $(CURDIR)/configs
@@ -181,12 +193,15 @@ help:
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
 	@echo 'make check-browser   reports opened in Chromium, if it is there (half a minute)'
+	@echo 'make check-slurm     sweeps on a small Slurm cluster that is set up for it (needs slurm-wlm and munge; minutes)'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
 	@echo 'make conformance-curves  the heap over time beside every real Go on the machine, with pictures'
 	@echo 'make bench           speed of the replay beside a plain loop'
 	@echo 'make bench-ght       speed of reading and writing binary traces (EVENTS=10000000)'
+	@echo 'make bench-convert   speed of converting, from and to CSV and .ght (EVENTS=5000000, TRACES=... for others)'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
+	@echo 'make bench-record    what a call of malloc or free costs more under goheap record'
 	@echo 'make traces          record the traces in traces/ again'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); also BINDIR, LIBDIR, INCLUDEDIR, MANDIR, DATADIR'
@@ -199,6 +214,10 @@ check:
 
 check-browser: all
 	bats tests/browser
+
+# Not part of check: dead nodes take Slurm a minute.
+check-slurm: all
+	bats tests/slurm
 
 traces: all
 	./scripts/record-traces
@@ -227,6 +246,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all tests unit check check-browser conformance conformance-auto conformance-curves bench bench-ght bench-malloc traces stress install uninstall help clean FORCE
+.PHONY: all bench bench-convert bench-ght bench-malloc bench-record check check-browser check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -13,7 +13,7 @@ static uint32_t reserved(const struct goheap_config *config, const struct goheap
     return bits + (c->size >= config->mark_from ? config->mark_bytes : 0);
 }
 
-static uint32_t objects_in_span(const struct goheap_config *config, const struct goheap_size_class *c, bool noscan)
+uint32_t gh_objects_in_span(const struct goheap_config *config, const struct goheap_size_class *c, bool noscan)
 {
     uint32_t span = c->pages << config->page_shift, taken = reserved(config, c, noscan);
     return span < taken ? 0 : (span - taken) / c->size;
@@ -32,12 +32,12 @@ static bool check_class(const struct goheap_config *config, unsigned i, char *wh
         snprintf(why, n, "size class %u: %u bytes, expected a multiple of %u", i, c->size, step);
     else if (c->pages == 0 || c->pages > 128)
         snprintf(why, n, "size class %u (%u bytes): spans of %u pages, expected 1 to 128", i, c->size, c->pages);
-    else if (objects_in_span(config, c, false) == 0)
-        snprintf(why, n, "size class %u (%u bytes): a span of %llu bytes is too small", i, c->size,
+    else if (gh_objects_in_span(config, c, false) == 0)
+        snprintf(why, n, "size class %u (%u bytes): a span of %llu bytes is too small for an object", i, c->size,
                  (unsigned long long)c->pages << config->page_shift);
-    else if (objects_in_span(config, c, true) > GH_MAX_SLOTS)
+    else if (gh_objects_in_span(config, c, true) > GH_MAX_SLOTS)
         snprintf(why, n, "size class %u (%u bytes): %u objects a span, expected at most %u", i, c->size,
-                 objects_in_span(config, c, true), GH_MAX_SLOTS);
+                 gh_objects_in_span(config, c, true), GH_MAX_SLOTS);
     else
         return true;
     return false;
@@ -75,7 +75,7 @@ bool gh_size_classes_check(const struct goheap_config *config, char *why, size_t
         if (!check_class(config, i, why, why_size))
             return false;
     if (table->classes[table->count - 1].size != GH_MAX_SMALL) {
-        snprintf(why, why_size, "the largest size class has %u bytes, expected %d",
+        snprintf(why, why_size, "size class %u: the largest size class has %u bytes, expected %d", table->count - 1,
                  table->classes[table->count - 1].size, GH_MAX_SMALL);
         return false;
     }
@@ -95,7 +95,7 @@ void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_config
         c->size = table->classes[i].size;
         c->pages = table->classes[i].pages;
         for (unsigned noscan = 0; noscan < 2; noscan++)
-            c->objects[noscan] = objects_in_span(config, &table->classes[i], noscan);
+            c->objects[noscan] = gh_objects_in_span(config, &table->classes[i], noscan);
         c->div_magic = UINT64_MAX / c->size + 1; /* as mksizeclasses.go, computeDivMagic, with 64 bits for its 32 */
     }
     unsigned at = 1;

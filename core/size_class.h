@@ -47,6 +47,10 @@ struct gh_size_classes {
     struct gh_class classes[GOHEAP_MAX_CLASSES];
 };
 
+/* What a span of a class holds of objects with or without pointers, whatever the config's table is; 0 if it is too
+ * small. The class has at least a byte, and at most 128 pages. */
+uint32_t gh_objects_in_span(const struct goheap_config *config, const struct goheap_size_class *c, bool noscan);
+/* Whether the allocator can work with the config's table; if not, a sentence in why that names the class. */
 bool gh_size_classes_check(const struct goheap_config *config, char *why, size_t why_size);
 /* The config must have passed the check. */
 void gh_size_classes_init(struct gh_size_classes *sc, const struct goheap_config *config);

@@ -1,27 +1,105 @@
-/* Whole numbers as text, for files of millions of them. */
+/* Whole numbers as text and back, for files of millions of them. */
 #ifndef DECIMAL_H
 #define DECIMAL_H
 
 #include <stdint.h>
 #include <string.h>
 
-enum { DECIMAL_ROOM = 20 /* digits of a 64-bit number */ };
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight digits are taken apart as a number");
+
+enum {
+    DECIMAL_ROOM = 20, /* digits of a 64-bit number */
+    DECIMAL_SAFE = 19, /* digits of which no number overflows */
+    DECIMAL_AHEAD = 8  /* bytes after the last digit that may be read */
+};
+
+static const uint64_t decimal_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
+/* The eight digits, zeros in front, of a number below 10^8; the first one is the lowest byte, and none has its '0' yet.
+ * The inverse of decimal_eight: fours into pairs, pairs into digits. x / 100 is x * 10486 >> 20 up to 9,999, and x / 10
+ * is x * 103 >> 10 up to 99. */
+static inline uint64_t decimal_spread(uint64_t number)
+{
+    uint64_t fours = number / 10000 | (number % 10000) << 32;
+    uint64_t high = (fours * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+    uint64_t pairs = high | (fours - 100 * high) << 16;
+    uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    return tens | (pairs - 10 * tens) << 8;
+}
+
+/* Puts a number below 10^8 with all eight digits. */
+static inline char *decimal_put_eight(char *to, uint64_t number)
+{
+    uint64_t digits = decimal_spread(number) | UINT64_C(0x3030303030303030);
+    memcpy(to, &digits, 8);
+    return to + 8;
+}
+
+/* The same without zeros in front; up to eight bytes are written. */
+static inline char *decimal_put_short(char *to, uint64_t number)
+{
+    if (number < 10) {
+        *to = (char)('0' + number);
+        return to + 1;
+    }
+    uint64_t digits = decimal_spread(number);
+    unsigned zeros = (unsigned)__builtin_ctzll(digits) / 8;
+    digits = (digits | UINT64_C(0x3030303030303030)) >> 8 * zeros;
+    memcpy(to, &digits, 8);
+    return to + 8 - zeros;
+}
 
 /* Puts the number's digits, no NUL after them, and returns what follows. All DECIMAL_ROOM bytes from `to` on may be
- * written to: a copy of fixed length is the fast one. */
+ * written to. */
 static inline char *decimal_put(char *to, uint64_t number)
 {
-    char digits[2 * DECIMAL_ROOM] = {0}, *first = digits + DECIMAL_ROOM;
-    for (; number >= 100; number /= 100) {
-        unsigned two = (unsigned)(number % 100);
-        *--first = (char)('0' + two % 10);
-        *--first = (char)('0' + two / 10);
+    const uint64_t eight = decimal_powers[8];
+    if (number < eight)
+        return decimal_put_short(to, number);
+    if (number / eight < eight) {
+        to = decimal_put_short(to, number / eight);
+    } else {
+        to = decimal_put_short(to, number / eight / eight);
+        to = decimal_put_eight(to, number / eight % eight);
     }
-    if (number >= 10)
-        *--first = (char)('0' + number % 10);
-    *--first = (char)('0' + (number >= 10 ? number / 10 : number));
-    memcpy(to, first, DECIMAL_ROOM);
-    return to + (digits + DECIMAL_ROOM - first);
+    return decimal_put_eight(to, number % eight);
+}
+
+/* How many of a word's bytes are digits before one that is none; the lowest byte is the first. */
+static inline unsigned decimal_run(uint64_t word)
+{
+    /* What is above a byte that is no digit may be wrong, by a carry. */
+    uint64_t less = word ^ UINT64_C(0x3030303030303030);
+    uint64_t other = ((less + UINT64_C(0x7676767676767676)) | less) & UINT64_C(0x8080808080808080);
+    return other == 0 ? 8 : (unsigned)__builtin_ctzll(other) / 8;
+}
+
+/* The number of eight digits; a byte of 0 counts as one. Neighbours become pairs, pairs fours, and those the eight. */
+static inline uint64_t decimal_eight(uint64_t word)
+{
+    word = (word & UINT64_C(0x0f0f0f0f0f0f0f0f)) * (10 << 8 | 1) >> 8;
+    word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (100 << 16 | 1) >> 16;
+    return (word & UINT64_C(0x0000ffff0000ffff)) * (UINT64_C(10000) << 32 | 1) >> 32;
+}
+
+/* Takes the digits at text, of which there may be none, and returns what follows; *number is not set if there are none,
+ * and nonsense if there are more than DECIMAL_SAFE. DECIMAL_AHEAD bytes after the last digit may be read. */
+static inline const unsigned char *decimal_take(const unsigned char *text, uint64_t *number)
+{
+    uint64_t word, n;
+    unsigned first = (unsigned)*text - '0', run;
+    if (first > 9)
+        return text;
+    if ((unsigned)text[1] - '0' > 9) {
+        *number = first;
+        return text + 1;
+    }
+    for (n = 0; memcpy(&word, text, 8), (run = decimal_run(word)) == 8; text += 8)
+        n = n * decimal_powers[8] + decimal_eight(word);
+    if (run > 0)
+        n = n * decimal_powers[run] + decimal_eight(word << (64 - 8 * run));
+    *number = n;
+    return text + run;
 }
 
 #endif

@@ -18,7 +18,7 @@ enum { MOST_ROUNDS = 5, WARM_UP = 2 /* samples that are thrown away */ };
 #define END_OF_PATIENCE 15.0
 
 static const struct experiment *const experiments[] = {
-    &lock_experiment,       &objects_experiment,    &zero_experiment,  &death_experiment,     &refill_experiment,
+    &lock_experiment,       &program_experiment, &death_experiment,     &refill_experiment,
     &central_experiment,    &page_cache_experiment, &pages_experiment, &span_setup_experiment, &sweep_experiment,
     &grow_experiment,       &fault_experiment,      &scavenge_experiment, &cache_line_experiment, &handoff_experiment,
     &zero_miss_experiment,

@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-enum { EXPERIMENT_COSTS = 2 }; /* that one experiment finds out, at most */
+enum { EXPERIMENT_COSTS = 6 }; /* that one experiment finds out, at most */
 
 struct finding {
     const char *key; /* of struct costs; NULL: no more */
@@ -44,9 +44,8 @@ struct experiment {
     void (*close)(void *state);
 };
 
-/* In an order in which each finds known what it needs: lock and the objects' first. */
-extern const struct experiment lock_experiment, objects_experiment, zero_experiment, death_experiment,
-    zero_miss_experiment;
+/* In an order in which each finds known what it needs: lock and the program's first. */
+extern const struct experiment lock_experiment, program_experiment, death_experiment, zero_miss_experiment;
 extern const struct experiment refill_experiment, central_experiment, page_cache_experiment, pages_experiment,
     span_setup_experiment, sweep_experiment;
 extern const struct experiment grow_experiment, fault_experiment, scavenge_experiment;

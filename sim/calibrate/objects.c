@@ -1,4 +1,4 @@
-/* What objects cost that the P's own spans serve: allocating, freeing, zeroing. */
+/* What else objects cost: dying, and being zeroed far from the caches. */
 #include "calibrate/experiment.h"
 
 #include "calibrate/statistics.h"
@@ -7,151 +7,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- death --------------------------------------------------------------------------------------------- */
+
 enum { OBJECTS = 1000, SMALLEST = 16, LARGEST = 256 };
 
-/* --- a heap whose spans never run out ------------------------------------------------------------------ */
-
-struct objects {
-    const struct bench *bench;
-    struct lab lab;
-    double bytes; /* of all slots */
-};
-
-static void random_sizes(struct lab *lab)
+static void death_close(void *state)
 {
-    for (size_t i = 0; i < lab->n; i++)
-        lab->sizes[i] = (uint32_t)(SMALLEST + lab_random(lab, LARGEST - SMALLEST + 1));
+    struct lab *lab = state;
+    lab_close(lab);
+    free(lab);
 }
-
-/* Spans so large that one a class is enough: no allocation is a refill. */
-static struct goheap_config roomy(const struct goheap_config *config)
-{
-    enum { TIMES = 16 };
-    struct goheap_config c = *config;
-    for (unsigned i = 1; i < c.table.count && c.table.classes[i].size <= LARGEST; i++)
-        c.table.classes[i].pages *= TIMES;
-    return c;
-}
-
-static void objects_close(void *state)
-{
-    struct objects *o = state;
-    lab_close(&o->lab);
-    free(o);
-}
-
-static struct objects *objects_new(const struct bench *bench, const struct goheap_config *config)
-{
-    struct objects *o = calloc(1, sizeof *o);
-    if (!o)
-        return NULL;
-    o->bench = bench;
-    bool ok = lab_open(&o->lab, config, bench->platform, OBJECTS);
-    if (ok) {
-        random_sizes(&o->lab);
-        ok = lab_alloc_all(&o->lab, GOHEAP_NOSCAN);
-    }
-    if (!ok) {
-        objects_close(o);
-        return NULL;
-    }
-    for (size_t i = 0; i < OBJECTS; i++)
-        o->bytes += (double)goheap_usable_size(o->lab.heap, o->lab.objects[i]);
-    lab_free_all(&o->lab);
-    return o;
-}
-
-static void *roomy_open(const struct bench *bench)
-{
-    struct goheap_config config = roomy(&bench->configs->immediate);
-    return objects_new(bench, &config);
-}
-
-/* ns of allocating all objects, and of freeing them; *ok turns false if the heap cannot grow. */
-static double time_alloc(struct lab *lab, unsigned flags, bool *ok)
-{
-    uint64_t began = now_ns();
-    *ok &= lab_alloc_all(lab, flags);
-    return ns_since(began);
-}
-
-static double time_free(struct lab *lab)
-{
-    uint64_t began = now_ns();
-    lab_free_all(lab);
-    return ns_since(began);
-}
-
-/* --- alloc, free --------------------------------------------------------------------------------------- */
-
-static bool objects_sample(void *state, double *ns)
-{
-    enum { TIMES = 20 };
-    struct objects *o = state;
-    bool ok = true;
-    double alloc = 0, freed = 0;
-    for (int i = 0; i < TIMES; i++) {
-        alloc += time_alloc(&o->lab, GOHEAP_NOSCAN, &ok);
-        freed += time_free(&o->lab);
-    }
-    ns[0] = alloc / (TIMES * OBJECTS);
-    ns[1] = freed / (TIMES * OBJECTS);
-    return ok;
-}
-
-const struct experiment objects_experiment = {
-    .findings = {FINDING(alloc, "1,000 objects of 16 to 256 B from the P's own spans, sizes mixed, nothing zeroed"),
-                 FINDING(free, "the same objects freed by their owner, shuffled, immediate reclaim")},
-    .open = roomy_open,
-    .sample = objects_sample,
-    .close = objects_close,
-};
-
-/* --- zero_byte ----------------------------------------------------------------------------------------- */
-
-/* The same allocations with and without zeroing: all slots have been used before, and fit into a second-level cache. */
-static bool zero_sample(void *state, double *ns)
-{
-    enum { TIMES = 20 };
-    struct objects *o = state;
-    bool ok = true;
-    double plain = 0, zeroed = 0;
-    for (int i = 0; i < TIMES; i++) {
-        plain += time_alloc(&o->lab, GOHEAP_NOSCAN, &ok);
-        lab_free_all(&o->lab);
-        zeroed += time_alloc(&o->lab, GOHEAP_NOSCAN | GOHEAP_ZEROED, &ok);
-        lab_free_all(&o->lab);
-    }
-    ns[0] = (zeroed - plain) / (TIMES * o->bytes);
-    return ok;
-}
-
-const struct experiment zero_experiment = {
-    .findings = {FINDING(zero_byte, "the same objects in used slots, zeroed less not zeroed, a byte")},
-    .open = roomy_open,
-    .sample = zero_sample,
-    .close = objects_close,
-};
-
-/* --- death --------------------------------------------------------------------------------------------- */
 
 static void *death_open(const struct bench *bench)
 {
-    return objects_new(bench, &bench->configs->gc);
+    struct lab *lab = calloc(1, sizeof *lab);
+    if (!lab)
+        return NULL;
+    if (!lab_open(lab, &bench->configs->gc, bench->platform, OBJECTS)) {
+        death_close(lab);
+        return NULL;
+    }
+    for (size_t i = 0; i < OBJECTS; i++)
+        lab->sizes[i] = (uint32_t)(SMALLEST + lab_random(lab, LARGEST - SMALLEST + 1));
+    return lab;
 }
 
 static bool death_sample(void *state, double *ns)
 {
     enum { TIMES = 10 };
-    struct objects *o = state;
+    struct lab *lab = state;
     bool ok = true;
-    double freed = 0;
+    double died = 0;
     for (int i = 0; i < TIMES; i++) {
-        lab_collect(&o->lab);
-        ok &= lab_alloc_all(&o->lab, GOHEAP_NOSCAN);
-        freed += time_free(&o->lab);
+        lab_collect(lab);
+        ok &= lab_alloc_all(lab, GOHEAP_NOSCAN);
+        uint64_t began = now_ns();
+        lab_free_all(lab);
+        died += ns_since(began);
     }
-    ns[0] = freed / (TIMES * OBJECTS);
+    ns[0] = died / (TIMES * OBJECTS);
     return ok;
 }
 
@@ -159,7 +53,7 @@ const struct experiment death_experiment = {
     .findings = {FINDING(death, "1,000 objects freed, shuffled, reclaim by collection: a live bit cleared")},
     .open = death_open,
     .sample = death_sample,
-    .close = objects_close,
+    .close = death_close,
 };
 
 /* --- zero_miss ----------------------------------------------------------------------------------------- */
@@ -230,7 +124,7 @@ static double cold_extra(struct cold *c, const struct bench *bench, uint32_t siz
         zeroed[i] = cold_alloc(c, n, GOHEAP_NOSCAN | GOHEAP_ZEROED, ok);
     }
     return statistics_quartiles(zeroed, PIECES).median - statistics_quartiles(plain, PIECES).median -
-           size * bench->known->zero_byte;
+           bench->known->zero - size * bench->known->zero_byte;
 }
 
 struct zero_miss {

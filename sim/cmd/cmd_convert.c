@@ -1,7 +1,7 @@
 /* `goheap convert`: a trace of any format that can be read, checked and written anew.
  *
- *   IN --row_source--> rows --row_checks--> the same rows --row_writer--> OUT
- *                                 `--> events --> row_tally --> what is told at the end
+ *   IN --row_source--> rows --row_output--> OUT
+ *                              `--> events --> row_tally --> what is told at the end
  *
  * Invariant: what is written is a trace that replays without complaint; else nothing is. */
 #include <inttypes.h>
@@ -11,26 +11,15 @@
 #include "base/options.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
-#include "trace/row_check.h"
-#include "trace/row_open.h"
+#include "cmd/trace_options.h"
+#include "trace/row_output.h"
 #include "trace/row_tally.h"
-#include "trace/row_writer.h"
 
-enum { OPT_FROM, OPT_TO, OPT_SIZE, OPT_DEATH, OPT_SALVAGE, OPT_SEED, OPT_PROGRESS, OPT_QUIET };
-
-enum { BATCH = 128 }; /* rows: 10 KiB, a part of the first-level cache */
+enum { OPT_TO, OPT_PROGRESS, OPT_QUIET };
 
 static const struct option_spec options[] = {
-    {OPT_FROM, '\0', "from", "FORMAT", "what IN is, whatever its first bytes say"},
+    TRACE_OPTIONS("IN"),
     {OPT_TO, '\0', "to", "FORMAT", "what OUT becomes, whatever its name says"},
-    {OPT_SIZE, '\0', "size", "fit|slot|uniform",
-     "requested sizes where IN has only those of slots: what the object's type makes likely (the default), the whole "
-     "slot, or drawn at random from those that take the slot"},
-    {OPT_DEATH, '\0', "death", "gc|sweep|uniform",
-     "deaths where IN has only the sweeps: at the start of the collection that found them (the default), at the "
-     "sweep, or drawn at random from when they may have been"},
-    {OPT_SALVAGE, '\0', "salvage", NULL, "of a broken file, what is good in it"},
-    {OPT_SEED, '\0', "seed", "N", "of what is drawn at random; by default 0"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
     {OPT_QUIET, 'q', "quiet", NULL, "tell nothing, and no progress"},
 };
@@ -55,65 +44,26 @@ static const struct command_spec command = {
 };
 
 struct convert {
-    const struct row_format *from;      /* NULL: by the first bytes */
+    struct trace_options in;
     const struct row_writer_format *to; /* NULL: by the name */
-    struct row_options rows;
     bool quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
-
-/* The index of the argument among n words, or -1 with *error. */
-static int one_of(const char *argument, const char *const *words, int n, struct error *error)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(argument, words[i]) == 0)
-            return i;
-    error_set(error, "expected %s, %s or %s, got \"%.40s\"", words[0], words[1], words[2], argument);
-    return -1;
-}
-
-static bool take_size(struct row_options *rows, const char *argument, struct error *error)
-{
-    static const char *const sizes[] = {[SIZE_FIT] = "fit", [SIZE_SLOT] = "slot", [SIZE_UNIFORM] = "uniform"};
-    int size = one_of(argument, sizes, 3, error);
-    if (size >= 0)
-        rows->size = (unsigned)size;
-    return size >= 0;
-}
-
-static bool take_death(struct row_options *rows, const char *argument, struct error *error)
-{
-    static const char *const deaths[] = {[DEATH_GC] = "gc", [DEATH_SWEEP] = "sweep", [DEATH_UNIFORM] = "uniform"};
-    int death = one_of(argument, deaths, 3, error);
-    if (death >= 0)
-        rows->death = (unsigned)death;
-    return death >= 0;
-}
 
 static bool take(void *context, int id, const char *argument, struct error *error)
 {
     struct convert *c = context;
     switch (id) {
-    case OPT_FROM:
-        return (c->from = row_format_named(argument, error)) != NULL;
     case OPT_TO:
         return (c->to = row_writer_format_named(argument, error)) != NULL;
-    case OPT_SIZE:
-        return take_size(&c->rows, argument, error);
-    case OPT_DEATH:
-        return take_death(&c->rows, argument, error);
-    case OPT_SALVAGE:
-        c->rows.salvage = true;
-        return true;
-    case OPT_SEED:
-        return options_u64(argument, 0, UINT64_MAX, &c->rows.seed, error);
     case OPT_PROGRESS:
         c->progress = 1;
         return true;
-    default:
-        c->quiet = true;
+    case OPT_QUIET:
         c->progress = -1;
-        return true;
+        return c->quiet = true;
+    default:
+        return trace_options_take(&c->in, id, argument, error);
     }
 }
 
@@ -121,42 +71,23 @@ static bool take(void *context, int id, const char *argument, struct error *erro
 
 struct conversion {
     struct row_source *source;
-    struct row_writer *writer;
-    struct row_checks checks;
+    struct row_output output;
     struct row_tally tally;
 };
 
-static bool check_row(struct conversion *k, const struct trace_row *row, struct error *error)
-{
-    struct trace_event event;
-    enum row_result result = row_checks_take(&k->checks, row, &event);
-    if (result == ROW_FAILED)
-        return error_set(error, "%s", k->checks.failure.text);
-    if (result == ROW_NOTHING) {
-        k->tally.rows[row->op]++;
-        return true;
-    }
-    if (!row_tally_take(&k->tally, &event))
-        return row_fail(error, k->source->name, row->line, "out of memory");
-    if (event.op == TRACE_FREE || event.op == TRACE_STACKFREE)
-        lifetimes_release(&k->checks.lifetimes, event.slot);
-    return true;
-}
-
 static bool convert_batch(struct conversion *k, const struct trace_row *rows, size_t n, struct error *error)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!check_row(k, &rows[i], error))
-            return false;
-    return k->writer->write(k->writer, rows, n, error);
+    return row_output_put(&k->output, rows, n, error) &&
+           (row_tally_take(&k->tally, k->output.events, n) ||
+            row_fail(error, k->source->name, rows[0].line, "out of memory"));
 }
 
 static bool convert_all(struct conversion *k, struct progress *progress, struct error *error)
 {
-    struct trace_row rows[BATCH];
+    struct trace_row rows[ROW_BATCH];
     uint64_t count = 0;
     size_t n;
-    while ((n = k->source->read(k->source, rows, BATCH, error)) > 0) {
+    while ((n = k->source->read(k->source, rows, ROW_BATCH, error)) > 0) {
         if (!convert_batch(k, rows, n, error))
             return false;
         progress_show(progress, count + n, k->source->bytes_done, k->source->bytes_total);
@@ -165,7 +96,7 @@ static bool convert_all(struct conversion *k, struct progress *progress, struct 
     return error->text[0] == '\0';
 }
 
-static void tell(const struct conversion *k)
+static void tell(const struct conversion *k, size_t streams)
 {
     uint64_t rows = 0;
     const char *separator = ": ";
@@ -179,44 +110,38 @@ static void tell(const struct conversion *k)
         separator = ", ";
     }
     fprintf(stderr, "\ngoheap: %zu stream%s; at most %" PRIu64 " objects live, and %" PRIu64 " bytes\n",
-            k->checks.ps.map.count, k->checks.ps.map.count == 1 ? "" : "s", k->tally.peak_live, k->tally.peak_bytes);
+            streams, streams == 1 ? "" : "s", k->tally.peak_live, k->tally.peak_bytes);
     row_source_tell(k->source);
 }
 
-/* With IN and OUT open. */
+/* With IN and OUT open; closes OUT. */
 static bool run(const struct convert *c, struct conversion *k, struct error *error)
 {
     struct progress progress;
     progress_begin(&progress, "rows", c->progress);
     bool good = convert_all(k, &progress, error);
     progress_wipe(&progress);
-    if (good)
-        good = k->writer->commit(k->writer, error);
-    else
-        k->writer->abandon(k->writer);
+    size_t streams = k->output.checks.ps.map.count;
+    good = row_output_close(&k->output, good, error);
     if (good && !c->quiet)
-        tell(k);
+        tell(k, streams);
     return good;
 }
 
 static bool convert(const struct convert *c, const char *in, const char *out, struct error *error)
 {
-    struct conversion k = {.source = row_open(in, c->from, &c->rows, error)};
+    struct conversion k = {.source = row_open(in, c->in.from, &c->in.rows, error)};
     if (k.source == NULL)
         return false;
-    bool good = row_checks_init(&k.checks, k.source, TRACE_STREAM_BY_P) ||
-                error_set(error, "%s", k.checks.failure.text);
-    const struct row_writer_format *to = c->to != NULL ? c->to : row_writer_format_of(out);
-    good = good && (k.writer = to->open(out, k.source->columns, error)) != NULL && run(c, &k, error);
+    bool good = row_output_open(&k.output, c->to, out, k.source, error) && run(c, &k, error);
     row_tally_free(&k.tally);
-    row_checks_free(&k.checks);
     k.source->close(k.source);
     return good;
 }
 
 int cmd_convert(int argc, char **argv)
 {
-    struct convert c = {.from = NULL};
+    struct convert c = {.to = NULL};
     int first, code = options_parse(&command, argc, argv, take, &c, &first);
     if (code != OPTIONS_RUN)
         return code;

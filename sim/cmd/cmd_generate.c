@@ -1,7 +1,7 @@
 /* `goheap generate`: a trace that is made up, out of a profile or like a recorded one.
  *
  *   PROFILE --profile_load--> struct profile --profile_births--+
- *                                                              +--> births --generator--> rows --row_writer--> TRACE
+ *                                                              +--> births --generator--> rows --row_output--> TRACE
  *   TRACE --row_source--> events --fit--> struct fit --fit_births--'
  *
  * Invariant: rows are written as they are made up; nothing grows with their number but the file. */
@@ -15,12 +15,12 @@
 #include "generate/fit_births.h"
 #include "generate/profile_births.h"
 #include "trace/row_open.h"
-#include "trace/row_writer.h"
+#include "trace/row_output.h"
 #include "trace/trace.h"
 
 enum { OPT_OUT, OPT_LIKE, OPT_EVENTS, OPT_PS, OPT_SEED, OPT_SET, OPT_TO, OPT_PROGRESS, OPT_QUIET };
 
-enum { BATCH = 128, SETS_MAX = 64 };
+enum { SETS_MAX = 64 };
 
 static const struct option_spec options[] = {
     {OPT_OUT, 'o', "output", "TRACE", "the trace to write, compressed if its name ends in .zst (- for stdout)"},
@@ -146,14 +146,14 @@ static struct generator_options describe(const char *key, const char *path, uint
     return o;
 }
 
-static bool write_rows(struct row_source *source, struct row_writer *writer, struct progress *progress,
+static bool write_rows(struct row_source *source, struct row_output *output, struct progress *progress,
                        struct error *error)
 {
-    struct trace_row rows[BATCH];
+    struct trace_row rows[ROW_BATCH];
     uint64_t count = 0;
     size_t n;
-    while ((n = source->read(source, rows, BATCH, error)) > 0) {
-        if (!writer->write(writer, rows, n, error))
+    while ((n = source->read(source, rows, ROW_BATCH, error)) > 0) {
+        if (!row_output_put(output, rows, n, error))
             return false;
         progress_show(progress, count + n, 0, 0);
         count += n;
@@ -168,18 +168,14 @@ static bool write_trace(const struct generate *g, struct births *births, const s
     struct row_source *source = births != NULL ? generator_open(births, o, error) : NULL;
     if (source == NULL)
         return false;
-    const struct row_writer_format *to = g->to != NULL ? g->to : row_writer_format_of(g->out);
-    struct row_writer *writer = to->open(g->out, source->columns, error);
-    bool good = writer != NULL;
+    struct row_output output;
+    bool good = row_output_open(&output, g->to, g->out, source, error);
     if (good) {
         struct progress progress;
         progress_begin(&progress, "rows", g->progress);
-        good = write_rows(source, writer, &progress, error);
+        good = write_rows(source, &output, &progress, error);
         progress_wipe(&progress);
-        if (good)
-            good = writer->commit(writer, error);
-        else
-            writer->abandon(writer);
+        good = row_output_close(&output, good, error);
     }
     if (good && !g->quiet)
         row_source_tell(source);
@@ -229,9 +225,9 @@ static int from_profile(const struct generate *g, const char *path, struct error
 
 static bool fit_events(struct fit *fit, struct trace_source *source, struct error *error)
 {
-    struct trace_event events[BATCH];
+    struct trace_event events[ROW_BATCH];
     size_t n;
-    while ((n = source->read(source, events, BATCH, error)) > 0) {
+    while ((n = source->read(source, events, ROW_BATCH, error)) > 0) {
         for (size_t i = 0; i < n; i++) {
             if (!fit_take(fit, &events[i]))
                 return error_set(error, "%.200s: out of memory", source->name);

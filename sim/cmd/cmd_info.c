@@ -14,12 +14,12 @@
 #include "cmd/cmd.h"
 #include "cmd/config_options.h"
 #include "cmd/progress.h"
+#include "cmd/trace_options.h"
 #include "info/figures.h"
 #include "report/report.h"
 #include "trace/row_check.h"
-#include "trace/row_open.h"
 
-enum { OPT_JSON, OPT_OUT, OPT_VERIFY, OPT_FROM, OPT_PROGRESS, OPT_QUIET };
+enum { OPT_JSON, OPT_OUT, OPT_VERIFY, OPT_PROGRESS, OPT_QUIET };
 
 enum { BATCH = 128 }; /* rows: 10 KiB, a part of the first-level cache */
 
@@ -27,7 +27,7 @@ static const struct option_spec options[] = {
     {OPT_JSON, '\0', "json", "FILE", "write the figures as one JSON document (- for stdout, instead of the text)"},
     {OPT_OUT, 'o', "output", "DIR", "write info.json and CSV files there, made if missing"},
     {OPT_VERIFY, '\0', "verify", NULL, "only tell whether the trace is well-formed, and if not, what is wrong where"},
-    {OPT_FROM, '\0', "from", "FORMAT", "what TRACE is, whatever its first bytes say"},
+    TRACE_OPTIONS("TRACE"),
     CONFIG_OPTIONS,
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
     {OPT_QUIET, 'q', "quiet", NULL, "print no text, and no progress"},
@@ -55,7 +55,7 @@ static const struct command_spec command = {
 struct info {
     struct config_options options;
     const char *json, *directory;
-    const struct row_format *from; /* NULL: by the first bytes */
+    struct trace_options trace;
     bool verify, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
 };
@@ -72,16 +72,17 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         return true;
     case OPT_VERIFY:
         return i->verify = true;
-    case OPT_FROM:
-        return (i->from = row_format_named(argument, error)) != NULL;
     case OPT_PROGRESS:
         i->progress = 1;
         return true;
     case OPT_QUIET:
         i->progress = -1;
         return i->quiet = true;
-    default:
+    case OPT_CONFIG:
+    case OPT_SET:
         return config_options_take(&i->options, id, argument, error);
+    default:
+        return trace_options_take(&i->trace, id, argument, error);
     }
 }
 
@@ -184,14 +185,13 @@ static bool run(const struct info *i, struct reading *r, struct error *error)
 
 static bool inform(const struct info *i, const char *trace, struct error *error)
 {
-    static const struct row_options defaults;
     struct goheap_config core;
     struct gh_size_classes classes;
     struct reading r = {.rows = 0};
     if (!config_core(&i->options.config, &core, error))
         return false;
     gh_size_classes_init(&classes, &core);
-    r.source = row_open(trace, i->from, &defaults, error);
+    r.source = row_open(trace, i->trace.from, &i->trace.rows, error);
     if (r.source == NULL)
         return false;
     r.figures = i->verify ? NULL : figures_new(&classes);

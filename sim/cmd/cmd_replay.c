@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config_options.h"
 #include "cmd/progress.h"
+#include "cmd/trace_options.h"
 #include "model/address_log.h"
 #include "real/real.h"
 #include "report/report.h"
@@ -31,6 +32,7 @@ static const struct option_spec options[] = {
     {OPT_PS, 'P', "ps", "N", "simulated Ps; by default as many as the trace has"},
     {OPT_GOGC, '\0', "gogc", "N|off", "heap growth in percent that starts a collection"},
     {OPT_LIMIT, '\0', "gomemlimit", "SIZE|off", "soft memory limit, as Go reads GOMEMLIMIT"},
+    TRACE_OPTIONS("TRACE"),
     {OPT_JSON, '\0', "json", "FILE", "write the results as one JSON document (- for stdout, instead of the summary)"},
     {OPT_OUT, 'o', "output", "DIR", "write run.json and CSV files there, made if missing"},
     {OPT_ADDRESSES, '\0', "addresses", "FILE", "write `id size address` for every allocation, in the trace's order"},
@@ -39,7 +41,7 @@ static const struct option_spec options[] = {
     {OPT_REAL, '\0', "real", NULL, "run it on the real allocator, a thread a P, back to back, and measure"},
     {OPT_PRINT_CONFIG, '\0', "print-config", NULL, "print the effective configuration as JSON, and stop"},
     {OPT_PROGRESS, '\0', "progress", NULL, "show progress even if stderr is no terminal"},
-    {OPT_QUIET, 'q', "quiet", NULL, "no summary and no progress"},
+    {OPT_QUIET, 'q', "quiet", NULL, "no summary, no progress, and nothing told of the trace"},
 };
 
 static const struct command_spec command = {
@@ -47,8 +49,9 @@ static const struct command_spec command = {
     .summary = "replay a trace against the simulated allocator",
     .operands = "TRACE",
     .max_operands = 1,
-    .description = "Replays a recorded trace (.csv or .csv.zst; - is stdin) against mcache, mcentral and mheap on\n"
-                   "simulated Ps and prints where the memory and the time went.\n"
+    .description = "Replays a recorded trace of any format (- is stdin) against mcache, mcentral and mheap on\n"
+                   "simulated Ps and prints where the memory and the time went; on stderr what was repaired\n"
+                   "of the trace.\n"
                    "Without -c the configuration is " CONFIG_DEFAULT ".\n"
                    "With --real the trace is decoded first, into 16 bytes an event and 16 a lifetime, and\n"
                    "the heap takes memory as the trace asks for it: no more than the machine has.\n",
@@ -62,6 +65,7 @@ static const struct command_spec command = {
 
 struct replay {
     struct config_options options;
+    struct trace_options trace;
     const char *json, *directory, *addresses, *timeline;
     bool print_config, gctrace, real, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
@@ -101,8 +105,14 @@ static bool take(void *context, int id, const char *argument, struct error *erro
         r->quiet = true;
         r->progress = -1;
         return true;
-    default:
+    case OPT_CONFIG:
+    case OPT_SET:
+    case OPT_PS:
+    case OPT_GOGC:
+    case OPT_LIMIT:
         return config_options_take(&r->options, id, argument, error);
+    default:
+        return trace_options_take(&r->trace, id, argument, error);
     }
 }
 
@@ -215,7 +225,9 @@ static bool run(const struct replay *r, struct sim *sim, struct trace_source *so
 
 static bool replay_into(const struct replay *r, const char *path, struct outputs *o, struct error *error)
 {
-    struct trace_source *source = trace_open(path, (int)r->options.config.stream_by, error);
+    const struct trace_options *read = &r->trace;
+    struct trace_source *source =
+        trace_open_as(path, read->from, &read->rows, (int)r->options.config.stream_by, error);
     struct sim *sim = source ? (r->real ? real_new : sim_new)(&r->options.config, error) : NULL;
     bool ok = sim != NULL;
     if (ok && o->addresses_stream && !(sim->addresses = address_log_new(o->addresses_stream)))
@@ -230,6 +242,8 @@ static bool replay_into(const struct replay *r, const char *path, struct outputs
         ok = emit(r, o, sim, path, wall, error);
     else
         abandon_outputs(o);
+    if (ok && !r->quiet && source->tell)
+        source->tell(source);
     if (sim) {
         address_log_free(sim->addresses);
         free(sim->heap_map);
@@ -258,6 +272,8 @@ static int check_usage(const struct replay *r, int operands)
         return options_misuse(&command, "expected a TRACE");
     if (r->real && r->timeline)
         return options_misuse(&command, "--timeline is of simulated Ps: not with --real");
+    if (r->real && r->options.config.gc == GC_RECORDED)
+        return options_misuse(&command, "gc=recorded follows recorded times: not with --real, which has its own");
     const struct { const char *option, *file; } files[] = {
         {"json", r->json}, {"addresses", r->addresses}, {"timeline", r->timeline}};
     for (int i = 0; i < 3; i++)

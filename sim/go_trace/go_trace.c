@@ -52,6 +52,16 @@ static bool end_by_damage(struct reader *r)
     return true;
 }
 
+/* The rest of what has been salvaged of a generation is in no order by the numbers, because other events are lost: it
+ * is in the order of time, as it nearly always is. False if that was not it. */
+static bool loosen(struct reader *r)
+{
+    if (r->loader.damage.text[0] == '\0' || r->events.order.loose)
+        return false;
+    r->failure = (struct error){0};
+    return r->events.order.loose = true;
+}
+
 /* False at the end and after a failure. */
 static bool next_generation(struct reader *r)
 {
@@ -86,7 +96,7 @@ static bool step(struct reader *r)
     case GO_STEP_FAILED:
         break;
     }
-    return end_by_damage(r) || (finish(r), false);
+    return loosen(r) || end_by_damage(r) || (finish(r), false);
 }
 
 static void fill_queue(struct reader *r)
@@ -217,6 +227,8 @@ static void tell(const struct row_source *source, FILE *out)
     line(out, r->clamped, "times before the time of the row before on their P: made equal");
     if (r->loader.frequency_assumed)
         fputs("the frequency of its clock is missing: taken to be Linux's\n", out);
+    if (r->events.order.loose)
+        fputs("the last part's events are in the order of time: some before them are lost\n", out);
     if (r->loader.damage.text[0] != '\0')
         fprintf(out, "the trace ends where it is broken: %s\n", r->loader.damage.text);
 }

@@ -111,25 +111,22 @@ static unsigned found_by(const struct go_heap_events *events, const struct go_ob
     return events->marking && object->born <= events->cycles[1].begin ? 1 : 0;
 }
 
-/* When the object died by the policy: at the beginning of the collection that found it dead; or at some time since the
- * one before it began, in which it must have been alive, if there at all. */
+/* When the object died by the policy: as the collection began that found it dead; or at some time before that, since it
+ * was allocated or seen alive by the collection before. Not while the collection marked: what can be reached from the
+ * heap as it begins is kept (mbarrier.go: the deletion barrier), what is allocated meanwhile too. */
 static struct go_death death_of(struct go_heap_events *events, const struct go_object *object)
 {
     unsigned cycle = found_by(events, object);
-    struct go_death death = {.id = object->id, .p = object->p};
-    if (events->options.death == DEATH_GC) {
-        uint64_t begin = events->cycles[cycle].begin;
-        events->counts.late_births += object->born > begin;
-        death.when = object->born + 1 > begin ? object->born + 1 : begin;
-        death.ns = events->cycles[cycle].begin_ns;
-        return death;
+    uint64_t begin = events->cycles[cycle].begin, before = events->cycles[cycle + 1].begin;
+    struct go_death death = {.id = object->id, .p = object->p, .ns = events->cycles[cycle].begin_ns};
+    events->counts.late_births += object->born > begin;
+    death.when = object->born < begin ? begin : object->born + 1;
+    if (events->options.death == DEATH_UNIFORM) {
+        uint64_t least = object->born > before ? object->born : before;
+        if (least < begin)
+            death.when = least + 1 + random_of(events, ~object->id) % (begin - least);
+        death.ns = least < begin ? death.when : object->born;
     }
-    uint64_t before = events->cycles[cycle + 1].begin, least = object->born > before ? object->born : before;
-    uint64_t most = cycle == 0 && events->marking ? events->now : events->cycles[cycle].end_ns;
-    death.ns = least;
-    if (most > least)
-        death.ns += 1 + random_of(events, ~object->id) % (most - least);
-    death.when = death.ns + 1;
     return death;
 }
 
@@ -165,7 +162,6 @@ static bool empty_slot(struct go_heap_events *events, const struct go_m_state *m
 static bool end_cycle(struct go_heap_events *events)
 {
     events->marking = false;
-    events->cycles[0].end_ns = events->now;
     switch (events->options.death) {
     case DEATH_GC:
         return go_rows_release(&events->rows, events->cycles[0].begin);
@@ -185,24 +181,47 @@ static void begin_cycle(struct go_heap_events *events, uint64_t when, uint64_t n
     events->cycles[0] = (struct go_cycle){.begin = when, .begin_ns = ns};
 }
 
+static bool add_cycle(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
+{
+    struct go_row row = {.op = TRACE_GCBEGIN};
+    uint64_t when;
+    if (!add_row(events, m, event, &row, &when))
+        return false;
+    begin_cycle(events, when, row.ns);
+    return true;
+}
+
+/* The collection in which the trace begins has its row where the world starts again after what was there has been
+ * told (trace.go, StartTrace): that has not been allocated in it. */
+static bool add_cycle_begun_before(struct go_heap_events *events, const struct go_m_state *m,
+                                   const struct go_event *event)
+{
+    if (!events->begun_before || event->op == GO_SPAN || event->op == GO_HEAP_OBJECT || event->op == GO_GOROUTINE_STACK)
+        return true;
+    events->begun_before = false;
+    return add_cycle(events, m, event);
+}
+
 /* The row of a scheduler's or collector's event, if it has one. */
 static enum go_take tell_runtime(struct go_heap_events *events, const struct go_m_state *m,
                                  const struct go_event *event)
 {
     static const unsigned char ops[] = {
-        [GO_PROCS_CHANGE] = TRACE_PROCS,  [GO_GC_BEGIN] = TRACE_GCBEGIN,     [GO_GC_END] = TRACE_GCEND,
-        [GO_HEAP_ALLOC] = TRACE_HEAPLIVE, [GO_HEAP_GOAL] = TRACE_HEAPGOAL,
+        [GO_PROCS_CHANGE] = TRACE_PROCS,
+        [GO_GC_END] = TRACE_GCEND,
+        [GO_HEAP_ALLOC] = TRACE_HEAPLIVE,
+        [GO_HEAP_GOAL] = TRACE_HEAPGOAL,
     };
-    events->marking |= event->op == GO_GC_ACTIVE;
+    if (event->op == GO_GC_BEGIN)
+        return add_cycle(events, m, event) ? GO_TAKEN : fail_memory(events, event);
+    if (event->op == GO_GC_ACTIVE && !events->marking)
+        events->marking = events->begun_before = true;
     if (event->op >= sizeof ops || ops[event->op] == 0)
         return GO_TAKEN;
-    bool has_value = event->op != GO_GC_BEGIN && event->op != GO_GC_END;
-    struct go_row row = {.op = ops[event->op], .value = has_value ? event->arg[0] : 0};
+    struct go_row row = {.op = ops[event->op], .value = event->op != GO_GC_END ? event->arg[0] : 0};
     uint64_t when;
     if (!add_row(events, m, event, &row, &when))
         return fail_memory(events, event);
-    if (event->op == GO_GC_BEGIN)
-        begin_cycle(events, when, row.ns);
     return event->op != GO_GC_END || end_cycle(events) ? GO_TAKEN : fail_memory(events, event);
 }
 
@@ -462,6 +481,8 @@ static enum go_take take(struct go_taker *taker, uint64_t m, const struct go_eve
         if (state == NULL)
             return fail_memory(events, event);
         before = *state;
+        if (!add_cycle_begun_before(events, &before, event))
+            return fail_memory(events, event);
     }
     if (event->op < GO_SPAN)
         return take_runtime_event(events, m, &before, event);

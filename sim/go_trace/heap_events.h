@@ -23,7 +23,7 @@ struct go_clock {
 
 /* A collection, or what was before the first. begin: of when, as row_queue.h counts. */
 struct go_cycle {
-    uint64_t begin, begin_ns, end_ns;
+    uint64_t begin, begin_ns;
 };
 
 struct go_counts {
@@ -55,6 +55,7 @@ struct go_heap_events {
     struct go_clock clock;
     struct go_cycle cycles[3]; /* the latest first */
     bool marking;
+    bool begun_before; /* the collection under way, of which there is no row yet, began before the trace */
     uint64_t now;  /* ns: the greatest time of an event with a row */
     uint64_t live; /* objects */
     unsigned char *ps_seen; /* whether a P has a row, by its number */

@@ -451,11 +451,53 @@ static enum go_order_result take_of_m(struct go_order *order, struct go_m_state 
     }
 }
 
+/* What an M's own events say that it has, whoever had it before. */
+static void take_loosely(struct go_m_state *m, const struct go_event *event)
+{
+    bool takes_p = event->op == GO_PROC_START || event->arg[1] == P_RUNNING || event->arg[1] == P_SYSCALL;
+    switch (event->op) {
+    case GO_PROC_STATUS:
+    case GO_PROC_START:
+        if (takes_p && event->arg[0] < GO_MAX_PS)
+            give_p(m, event->arg[0]);
+        break;
+    case GO_PROC_STOP:
+        m->p = GO_NONE;
+        break;
+    case GO_STATUS:
+    case GO_STATUS_STACK:
+        m->g = event->arg[2] == G_RUNNING ? event->arg[0] : m->g;
+        break;
+    case GO_CREATE_SYSCALL:
+    case GO_START:
+    case GO_SWITCH:
+    case GO_SWITCH_DESTROY:
+        m->g = event->arg[0];
+        break;
+    case GO_STOP:
+    case GO_BLOCK:
+    case GO_DESTROY:
+    case GO_SYSCALL_END_BLOCKED:
+        m->g = GO_NONE;
+        break;
+    case GO_DESTROY_SYSCALL:
+        m->g = m->p = GO_NONE;
+        break;
+    default:
+        break;
+    }
+}
+
 enum go_order_result go_order_take(struct go_order *order, uint64_t m, const struct go_event *event)
 {
     struct go_m_state *state = m != GO_NONE ? go_order_m(order, m) : NULL;
     if (m != GO_NONE && state == NULL)
         return GO_ORDER_NO_MEMORY;
+    if (order->loose) {
+        if (state != NULL)
+            take_loosely(state, event);
+        return GO_ORDER_NEXT;
+    }
     switch (event->op) {
     case GO_PROC_STATUS:
         return proc_status(order, state, event);

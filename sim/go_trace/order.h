@@ -45,6 +45,7 @@ struct go_order {
     uint64_t gc_number;
     enum { GO_GC_UNKNOWN, GO_GC_OFF, GO_GC_RUNNING } gc;
     const char *broken; /* after GO_ORDER_BROKEN: what was expected */
+    bool loose;         /* events are missing: each is the next, and changes nothing but its M. The owner's to set */
 };
 
 enum go_order_result {

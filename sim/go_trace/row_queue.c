@@ -6,6 +6,7 @@
 #include "go_trace/row_queue.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "go_trace/wire.h"
 #include "trace/trace.h"
@@ -194,12 +195,39 @@ bool go_rows_die(struct go_row_queue *queue, const struct go_death *death)
     return append(&queue->later, death);
 }
 
-static int compare_deaths(const void *a, const void *b)
+/* By the byte of when - from that lies so far up; equals keep their order. */
+static void sort_by_byte(const struct go_death *list, size_t n, uint64_t from, unsigned shift, struct go_death *sorted)
 {
-    const struct go_death *x = a, *y = b;
-    if (x->when != y->when)
-        return x->when < y->when ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
+    size_t place[257] = {0};
+    for (size_t i = 0; i < n; i++)
+        place[((list[i].when - from) >> shift & 255) + 1]++;
+    for (unsigned byte = 0; byte < 255; byte++)
+        place[byte + 1] += place[byte];
+    for (size_t i = 0; i < n; i++)
+        sorted[place[(list[i].when - from) >> shift & 255]++] = list[i];
+}
+
+/* By when, from the least byte up: there are tens of thousands in a collection, and few bytes in its time. False: no
+ * memory. */
+static bool sort_deaths(struct go_death *list, size_t n, uint64_t from)
+{
+    struct go_death *other = n > 1 ? reallocarray(NULL, n, sizeof *other) : NULL;
+    uint64_t most = 0;
+    if (other == NULL)
+        return n <= 1;
+    for (size_t i = 0; i < n; i++)
+        most = list[i].when - from > most ? list[i].when - from : most;
+    struct go_death *in = list, *out = other;
+    for (unsigned shift = 0; shift < 64 && most >> shift > 0; shift += 8) {
+        sort_by_byte(in, n, from, shift, out);
+        struct go_death *sorted = out;
+        out = in;
+        in = sorted;
+    }
+    if (in != list)
+        memcpy(list, in, n * sizeof *list);
+    free(other);
+    return true;
 }
 
 /* Of most policies most deaths are of one moment, the earliest: those need no sorting. */
@@ -233,7 +261,5 @@ bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
     size_t first = due->count;
     if (!take_due(queue, earliest, limit))
         return false;
-    if (due->count > first)
-        qsort(due->list + first, due->count - first, sizeof *due->list, compare_deaths);
-    return true;
+    return sort_deaths(due->list + first, due->count - first, earliest);
 }

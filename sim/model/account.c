@@ -6,6 +6,7 @@
  */
 #include "model/sim.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,11 +106,19 @@ static void thin_out(struct accounts *a)
     } while (a->sample_count > SAMPLES_MAX / 2);
 }
 
+/* What the size of the heap says of how much of it is in the caches. */
+static void note_size(struct sim *sim, double in_use)
+{
+    sim->cold = cache_miss(sim->config.costs.zero_cache, in_use);
+    sim->doublings = in_use > COSTS_NEAR ? log2(in_use / COSTS_NEAR) : 0;
+    collector_tax(sim, sim->tax);
+}
+
 void account_sample(struct sim *sim, uint64_t now)
 {
     struct accounts *a = &sim->accounts;
     struct sample s = take_sample(sim, now);
-    sim->cold = cache_miss(sim->config.costs.zero_cache, (double)s.in_use);
+    note_size(sim, (double)s.in_use);
     if (sim->timeline)
         timeline_sample(sim->timeline, &s);
     if (s.mapped > a->peak_mapped)

@@ -1,10 +1,8 @@
-/* The collector around the heap: when a cycle starts, how long it marks, what it stops.
+/* The collector around the heap: what a cycle does, and what it stops.
  *
- *     sweep the rest, request -> STOP snapshot START -> marking -> STOP end START -> sweep
+ *     requested (cycles.c) -> STOP snapshot START -> marking (marking.c) -> STOP end START -> sweep (sweeper.c)
  *
- * One process runs the cycles, another sweeps in the background, on the time of Ps that have nothing to do.
- * Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination, GC) and mgcpacer.go. Who marks, and for how long, is
- * marking.c's.
+ * A process of its own runs the cycles. Follows runtime/mgc.go of Go 1.19 (gcStart, gcMarkTermination) and mgcpacer.go.
  */
 #include "model/sim.h"
 
@@ -42,14 +40,25 @@ uint64_t collector_next_gc(struct sim *sim)
     return pacer_goal(&pacer, &memory);
 }
 
+/* ns that the end of an object takes whoever brings it about. Where cycles are the recorded ones, deaths have been dated
+ * by what those found: no work of the program's. */
+static double end_ns(const struct sim *sim, double store)
+{
+    const struct costs *c = &sim->config.costs;
+    double farther = sim->doublings * c->free_doubling;
+    if (sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE)
+        return c->free + farther;
+    return sim->config.gc == GC_RECORDED ? 0 : c->death + store + farther;
+}
+
 void collector_tax(struct sim *sim, double tax)
 {
     const struct costs *c = &sim->config.costs;
     double store = sim->marking.on ? c->barrier + sim_shared_line(sim) : 0; /* of the pointer to the object, or of nil */
     sim->tax = tax;
-    sim->alloc_ns = (uint64_t)((c->alloc + store) * tax + 0.5);
+    sim->alloc_ns = (uint64_t)((c->alloc + sim->doublings * c->alloc_doubling + store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    sim->free_ns = (uint64_t)((sim->core.reclaim == GOHEAP_RECLAIM_IMMEDIATE ? c->free : c->death + store) * tax + 0.5);
+    sim->free_ns = (uint64_t)(end_ns(sim, store) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
@@ -151,7 +160,7 @@ bool collector_verify(const struct sim *sim, char *why, size_t size)
 }
 #endif
 
-static struct pacer_progress progress_of(const struct sim *sim)
+struct pacer_progress collector_progress(const struct sim *sim)
 {
     return (struct pacer_progress){
         .heap_live = goheap_heap_live(sim->heap),
@@ -176,7 +185,7 @@ static void take_work_buffers(struct sim *sim)
 }
 
 /* Once all is swept, whoever swept last gives them back (bgsweep, freeSomeWbufs). Inside the core. */
-static void give_work_buffers(struct sim *sim, struct goheap_p *p)
+void collector_give_work_buffers(struct sim *sim, struct goheap_p *p)
 {
     struct collector *c = &sim->collector;
     uint64_t buffers = c->work_buffers;
@@ -200,28 +209,13 @@ static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *re
     goheap_gc_mark_live(sim->heap, &marked);
     marking_begin(sim, &marked, now);
     struct pacer_memory memory = collector_memory(sim);
-    struct pacer_progress progress = progress_of(sim);
+    struct pacer_progress progress = collector_progress(sim);
     pacer_start_cycle(&sim->collector.pacer, &memory, &progress);
-}
-
-/* Processes of the collector's own sleep until there is work; whoever wakes one clears its flag. */
-static void doze(struct process *me, bool *asleep)
-{
-    *asleep = true;
-    process_park(me);
-}
-
-static void rouse(struct process *process, bool *asleep, uint64_t now)
-{
-    if (*asleep) {
-        *asleep = false;
-        process_wake(process, now);
-    }
 }
 
 void collector_doze(struct sim *sim)
 {
-    doze(&sim->collector.process, &sim->collector.asleep);
+    daemon_doze(&sim->collector.process, &sim->collector.asleep);
 }
 
 void collector_rouse(struct sim *sim, uint64_t now)
@@ -231,7 +225,7 @@ void collector_rouse(struct sim *sim, uint64_t now)
         c->asleep = false;
         process_hasten(&c->process, now);
     } else {
-        rouse(&c->process, &c->asleep, now);
+        daemon_rouse(&c->process, &c->asleep, now);
     }
 }
 
@@ -264,7 +258,17 @@ static void terminate(struct sim *sim, struct process *me, struct cycle_record *
     start_with(sim, me, false);
 }
 
-static void run_cycle(struct sim *sim, struct process *me)
+/* The recorded cycle's end, or somebody who waits for this one's to go on: then that may have to come first. */
+static void await_recorded_end(struct sim *sim, struct process *me)
+{
+    struct collector *c = &sim->collector;
+    if (c->recorded.ended < c->recorded.followed)
+        marking_wake(sim, me->now);
+    while (c->recorded.ended < c->recorded.followed && !c->waiters.processes && !c->waiters.streams && !sim->done)
+        collector_doze(sim);
+}
+
+void collector_run_cycle(struct sim *sim, struct process *me)
 {
     struct collector *c = &sim->collector;
     struct cycle_record record = {.forced = c->forced, .by_clock = c->by_clock, .start_ns = me->now};
@@ -274,6 +278,8 @@ static void run_cycle(struct sim *sim, struct process *me)
     start_with(sim, me, true);
     record.first_stop_ns = me->now - record.start_ns;
     marking_run(sim, me);
+    if (!record.forced)
+        await_recorded_end(sim, me);
     record.mark_ns = me->now - record.start_ns - record.first_stop_ns;
     if (sim->done) {
         if (sim->timeline)
@@ -283,244 +289,10 @@ static void run_cycle(struct sim *sim, struct process *me)
     terminate(sim, me, &record);
     queue_wake(&c->waiters.processes, me->now);
     sched_wake(sim, &c->waiters, me->now);
-    rouse(&c->sweeper, &c->sweeper_asleep, me->now);
+    sweeper_rouse(sim, me->now);
 }
 
-/* --- cycles --------------------------------------------------------------------------------------------- */
-
-static void request(struct collector *c, const struct sim_p *starter, bool forced, bool by_clock)
-{
-    c->running = true;
-    c->forced = forced;
-    c->by_clock = by_clock;
-    c->starter = starter;
-}
-
-/* Nothing but the scavenger will do anything any more. A run that hangs must not be kept alive by collections. */
-static bool nobody_goes_on(const struct sim *sim)
-{
-    const struct scavenger *s = &sim->scavenger;
-    return engine_ready(&sim->engine) == (uint32_t)(s->started && s->state == SCAVENGER_DUE);
-}
-
-/* When the last cycle will have been too long ago (gcTriggerTime, forcegcperiod); UINT64_MAX: never. */
-static uint64_t due_by_clock(const struct sim *sim)
-{
-    const uint64_t period = sim->config.gc_period_ns;
-    bool ever = period > 0 && sim->collector.cycles > 0 && sim->config.gogc >= 0;
-    return ever ? sim->collector.last_end_ns + period : UINT64_MAX;
-}
-
-/* Sleeps until somebody has requested a cycle, or one is due: as proc.go's sysmon and forcegchelper see to it. */
-static void await_request(struct sim *sim, struct process *me)
-{
-    struct collector *c = &sim->collector;
-    uint64_t due = due_by_clock(sim);
-    if (due == UINT64_MAX || nobody_goes_on(sim)) {
-        doze(me, &c->asleep);
-        return;
-    }
-    c->asleep = c->due = true;
-    me->now = me->now < due ? due : me->now;
-    process_sync(me);
-    c->due = false;
-    if (!c->asleep)
-        return;
-    c->asleep = false;
-    if (!nobody_goes_on(sim))
-        request(c, NULL, false, true);
-}
-
-static void collector_main(struct process *me, void *arg)
-{
-    struct sim *sim = arg;
-    while (!sim->done) {
-        if (sim->collector.running)
-            run_cycle(sim, me);
-        else
-            await_request(sim, me);
-    }
-}
-
-/* --- background sweeping ------------------------------------------------------------------------------- */
-
-/* There is a P again whose time it may use. */
-static void rouse_sweeper(struct sim *sim, uint64_t now)
-{
-    if (sim->collector.sweeper_asleep && !goheap_sweep_done(sim->heap))
-        rouse(&sim->collector.sweeper, &sim->collector.sweeper_asleep, now);
-}
-
-struct sim_p *collector_idle_p(const struct sim *sim)
-{
-    for (uint32_t i = 0; i < sim->p_count; i++)
-        if (sim->ps[i]->idle && !sim->ps[i]->lent)
-            return sim->ps[i];
-    return NULL;
-}
-
-void collector_borrow(struct sim *sim, struct process *me, struct sim_p *sp)
-{
-    if (me->now < sp->idle_since)
-        me->now = sp->idle_since;
-    sp->lent = true;
-    if (sim->timeline)
-        timeline_borrow(sim->timeline, me, sp);
-    world_enter_core(sim);
-}
-
-void collector_give_back(struct sim *sim, struct process *me, struct sim_p *sp)
-{
-    world_leave_core(sim, me);
-    if (sim->timeline)
-        timeline_give_back(sim->timeline, me);
-    sp->lent = false;
-    sp->idle_since = me->now;
-    queue_wake(&sp->wants_back, me->now);
-    rouse_sweeper(sim, me->now);
-}
-
-/* One span on the time of an idle P, which cannot go on before that is done. */
-static bool sweep_on(struct sim *sim, struct process *me, struct sim_p *sp)
-{
-    collector_borrow(sim, me, sp);
-    bool more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
-    give_work_buffers(sim, sp->p);
-    collector_give_back(sim, me, sp);
-    return more;
-}
-
-/* bgsweep: in Go a goroutine that yields after each span, so that it gets what time the Ps have left. */
-static void sweeper_main(struct process *me, void *arg)
-{
-    struct sim *sim = arg;
-    while (!sim->done) {
-        world_gate(sim, me);
-        struct sim_p *sp = goheap_sweep_done(sim->heap) ? NULL : collector_idle_p(sim);
-        if (sp && sweep_on(sim, me, sp)) {
-            sim->collector.spans_swept_background++;
-            process_sync(me);
-        } else if (!sim->done) {
-            doze(me, &sim->collector.sweeper_asleep); /* until a cycle ends, or a P is idle */
-        }
-    }
-}
-
-void collector_idle(struct sim_p *sp)
-{
-    struct sim *sim = sp->sim;
-    sp->idle = true;
-    sim->ps_idle++;
-    sp->idle_since = sp->process.now;
-    if (sim->timeline)
-        timeline_rest(sim->timeline, sp);
-    if (sim->marking.on)
-        collector_rouse(sim, sp->process.now);
-    rouse_sweeper(sim, sp->process.now);
-}
-
-void collector_busy(struct sim_p *sp)
-{
-    while (sp->lent)
-        queue_park(&sp->wants_back, &sp->process);
-    sp->idle = false;
-    sp->sim->ps_idle--;
-    if (sp->sim->timeline)
-        timeline_resume(sp->sim->timeline, sp);
-}
-
-/* --- what the Ps and the run ask of it ----------------------------------------------------------------- */
-
-static void request_cycle(struct sim_p *sp, bool forced)
-{
-    request(&sp->sim->collector, sp, forced, false);
-    collector_rouse(sp->sim, sp->process.now);
-}
-
-static bool trigger_reached(struct sim *sim)
-{
-    struct pacer_memory memory = collector_memory(sim);
-    return goheap_heap_live(sim->heap) >= pacer_trigger(&sim->collector.pacer, &memory);
-}
-
-void collector_check(struct sim *sim, struct sim_p *sp)
-{
-    struct collector *c = &sim->collector;
-    sp->check_gc = false;
-    if (sim->marking.on) {
-        struct pacer_memory memory = collector_memory(sim);
-        struct pacer_progress progress = progress_of(sim);
-        pacer_revise(&c->pacer, &memory, &progress);
-    } else {
-        c->scan_seen = sim->accounts.scan_allocated;
-    }
-    if (c->running || sim->core.reclaim != GOHEAP_RECLAIM_GC)
-        return;
-    if (!trigger_reached(sim))
-        return;
-    /* gcStart: whoever starts a cycle sweeps first what the last one left. */
-    enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
-    world_enter_core(sim);
-    while (!c->running && goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX)
-        ;
-    world_leave_core(sim, &sp->process);
-    sim_p_does(sp, was);
-    if (!c->running && trigger_reached(sim))
-        request_cycle(sp, false);
-}
-
-/* GC() sweeps what is left itself, then waits for those who are sweeping still. */
-static void sweep_to_the_end(struct sim_p *sp, uint64_t cycles)
-{
-    struct sim *sim = sp->sim;
-    struct process *me = &sp->process;
-    bool more = true;
-    while (sim->collector.cycles == cycles && !goheap_sweep_done(sim->heap)) {
-        world_gate(sim, me);
-        if (more) {
-            world_enter_core(sim);
-            more = goheap_sweep_one(sim->heap, sp->p) != UINT64_MAX;
-            world_leave_core(sim, me);
-        } else {
-            me->now += 100; /* Gosched */
-        }
-        process_sync(me);
-    }
-    world_gate(sim, me);
-    world_enter_core(sim);
-    give_work_buffers(sim, sp->p);
-    world_leave_core(sim, me);
-}
-
-/* A cycle of its own, after the one under way. False if its stream waits elsewhere for either. */
-static bool run_forced_cycle(struct sim_p *sp, uint64_t *cycle)
-{
-    struct collector *c = &sp->sim->collector;
-    while (c->running)
-        if (!marking_wait(sp, &c->waiters))
-            return false;
-    *cycle = c->cycles + 1;
-    request_cycle(sp, true);
-    if (sp->stream)
-        sp->stream->cycle = *cycle;
-    return marking_wait(sp, &c->waiters);
-}
-
-void collector_force(struct sim_p *sp)
-{
-    struct sim *sim = sp->sim;
-    if (sim->core.reclaim != GOHEAP_RECLAIM_GC)
-        return;
-    process_sync(&sp->process);
-    uint64_t cycle = sp->stream ? sp->stream->cycle : 0;
-    if (!cycle && !run_forced_cycle(sp, &cycle))
-        return;
-    if (sp->stream)
-        sp->stream->cycle = 0;
-    enum timeline_what was = sim_p_does(sp, TIMELINE_SWEEPS);
-    sweep_to_the_end(sp, cycle);
-    sim_p_does(sp, was);
-}
+/* --- the run ------------------------------------------------------------------------------------------ */
 
 bool collector_start(struct sim *sim)
 {
@@ -548,7 +320,7 @@ void collector_stop(struct sim *sim)
     sim->done = true;
     scavenger_stop(sim);
     collector_rouse(sim, 0);
-    rouse(&c->sweeper, &c->sweeper_asleep, 0);
+    daemon_rouse(&c->sweeper, &c->sweeper_asleep, 0);
 }
 
 void collector_destroy(struct sim *sim)

@@ -1,6 +1,8 @@
 /* The table of settings, and the way from names to the core's config. */
 #include "model/config.h"
 
+#include "base/setting_value.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,7 @@ static const char *const index_names[] = {"freed", "sparse", NULL};
 static const char *const page_heap_names[] = {"radix", "lists", "treap", NULL};
 static const char *const central_lists_names[] = {"sets", "lists", NULL};
 static const char *const sweep_order_names[] = {"by_class", "all_spans", "stack", NULL};
+static const char *const gc_names[] = {"paced", "recorded", NULL};
 static const char *const cons_mark_names[] = {"controller", "highest", NULL};
 static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const mutex_names[] = {"fifo", "go", NULL};
@@ -70,6 +73,9 @@ const struct setting config_table[] = {
      .help = "the smallest of the slots whose spans have them (Go 1.26: 16)"},
     {.key = "released_is_zero", .type = SETTING_BOOL, AT(released_is_zero),
      .help = "pages from the OS are not zeroed again"},
+    {.key = "gc", .type = SETTING_ENUM, AT(gc), .names = gc_names,
+     .help = "paced: cycles begin where gogc and gomemlimit ask for one; recorded: where the recorded ones did "
+             "(gcbegin), and end no earlier (gcend); deaths take no time then"},
     {.key = "gogc", .type = SETTING_PERCENT_OR_OFF, AT(gogc), .max = 100000,
      .help = "heap growth that starts a collection"},
     {.key = "gomemlimit", .type = SETTING_BYTES_OR_OFF, AT(gomemlimit), .help = "soft limit of the runtime's memory"},
@@ -113,10 +119,13 @@ const struct setting config_table[] = {
              "dealt where recorded Ps or threads have but one, as they then keep the trace's order; else queue"},
     {.key = "window", .type = SETTING_U64, AT(window), .min = 4096, .max = 1 << 28, .help = "events read ahead at most"},
     COST(alloc, "ns: an allocation from the P's own span"),
+    COST(alloc_doubling, "ns: and more each time that the heap in use is twice 256 KiB"),
     COST(alloc_scan_byte, "ns a byte: an allocation that may hold pointers"),
     COST(free, "ns: a free under immediate reclaim"),
+    COST(free_doubling, "ns: and more, or a death, each time that the heap in use is twice 256 KiB"),
     COST(death, "ns: dropping the last reference to an object, under collection"),
-    COST(zero_byte, "ns a byte: zeroing a used slot"),
+    COST(zero, "ns: zeroing a used slot"),
+    COST(zero_byte, "ns a byte: and each of its bytes"),
     COST(zero_miss_byte, "ns a byte: and fetching it, in a heap much larger than zero_cache"),
     COST(zero_miss, "ns: up to so much an object"),
     COST(zero_cache, "bytes"),
@@ -276,19 +285,35 @@ static bool read_pair(json_t *pair, struct goheap_size_class *class)
     return true;
 }
 
-static bool read_classes(json_t *list, struct goheap_class_table *table, struct error *error)
+/* where starts errors: "size_classes: ", or behind a file's name. */
+static bool read_classes(json_t *list, const char *where, struct goheap_class_table *table, struct error *error)
 {
-    if (!json_is_array(list) || json_array_size(list) >= GOHEAP_MAX_CLASSES)
-        return error_set(error, "size_classes: expected a name, or a list of up to %d pairs [bytes, pages a span]",
+    char got[80];
+    if (!json_is_array(list))
+        return error_set(error, "%sexpected a name, or a list of pairs [bytes, pages a span]", where);
+    if (json_array_size(list) >= GOHEAP_MAX_CLASSES)
+        return error_set(error, "%s%zu size classes, expected at most %d", where, json_array_size(list),
                          GOHEAP_MAX_CLASSES - 1);
     *table = (struct goheap_class_table){.count = (unsigned)json_array_size(list) + 1};
-    for (unsigned i = 1; i < table->count; i++)
-        if (!read_pair(json_array_get(list, i - 1), &table->classes[i]))
-            return error_set(error, "size_classes: entry %u: expected [bytes, pages a span]", i);
+    for (unsigned i = 1; i < table->count; i++) {
+        json_t *pair = json_array_get(list, i - 1);
+        if (read_pair(pair, &table->classes[i]))
+            continue;
+        setting_quote_json(pair, got, sizeof got);
+        return error_set(error, "%sentry %u: expected [bytes, pages a span], got %s", where, i, got);
+    }
     return true;
 }
 
-static bool load_classes(const char *name, struct goheap_class_table *table, struct error *error)
+/* Spans are counted in pages: a file may say for which ones. */
+static bool check_page_size(const json_t *made_for, uint64_t page_size, const char *where, struct error *error)
+{
+    return !json_is_integer(made_for) || json_integer_value(made_for) == (json_int_t)page_size ||
+           error_set(error, "%smade for pages of %lld bytes, expected page_size %llu", where,
+                     (long long)json_integer_value(made_for), (unsigned long long)page_size);
+}
+
+static bool load_classes(const char *name, uint64_t page_size, struct goheap_class_table *table, struct error *error)
 {
     char path[PATH_MAX];
     if (!settings_find(name, "classes", path, sizeof path, error))
@@ -297,18 +322,36 @@ static bool load_classes(const char *name, struct goheap_class_table *table, str
     json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &json_error);
     if (!object)
         return error_set(error, "%s:%d:%d: %s", path, json_error.line, json_error.column, json_error.text);
-    bool ok = read_classes(json_object_get(object, "size_classes"), table, error);
+    char where[256];
+    snprintf(where, sizeof where, "%.200s: size_classes: ", path);
+    bool ok = check_page_size(json_object_get(object, "page_size"), page_size, where, error) &&
+              read_classes(json_object_get(object, "size_classes"), where, table, error);
     json_decref(object);
     return ok;
+}
+
+/* The allocator could work with such a span, but it would be a mistake. */
+static bool check_last_pages(const struct goheap_config *core, const char *name, struct error *error)
+{
+    for (unsigned i = 1; i < core->table.count; i++) {
+        const struct goheap_size_class *c = &core->table.classes[i];
+        uint32_t tail = (c->pages << core->page_shift) % c->size;
+        if (tail >> core->page_shift != 0)
+            return error_set(error, "configuration \"%s\": size class %u (%u bytes): no object reaches the end of a "
+                             "span of %u pages: %u hold as many", name, i, c->size, c->pages,
+                             c->pages - (tail >> core->page_shift));
+    }
+    return true;
 }
 
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error)
 {
     goheap_config_go119(core);
     json_t *classes = config->size_classes;
-    bool ok = json_is_string(classes) ? load_classes(json_string_value(classes), &core->table, error)
-              : classes               ? read_classes(classes, &core->table, error)
-                                      : true;
+    const char *name = json_string_value(classes); /* NULL: not a name */
+    bool ok = name      ? load_classes(name, config->page_size, &core->table, error)
+              : classes ? read_classes(classes, "size_classes: ", &core->table, error)
+                        : true;
     if (!ok)
         return false;
     if ((config->page_size & (config->page_size - 1)) != 0)
@@ -341,5 +384,5 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     char why[256];
     if (!goheap_config_check(core, why, sizeof why))
         return error_set(error, "configuration \"%s\": %s", config->name, why);
-    return true;
+    return check_last_pages(core, config->name, error);
 }

@@ -11,15 +11,21 @@
 #include "model/pacer.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
+enum config_gc { GC_PACED, GC_RECORDED };
 enum config_scheduler { SCHEDULER_AUTO, SCHEDULER_QUEUE, SCHEDULER_DEALT };
+
+#define COSTS_NEAR (256 << 10) /* bytes in use: a small heap, most of which is in the nearest caches */
 
 /* What each step takes, in ns; `_byte` ones per byte. One table a file in configs/cost. */
 struct costs {
-    double alloc;          /* an allocation served by the P's own span */
+    double alloc;          /* an allocation served by the P's own span, in a heap of COSTS_NEAR */
+    double alloc_doubling; /* and more, each time that the heap in use is twice as large: less of it is in the caches */
     double alloc_scan_byte; /* and a byte of it, if it may hold pointers: saying where */
-    double free;           /* a free that clears a live bit, under immediate reclaim */
+    double free;           /* a free that clears a live bit, under immediate reclaim, in such a heap */
+    double free_doubling;  /* and more, likewise; of a death, too */
     double death;          /* dropping the last reference to an object, under collection */
-    double zero_byte;      /* zeroing a slot that was used before */
+    double zero;           /* zeroing a slot that was used before, */
+    double zero_byte;      /* and each byte of it */
     double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
     double zero_miss;      /* up to so much an object */
     double zero_cache;     /* bytes */
@@ -70,6 +76,7 @@ struct sim_config {
     uint64_t header_bytes, pointer_bits_max, mark_bytes, mark_from;
     bool released_is_zero;
     /* the collector's */
+    unsigned gc;          /* enum config_gc: when cycles begin and end */
     int64_t gogc;         /* percent; -1: off */
     uint64_t gomemlimit;  /* bytes; UINT64_MAX: off */
     uint64_t heap_minimum; /* bytes at GOGC 100 below which no collection starts */

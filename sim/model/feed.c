@@ -22,11 +22,11 @@ enum { BATCH = 256, MAX_PS = 4096 };
 /* A P that has nothing to do until others have used up some of the window, or come upon events of its own. */
 static void starve(struct sim_p *sp)
 {
-    collector_idle(sp);
+    sweeper_idle(sp);
     sp->starving = true;
     sp->sim->starving++;
     process_park(&sp->process);
-    collector_busy(sp);
+    sweeper_busy(sp);
 }
 
 static void feed_one(struct sim_p *sp, uint64_t now)

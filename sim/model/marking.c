@@ -369,11 +369,16 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     collector_tax(sim, 1);
 }
 
+void marking_wake(struct sim *sim, uint64_t now)
+{
+    queue_wake(&sim->marking.parked.processes, now);
+    sched_wake(sim, &sim->marking.parked, now);
+}
+
 void marking_end(struct sim *sim, uint64_t now)
 {
     sim->marking.on = false;
     sim->paying--;
     collector_tax(sim, 1);
-    queue_wake(&sim->marking.parked.processes, now);
-    sched_wake(sim, &sim->marking.parked, now);
+    marking_wake(sim, now);
 }

@@ -62,7 +62,7 @@ static void sim_zero(void *self, struct goheap_p *p, uint64_t addr, uint64_t byt
     struct sim *sim = self;
     const struct costs *c = &sim->config.costs;
     double fetch = (double)bytes * c->zero_miss_byte;
-    charge(sim, (double)bytes * c->zero_byte + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
+    charge(sim, c->zero + (double)bytes * c->zero_byte + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
 }
 
 static void *sim_metadata_alloc(void *self, size_t bytes)
@@ -178,6 +178,16 @@ static void charge_sweep(struct sim *sim, struct goheap_p *p, double ns)
         timeline_swept(sim->timeline, goheap_p_user(p), me->now - before);
 }
 
+/* It is the program that touches the memory, later: its time, not the allocation's. */
+static void charge_fault(struct sim *sim, struct goheap_p *p, double ns)
+{
+    const struct process *me = sim->engine.current;
+    uint64_t before = me ? me->now : 0;
+    charge(sim, ns);
+    if (me && p)
+        ((struct sim_p *)goheap_p_user(p))->fault_ns += me->now - before;
+}
+
 static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
 {
     struct sim *sim = self;
@@ -208,7 +218,7 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         charge(sim, c->grow);
         break;
     case GOHEAP_STEP_FAULT:
-        charge(sim, (double)amount * c->fault_byte);
+        charge_fault(sim, p, (double)amount * c->fault_byte);
         break;
     case GOHEAP_STEP_SCAVENGE:
         sim->scavenger.released_by_all += amount;

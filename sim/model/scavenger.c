@@ -129,9 +129,9 @@ static bool goals_are_met(struct sim *sim)
 /* On the time of an idle P, which cannot go on before that is done. */
 static uint64_t scavenge_on(struct sim *sim, struct process *me, struct sim_p *sp)
 {
-    collector_borrow(sim, me, sp);
+    sweeper_borrow(sim, me, sp);
     uint64_t released = goheap_scavenge_background(sim->heap, sp->p, QUANTUM);
-    collector_give_back(sim, me, sp);
+    sweeper_give_back(sim, me, sp);
     return released;
 }
 
@@ -159,7 +159,7 @@ static uint64_t scavenge_instead(struct sim *sim, struct process *me)
 
 static uint64_t scavenge(struct sim *sim, struct process *me, double *worked)
 {
-    struct sim_p *sp = collector_idle_p(sim);
+    struct sim_p *sp = sweeper_idle_p(sim);
     if (sp && me->now < sp->idle_since)
         me->now = sp->idle_since;
     uint64_t began = me->now;

@@ -333,7 +333,7 @@ static void be_idle(struct sim_p *sp)
 {
     struct process *me = &sp->process;
     struct idle_ps *idle = &sp->sim->sched.idle;
-    collector_idle(sp);
+    sweeper_idle(sp);
     idle_ps_add(idle, sp);
     if (sp->stream) {
         me->now = sp->stream->ready_at;
@@ -343,7 +343,7 @@ static void be_idle(struct sim_p *sp)
     }
     if (sp->idle_place)
         idle_ps_remove(idle, sp);
-    collector_busy(sp);
+    sweeper_busy(sp);
 }
 
 static bool all_is_done(const struct sim *sim)
@@ -371,7 +371,7 @@ static bool find_work(struct sim_p *sp)
 bool sched_next(struct sim_p *sp, struct trace_event *event)
 {
     if (sp->idle)
-        collector_busy(sp);
+        sweeper_busy(sp);
     if (sp->stream && sp->in_hand)
         complete(sp);
     if (sp->process.now < sp->not_before)

@@ -60,6 +60,7 @@ struct sim_p {
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     uint8_t look_at;
+    uint64_t fault_ns;   /* of the allocation under way: the OS will take for its pages when they are first touched */
     _Alignas(64) struct sim *sim;
     struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
     struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
@@ -205,11 +206,19 @@ struct marking {
     struct waiters parked; /* in debt, with nothing left to do about it */
 };
 
+/* Cycles that the trace tells of, where those are followed: all 0 where not. */
+struct recorded_cycles {
+    uint64_t begun, ended; /* by its events so far */
+    uint64_t followed;     /* begun here too */
+    const struct sim_p *starter; /* whose event was the latest beginning */
+};
+
 struct collector {
     struct process process, sweeper;
     struct pacer pacer;
     bool running;        /* a cycle is under way, from its request to the end of marking */
     bool forced, by_clock; /* as its record has it; else by the heap's size */
+    struct recorded_cycles recorded;
     bool asleep, sweeper_asleep;
     bool due;            /* asleep only until its process' time */
     unsigned started;    /* how many of the two processes exist */
@@ -291,6 +300,7 @@ struct sim {
     /* what charging reads on every event; ns, the collector's share of the Ps included while it marks */
     uint64_t alloc_ns, free_ns;
     uint64_t alloc_scan_1024; /* for 1,024 bytes of an object that may hold pointers */
+    double doublings; /* from COSTS_NEAR to what is in use */
     double cold; /* how likely it is that memory is not in the cache when it is zeroed */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 
@@ -409,41 +419,63 @@ void world_start(struct sim *sim, struct process *process);
 void queue_park(struct process **queue, struct process *process);
 void queue_wake(struct process **queue, uint64_t now);
 
+/* A process of the runtime's own sleeps until there is work; whoever wakes it clears its flag. */
+void daemon_doze(struct process *me, bool *asleep);
+void daemon_rouse(struct process *process, bool *asleep, uint64_t now);
+
 /* collector.c */
 bool collector_start(struct sim *sim);
 void collector_stop(struct sim *sim);
 void collector_destroy(struct sim *sim);
-/* Begins a cycle if the heap has reached the trigger; sets the assist ratio if one is under way. */
-void collector_check(struct sim *sim, struct sim_p *sp);
-/* runtime.GC(): a complete cycle, everything swept on return. */
-void collector_force(struct sim_p *sp);
-/* The P has nothing to do: the sweeper may use its time, until it is busy again. */
-void collector_idle(struct sim_p *sp);
-void collector_busy(struct sim_p *sp);
+/* The collector's own process: does a cycle; sleeps until somebody rouses it. */
+void collector_run_cycle(struct sim *sim, struct process *me);
+void collector_doze(struct sim *sim);
+void collector_rouse(struct sim *sim, uint64_t now);
 /* The memory that a limit is of; nothing if there is none. */
 struct pacer_memory collector_memory(const struct sim *sim);
+uint64_t collector_goal(struct sim *sim);
+/* The same as MemStats has it: where nothing sets a goal, what a memory limit of 2^63 - 1 comes to. */
+uint64_t collector_next_gc(struct sim *sim);
+/* How far the heap has come, for the pacer, while a cycle is under way. */
+struct pacer_progress collector_progress(const struct sim *sim);
+/* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
+void collector_tax(struct sim *sim, double tax);
 /* A cycle is over: numbers it, adds it to the totals, tells who listens. The world is stopped. */
 void collector_record(struct sim *sim, struct cycle_record *record);
 /* Debug builds walk the whole heap: false with the reason if something does not hold. */
 bool collector_verify(const struct sim *sim, char *why, size_t size);
+/* Once all is swept, the markers' work buffers go back. Inside the core, on a P's time. */
+void collector_give_work_buffers(struct sim *sim, struct goheap_p *p);
+
+/* cycles.c */
+/* The process that the cycles run on. */
+void collector_main(struct process *me, void *sim);
+/* Begins a cycle if the heap has reached the trigger; sets the assist ratio if one is under way. */
+void collector_check(struct sim *sim, struct sim_p *sp);
+/* runtime.GC(): a complete cycle, everything swept on return. */
+void collector_force(struct sim_p *sp);
+/* A gcbegin, or else gcend, of the trace: where cycles are the recorded ones, one begins or may end. */
+void collector_follow(struct sim_p *sp, bool begins);
+
+/* sweeper.c */
+/* The process that sweeps in the background; there is a P again whose time it may use, or something to sweep. */
+void sweeper_main(struct process *me, void *sim);
+void sweeper_rouse(struct sim *sim, uint64_t now);
+/* The P has nothing to do: the runtime's processes may use its time, until it is busy again. */
+void sweeper_idle(struct sim_p *sp);
+void sweeper_busy(struct sim_p *sp);
 /* The first P that has nothing to do and whose time nobody is using; NULL if there is none. */
-struct sim_p *collector_idle_p(const struct sim *sim);
+struct sim_p *sweeper_idle_p(const struct sim *sim);
 /* A process of the runtime's goes into the core on an idle P's time, and comes out again. */
-void collector_borrow(struct sim *sim, struct process *me, struct sim_p *sp);
-void collector_give_back(struct sim *sim, struct process *me, struct sim_p *sp);
-uint64_t collector_goal(struct sim *sim);
-/* The same as MemStats has it: where nothing sets a goal, what a memory limit of 2^63 - 1 comes to. */
-uint64_t collector_next_gc(struct sim *sim);
-/* All costs are so much higher: 1, or more while dedicated workers have taken Ps from the program. */
-void collector_tax(struct sim *sim, double tax);
-/* The collector's own process sleeps until somebody rouses it. */
-void collector_doze(struct sim *sim);
-void collector_rouse(struct sim *sim, uint64_t now);
+void sweeper_borrow(struct sim *sim, struct process *me, struct sim_p *sp);
+void sweeper_give_back(struct sim *sim, struct process *me, struct sim_p *sp);
 
 /* marking.c */
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now);
 /* Marks in the background until all is done, or the run. */
 void marking_run(struct sim *sim, struct process *me);
+/* All is marked: whoever waits for that goes on. */
+void marking_wake(struct sim *sim, uint64_t now);
 void marking_end(struct sim *sim, uint64_t now);
 /* A goroutine is about to allocate while marking lasts, or had to wait for marking before; not inside the core. Returns
  * when it came to do so, MARKING_LEFT if it has left its P to wait: the event is to begin anew. */

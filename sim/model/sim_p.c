@@ -41,7 +41,7 @@ static void set_out(struct sim_p *sp)
         sim_p_make_up(sp);
     uint64_t time = time_of(sp, &sp->event);
     if (me->now < time) {
-        collector_idle(sp);
+        sweeper_idle(sp);
         sp->waits = true;
         me->now = time;
     }
@@ -52,7 +52,7 @@ static void arrive(struct sim_p *sp)
 {
     if (sp->idle) {
         sp->waits = false;
-        collector_busy(sp);
+        sweeper_busy(sp);
     }
     if (__builtin_expect(sp->sim->stopped, 0))
         world_gate(sp->sim, &sp->process);
@@ -89,6 +89,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
     uint64_t began = me->now;
     sp->tier = TIER_FAST;
+    sp->fault_ns = 0;
     if (__builtin_expect(sim->paying, 0) && (began = marking_pay(sp, slot_bytes(sim, event))) == MARKING_LEFT)
         return;
     me->now += sim->alloc_ns;
@@ -114,7 +115,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
         sim->accounts.scan_allocated += event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     }
-    histogram_add(&sim->accounts.latency[sp->tier], me->now - began);
+    histogram_add(&sim->accounts.latency[sp->tier], me->now - began - sp->fault_ns);
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);
     if (__builtin_expect(awaited, 0))
@@ -281,6 +282,8 @@ static void do_event(struct sim_p *sp, const struct trace_event *event)
         break;
     case TRACE_GCBEGIN:
     case TRACE_GCEND:
+        collector_follow(sp, event->op == TRACE_GCBEGIN);
+        break;
     case TRACE_PROCS:
     case TRACE_HEAPLIVE:
     case TRACE_HEAPGOAL:
@@ -302,7 +305,7 @@ static void finish(struct sim_p *sp)
     struct sim *sim = sp->sim;
     if (sp->process.now > sim->end_ns)
         sim->end_ns = sp->process.now;
-    collector_idle(sp);
+    sweeper_idle(sp);
     sched_end(sim, sp->process.now);
     if (--sim->ps_running == 0 || sim->failed) {
         queue_wake(&sim->awaiting[0].processes, 0);

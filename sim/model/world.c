@@ -23,6 +23,20 @@ void queue_wake(struct process **queue, uint64_t now)
     }
 }
 
+void daemon_doze(struct process *me, bool *asleep)
+{
+    *asleep = true;
+    process_park(me);
+}
+
+void daemon_rouse(struct process *process, bool *asleep, uint64_t now)
+{
+    if (*asleep) {
+        *asleep = false;
+        process_wake(process, now);
+    }
+}
+
 void world_is_quiet(struct sim *sim, uint64_t now)
 {
     process_wake(sim->stopper, now);

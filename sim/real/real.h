@@ -9,7 +9,8 @@
  *
  * Not as in a simulation: a collection is one stop of the world, in which everything is marked at once; nothing sweeps
  * or scavenges in the background (Ps sweep as they allocate, and release memory as they take pages where the goals say
- * so); memory is touched where the core zeroes it, and nowhere else.
+ * so). A thread writes to what it has been given, as a program would, but for what lies beyond an object's first MiB:
+ * a trace of huge objects does not need all the memory that it asks for.
  */
 #ifndef REAL_H
 #define REAL_H

@@ -1,6 +1,7 @@
 /* The thread of a P: takes its events one by one and does what they say, the clock read around each call of the core.
  *
- * Between two events it is at a safepoint. What it does besides (finding its event and its object) is not measured.
+ * Between two events it is at a safepoint. What it does besides (finding its event and its object, writing to the object)
+ * is not measured.
  */
 #include "real/threads.h"
 
@@ -88,6 +89,17 @@ static void out_of_space(struct real_p *rp, const struct real_event *event)
 
 /* --- events -------------------------------------------------------------------------------------------- */
 
+/* Writes to the object, as the program does that asked for it: what is new of it the OS has to back, and what was in the
+ * caches makes room. */
+static void touch(uint64_t addr, uint64_t bytes)
+{
+    enum { LINE = 64, PAGE = 4096, MOST = 1 << 20 };
+    volatile char *object = (volatile char *)(uintptr_t)addr;
+    bytes = bytes < MOST ? bytes : MOST;
+    for (uint64_t at = 0; at < bytes; at += at < PAGE ? LINE : PAGE)
+        object[at] = 1;
+}
+
 static void do_alloc(struct real_p *rp, const struct real_event *event)
 {
     struct real *real = rp->real;
@@ -102,6 +114,7 @@ static void do_alloc(struct real_p *rp, const struct real_event *event)
         out_of_space(rp, event);
         return;
     }
+    touch(addr, event->size);
     struct object *o = &real->objects[event->slot];
     if (__builtin_expect(event->align_log2 != 0, 0))
         o->account = account_of_slot(&real->sim, addr, event->size, event->noscan) & 0x1ff;

@@ -1,8 +1,8 @@
-/* From a plan's JSON to its axes, checked, and from an index to a run. What a setting accepts, and what an
- * unknown key is told, is the settings tables' business. */
+/* From a plan's file to its runs, each of them checked, and from an index to a run. */
 #include "sweep/plan.h"
 
 #include "base/setting_value.h"
+#include "trace/crc32c.h"
 #include "trace/trace.h"
 
 #include <errno.h>
@@ -11,166 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TRACES, CONFIGS };
-
-#define LIST(member) {.key = #member, .type = SETTING_JSON, .offset = offsetof(struct plan, member)}
+#define KEY(member) {.key = #member, .type = SETTING_JSON, .offset = offsetof(struct plan, member)}
 
 static const struct setting plan_table[] = {
-    LIST(traces), LIST(configs), LIST(size_classes), LIST(ps), LIST(set),
+    KEY(traces), KEY(configs), KEY(size_classes), KEY(ps), KEY(set), KEY(list), KEY(skip), KEY(sample),
 };
 enum { PLAN_KEYS = sizeof plan_table / sizeof plan_table[0] };
 
-/* --- settings ------------------------------------------------------------------------------------------ */
-
-/* {"costs": {"lock": VALUE}} for "costs.lock"; takes the value, NULL included. */
-static json_t *nested(const char *key, json_t *value)
-{
-    const char *dot = strchr(key, '.');
-    char name[128];
-    snprintf(name, sizeof name, "%.*s", (int)(dot ? dot - key : (ptrdiff_t)strlen(key)), key);
-    json_t *object = json_object();
-    if (json_object_set_new(object, name, dot ? nested(dot + 1, value) : value) != 0) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
-}
-
-/* Gives a config the value. It is copied: settings keep references, and the plan's are not to be counted by
- * several threads. */
-static bool apply(struct sim_config *config, const char *key, const json_t *value, const char *source,
-                  struct error *error)
-{
-    json_t *object = nested(key, json_deep_copy(value));
-    bool ok = object ? settings_load_json(config_table, config_table_size, config, object, source, error)
-                     : error_set(error, "out of memory");
-    json_decref(object);
-    return ok;
-}
-
-/* A key of "set" has to be a setting, and none that the plan asks for elsewhere. */
-static bool check_key(const struct plan *plan, const char *key, struct error *error)
-{
-    if (strcmp(key, "ps") == 0 || strcmp(key, "size_classes") == 0)
-        return error_set(error, "%s: set: \"%s\" is a key of the plan itself", plan->path, key);
-    if (strcmp(key, "name") == 0)
-        return error_set(error, "%s: set: \"name\" is what a configuration is called, nothing to vary",
-                         plan->path);
-    for (size_t i = 0; i < config_table_size; i++)
-        if (strcmp(config_table[i].key, key) == 0)
-            return true;
-    struct sim_config scratch;
-    struct error why = {.text = ""};
-    char assignment[256];
-    config_init(&scratch);
-    snprintf(assignment, sizeof assignment, "%.*s=0", (int)strcspn(key, "="), key);
-    if (config_set(&scratch, assignment, &why))
-        error_set(&why, "expected a setting's key alone, got \"%s\"", key);
-    config_clear(&scratch);
-    return error_set(error, "%s: set: %s", plan->path, why.text);
-}
-
-/* Tries each value of a setting's axis on its own, so that the error names the key. */
-static bool check_values(const struct plan *plan, const struct axis *axis, const char *source,
-                         struct error *error)
-{
-    struct sim_config scratch;
-    size_t i;
-    json_t *value;
-    bool ok = true, table = strcmp(axis->key, "size_classes") == 0;
-    config_init(&scratch);
-    json_array_foreach(axis->values, i, value) {
-        if (table && !json_is_string(value) && !json_is_array(value))
-            ok = error_set(error, "%s: size_classes: expected names or lists of [bytes, pages a span]",
-                           plan->path);
-        ok = ok && apply(&scratch, axis->key, value, source, error);
-    }
-    config_clear(&scratch);
-    return ok;
-}
-
-/* --- axes ---------------------------------------------------------------------------------------------- */
-
-/* Adds an axis at the end; a value that is no list is a list of one. */
-static bool add_axis(struct plan *plan, const char *key, json_t *values, const char *source,
-                     struct error *error)
-{
-    struct axis *axis = &plan->axes[plan->axis_count++];
-    *axis = (struct axis){.key = key, .values = json_is_array(values) ? json_incref(values) : json_array()};
-    if (!json_is_array(values) && json_array_append(axis->values, values) != 0)
-        return error_set(error, "out of memory");
-    if (json_array_size(axis->values) == 0)
-        return error_set(error, "%s: %s: expected at least one value", source, key);
-    return true;
-}
-
-static bool add_setting(struct plan *plan, const char *key, json_t *values, const char *source,
-                        struct error *error)
-{
-    return add_axis(plan, key, values, source, error) &&
-           check_values(plan, &plan->axes[plan->axis_count - 1], source, error);
-}
-
-static bool add_set(struct plan *plan, struct error *error)
-{
-    char source[PATH_MAX + 8];
-    const char *key;
-    json_t *values;
-    snprintf(source, sizeof source, "%s: set", plan->path);
-    json_object_foreach(plan->set, key, values) {
-        if (strcmp(key, "note") == 0)
-            continue;
-        if (!check_key(plan, key, error) || !add_setting(plan, key, values, source, error))
-            return false;
-    }
-    return true;
-}
-
-/* All axes, in the order of the product. */
-static bool make_axes(struct plan *plan, struct error *error)
-{
-    if (!plan->traces)
-        return error_set(error, "%s: traces: expected a list of files", plan->path);
-    if (plan->set && !json_is_object(plan->set))
-        return error_set(error, "%s: set: expected an object of settings and their values", plan->path);
-    if (!plan->configs)
-        plan->configs = json_string(CONFIG_DEFAULT);
-    plan->axes = calloc(PLAN_KEYS + json_object_size(plan->set), sizeof *plan->axes);
-    if (!plan->axes || !plan->configs)
-        return error_set(error, "out of memory");
-    return add_axis(plan, "traces", plan->traces, plan->path, error) &&
-           add_axis(plan, "configs", plan->configs, plan->path, error) &&
-           (!plan->size_classes || add_setting(plan, "size_classes", plan->size_classes, plan->path, error)) &&
-           (!plan->ps || add_setting(plan, "ps", plan->ps, plan->path, error)) && add_set(plan, error);
-}
-
-/* Strides, from the fastest axis on, and how many runs there are. */
-static bool count_runs(struct plan *plan, struct error *error)
-{
-    size_t runs = 1;
-    for (size_t a = plan->axis_count; a-- > 0;) {
-        size_t n = json_array_size(plan->axes[a].values);
-        plan->axes[a].stride = runs;
-        if (n > PLAN_RUNS_MAX / runs)
-            return error_set(error, "%s: more than %d runs", plan->path, PLAN_RUNS_MAX);
-        runs *= n;
-    }
-    plan->runs = runs;
-    return true;
-}
-
-/* --- configs and traces -------------------------------------------------------------------------------- */
-
-static const char *text_at(const struct plan *plan, size_t axis, size_t i, struct error *error)
-{
-    const json_t *value = json_array_get(plan->axes[axis].values, i);
-    char got[80];
-    if (json_is_string(value))
-        return json_string_value(value);
-    setting_quote_json(value, got, sizeof got);
-    error_set(error, "%s: %s: expected names, got %s", plan->path, plan->axes[axis].key, got);
-    return NULL;
-}
+/* --- configs ------------------------------------------------------------------------------------------- */
 
 /* Two configs of one name could not be told apart in the results. */
 static bool check_name(const struct plan *plan, size_t i, struct error *error)
@@ -182,25 +30,52 @@ static bool check_name(const struct plan *plan, size_t i, struct error *error)
     return true;
 }
 
+/* Several layers are called after all of them, with a plus in between. */
+static bool add_layer(struct sim_config *base, const char *name, const char *before, struct error *error)
+{
+    char joined[sizeof base->name];
+    if ((size_t)snprintf(joined, sizeof joined, "%s+%s", before, name) >= sizeof joined)
+        return error_set(error, "%s+%s: expected names of at most %zu characters together", before, name,
+                         sizeof joined - 1);
+    if (!config_load(base, name, error))
+        return false;
+    memcpy(base->name, joined, sizeof joined);
+    return true;
+}
+
+static bool load_config(struct sim_config *base, const json_t *names, struct error *error)
+{
+    const char *first = json_string_value(json_is_array(names) ? json_array_get(names, 0) : names);
+    config_init(base);
+    if (!config_load(base, CONFIG_DEFAULT, error) || !config_load(base, first, error))
+        return false;
+    for (size_t i = 1; i < json_array_size(names); i++) {
+        char before[sizeof base->name];
+        memcpy(before, base->name, sizeof before);
+        if (!add_layer(base, json_string_value(json_array_get(names, i)), before, error))
+            return false;
+    }
+    return true;
+}
+
 static bool load_configs(struct plan *plan, struct error *error)
 {
-    size_t n = json_array_size(plan->axes[CONFIGS].values);
+    size_t n = json_array_size(plan->base_names);
     plan->bases = calloc(n, sizeof *plan->bases);
     if (!plan->bases)
         return error_set(error, "out of memory");
     for (size_t i = 0; i < n; i++) {
         struct error why = {.text = ""};
-        const char *name = text_at(plan, CONFIGS, i, error);
-        config_init(&plan->bases[i]);
-        if (!name)
-            return false;
-        if (!config_load(&plan->bases[i], CONFIG_DEFAULT, &why) || !config_load(&plan->bases[i], name, &why))
+        plan->base_count++;
+        if (!load_config(&plan->bases[i], json_array_get(plan->base_names, i), &why))
             return error_set(error, "%s: configs: %s", plan->path, why.text);
         if (!check_name(plan, i, error))
             return false;
     }
     return true;
 }
+
+/* --- traces -------------------------------------------------------------------------------------------- */
 
 /* Whether a directory has the file; then path[0..PATH_MAX) says where. */
 static bool is_at(const char *directory, const char *name, char *path)
@@ -250,18 +125,16 @@ static bool check_trace(const struct plan *plan, const char *path, struct error 
 
 static bool find_traces(struct plan *plan, struct error *error)
 {
-    size_t n = json_array_size(plan->axes[TRACES].values);
+    size_t n = json_array_size(plan->trace_names);
     plan->trace_paths = calloc(n, sizeof *plan->trace_paths);
     if (!plan->trace_paths)
         return error_set(error, "out of memory");
     for (size_t i = 0; i < n; i++) {
         char path[PATH_MAX];
-        const char *name = text_at(plan, TRACES, i, error);
-        if (!name)
-            return false;
-        find_trace(plan->path, name, path);
+        find_trace(plan->path, json_string_value(json_array_get(plan->trace_names, i)), path);
         if (!(plan->trace_paths[i] = strdup(path)))
             return error_set(error, "out of memory");
+        plan->trace_count++;
         if (!check_trace(plan, path, error))
             return false;
     }
@@ -270,25 +143,48 @@ static bool find_traces(struct plan *plan, struct error *error)
 
 /* --- runs ---------------------------------------------------------------------------------------------- */
 
-static size_t pick(const struct axis *axis, size_t index)
+/* What a point has for the key; NULL if the plan does not say. */
+static const json_t *value_at(const struct plan *plan, uint64_t point, const char *key)
 {
-    return index / axis->stride % json_array_size(axis->values);
+    const json_t *value = NULL;
+    for (size_t a = 0; a < plan->axis_count && !value; a++)
+        value = plan_axis_value(&plan->axes[a], plan_pick(&plan->axes[a], point), key);
+    return value;
+}
+
+/* Where a trace or a configuration is among those that there are, which it is. */
+static size_t place_of(const json_t *names, const json_t *name)
+{
+    size_t i = 0;
+    while (!json_equal(json_array_get(names, i), name))
+        i++;
+    return i;
+}
+
+static bool apply_settings(struct plan_run *run, const struct plan *plan, uint64_t point, struct error *error)
+{
+    size_t i;
+    const json_t *key;
+    json_array_foreach(plan->settings, i, key) {
+        const json_t *value = value_at(plan, point, json_string_value(key));
+        if (value && !plan_apply(&run->config, json_string_value(key), value, NULL, error))
+            return false;
+    }
+    return true;
 }
 
 bool plan_run_init(struct plan_run *run, const struct plan *plan, size_t index, struct error *error)
 {
-    size_t trace = pick(&plan->axes[TRACES], index);
-    const struct sim_config *base = &plan->bases[pick(&plan->axes[CONFIGS], index)];
-    run->trace = json_string_value(json_array_get(plan->axes[TRACES].values, trace));
-    run->trace_path = plan->trace_paths[trace];
+    uint64_t point = plan->points[index];
+    const struct sim_config *base = &plan->bases[place_of(plan->base_names, value_at(plan, point, "config"))];
+    run->trace_number = place_of(plan->trace_names, value_at(plan, point, "trace"));
+    run->trace = json_string_value(json_array_get(plan->trace_names, run->trace_number));
+    run->trace_path = plan->trace_paths[run->trace_number];
     run->config = *base;
     run->config.size_classes = json_deep_copy(base->size_classes);
-    bool ok = run->config.size_classes || !base->size_classes || error_set(error, "out of memory");
-    for (size_t a = PLAN_SETTINGS; a < plan->axis_count && ok; a++) {
-        const struct axis *axis = &plan->axes[a];
-        ok = apply(&run->config, axis->key, json_array_get(axis->values, pick(axis, index)), NULL, error);
-    }
-    return ok;
+    if (!run->config.size_classes && base->size_classes)
+        return error_set(error, "out of memory");
+    return apply_settings(run, plan, point, error);
 }
 
 void plan_run_clear(struct plan_run *run)
@@ -296,46 +192,79 @@ void plan_run_clear(struct plan_run *run)
     config_clear(&run->config);
 }
 
-/* What the core says to each configuration. Traces vary slowest: those of the first one are all there are. */
-static bool check_runs(const struct plan *plan, struct error *error)
+static int add_to_digest(const char *text, size_t length, void *digest)
 {
-    bool ok = true;
-    for (size_t i = 0; i < plan->axes[TRACES].stride && ok; i++) {
-        struct plan_run run;
-        struct goheap_config core;
-        struct error why = {.text = ""};
-        ok = plan_run_init(&run, plan, i, error);
-        if (ok && !config_core(&run.config, &core, &why)) {
-            char classes[60];
-            setting_quote_json(run.config.size_classes, classes, sizeof classes);
-            ok = error_set(error, "%s: run %zu (config %s, size_classes %s): %s", plan->path, i + 1,
-                           run.config.name, classes, why.text);
-        }
-        plan_run_clear(&run);
+    *(uint32_t *)digest = crc32c(*(uint32_t *)digest, text, length);
+    return 0;
+}
+
+/* Tables go in as numbers, whatever the name is by which they were found. */
+static bool digest_run(struct plan *plan, const struct plan_run *run, const struct goheap_config *core,
+                       struct error *error)
+{
+    json_t *settings = settings_dump(config_table, config_table_size, &run->config);
+    add_to_digest(run->trace, strlen(run->trace) + 1, &plan->digest);
+    for (unsigned i = 1; i < core->table.count; i++) {
+        uint32_t class[2] = {core->table.classes[i].size, core->table.classes[i].pages};
+        add_to_digest((const char *)class, sizeof class, &plan->digest);
     }
+    bool ok = settings && json_dump_callback(settings, add_to_digest, &plan->digest, JSON_COMPACT) == 0;
+    json_decref(settings);
+    return ok || error_set(error, "out of memory");
+}
+
+/* What the core says to a configuration. */
+static bool check_run(struct plan *plan, size_t i, struct error *error)
+{
+    struct plan_run run;
+    struct goheap_config core;
+    struct error why = {.text = ""};
+    bool ok = plan_run_init(&run, plan, i, error);
+    if (ok && !config_core(&run.config, &core, &why)) {
+        char classes[60];
+        setting_quote_json(run.config.size_classes, classes, sizeof classes);
+        ok = error_set(error, "%s: run %zu (config %s, size_classes %s): %s", plan->path, i + 1, run.config.name,
+                       classes, why.text);
+    }
+    ok = ok && digest_run(plan, &run, &core, error);
+    plan_run_clear(&run);
     return ok;
+}
+
+static bool check_runs(struct plan *plan, struct error *error)
+{
+    for (size_t i = 0; i < plan->runs; i++)
+        if (!check_run(plan, i, error))
+            return false;
+    return true;
 }
 
 bool plan_load(struct plan *plan, const char *name, struct error *error)
 {
     memset(plan, 0, sizeof *plan);
     return settings_find(name, "plans", plan->path, sizeof plan->path, error) &&
-           settings_load_file(plan_table, PLAN_KEYS, plan, plan->path, error) && make_axes(plan, error) &&
-           count_runs(plan, error) && load_configs(plan, error) && find_traces(plan, error) &&
+           settings_load_file(plan_table, PLAN_KEYS, plan, plan->path, error) && plan_make_axes(plan, error) &&
+           plan_choose_points(plan, error) && load_configs(plan, error) && find_traces(plan, error) &&
            check_runs(plan, error);
 }
 
-/* Also of what a failed load has left: arrays are as long as their axes, and zero where not reached. */
+/* Also of what a failed load has left. */
 void plan_clear(struct plan *plan)
 {
-    for (size_t i = 0; plan->trace_paths && i < json_array_size(plan->axes[TRACES].values); i++)
+    for (size_t i = 0; i < plan->trace_count; i++)
         free(plan->trace_paths[i]);
-    for (size_t i = 0; plan->bases && i < json_array_size(plan->axes[CONFIGS].values); i++)
+    for (size_t i = 0; i < plan->base_count; i++)
         config_clear(&plan->bases[i]);
-    for (size_t a = 0; a < plan->axis_count; a++)
+    for (size_t a = 0; a < plan->axis_count; a++) {
         json_decref(plan->axes[a].values);
+        free(plan->axes[a].agree);
+    }
+    json_decref(plan->settings);
+    json_decref(plan->trace_names);
+    json_decref(plan->base_names);
     free(plan->trace_paths);
     free(plan->bases);
     free(plan->axes);
+    free(plan->points);
     settings_clear(plan_table, PLAN_KEYS, plan);
 }

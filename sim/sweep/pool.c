@@ -11,7 +11,7 @@ enum { TELL_MS = 100 };
 
 struct pool {
     const struct pool_work *work;
-    size_t n, next, done; /* under the lock */
+    size_t n, next, done; /* under the lock; n shrinks to next if no more are to be begun */
     pthread_mutex_t lock;
     pthread_cond_t all_done;
 };
@@ -23,8 +23,10 @@ static void *worker(void *arg)
     while (pool->next < pool->n) {
         size_t index = pool->next++;
         pthread_mutex_unlock(&pool->lock);
-        pool->work->run(pool->work->context, index);
+        bool more = pool->work->run(pool->work->context, index);
         pthread_mutex_lock(&pool->lock);
+        if (!more)
+            pool->n = pool->next;
         if (++pool->done == pool->n)
             pthread_cond_signal(&pool->all_done);
     }

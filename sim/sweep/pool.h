@@ -9,12 +9,13 @@
 #include <stddef.h>
 
 struct pool_work {
-    void (*run)(void *context, size_t index);           /* called once an index, on any thread */
+    bool (*run)(void *context, size_t index); /* called once an index, on any thread; false: no more are begun */
     void (*tell)(void *context, size_t done, size_t n); /* NULL, or called now and then, on the caller's thread */
     void *context;
 };
 
-/* Returns when every index has been run. False if not one thread could be started; then nothing was run. */
+/* Returns when every index has been run, or those that were begun when one said that no more were to be. False if not
+ * one thread could be started; then nothing was run. */
 bool pool_run(const struct pool_work *work, size_t n, unsigned threads, struct error *error);
 
 #endif

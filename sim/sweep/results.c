@@ -17,18 +17,20 @@ static uint64_t whole(const json_t *document, const char *path)
 
 /* --- what is derived ----------------------------------------------------------------------------------- */
 
-/* A table's name; of one that the plan spells out, the number of its classes and a digest that tells it from
- * others (FNV-1a). The table itself is in the run's JSON. */
+/* A table's name; of one that the plan spells out, or says how to make, a digest that tells it from others (FNV-1a),
+ * and how many classes it spells out. The table itself is in the run's JSON. */
 static json_t *classes_label(const json_t *document)
 {
     json_t *classes = json_object_get(report_at(document, "run.config"), "size_classes");
-    if (!json_is_array(classes))
+    if (!json_is_array(classes) && !json_is_object(classes))
         return json_deep_copy(classes);
     char *text = json_dumps(classes, JSON_COMPACT);
     uint32_t digest = 2166136261;
     for (const char *c = text; c && *c; c++)
         digest = (digest ^ (unsigned char)*c) * 16777619;
     free(text);
+    if (json_is_object(classes))
+        return json_sprintf("made-%08" PRIx32, digest);
     return json_sprintf("inline-%zu-%08" PRIx32, json_array_size(classes), digest);
 }
 
@@ -114,22 +116,24 @@ static bool has_column(const struct results *results, const char *name)
     return false;
 }
 
-bool results_init(struct results *results, const struct plan *plan, struct error *error)
+bool results_init(struct results *results, size_t rows, const json_t *settings, struct error *error)
 {
+    size_t i;
+    const json_t *key;
     memset(results, 0, sizeof *results);
-    results->count = plan->runs;
-    results->rows = calloc(plan->runs, sizeof *results->rows);
-    results->columns = calloc(FIXED + plan->axis_count + 1, sizeof *results->columns);
+    results->count = rows;
+    results->rows = calloc(rows ? rows : 1, sizeof *results->rows);
+    results->columns = calloc(FIXED + json_array_size(settings) + 1, sizeof *results->columns);
     if (!results->rows || !results->columns)
         return error_set(error, "out of memory");
     memcpy(results->columns, fixed, sizeof fixed);
     results->column_count = FIXED;
-    for (size_t a = PLAN_SETTINGS; a < plan->axis_count; a++) {
-        struct result_column setting = {.name = plan->axes[a].key, .asked = true};
+    json_array_foreach(settings, i, key) {
+        struct result_column setting = {.name = json_string_value(key), .asked = true};
         if (!has_column(results, setting.name))
             results->columns[results->column_count++] = setting;
     }
-    results->columns[results->column_count++] = (struct result_column){.name = "error"};
+    results->columns[results->column_count++] = (struct result_column){.name = "error", .path = "error"};
     return true;
 }
 
@@ -143,9 +147,23 @@ void results_clear(struct results *results)
 
 /* --- rows ---------------------------------------------------------------------------------------------- */
 
-json_t *results_unfinished(const struct plan_run *run)
+/* JSON holds UTF-8 only, and an error may have a path in it that is none, or was cut within a character. */
+static json_t *text_in_json(const char *text)
 {
-    return json_pack("{s:{s:s, s:o}}", "run", "trace", run->trace, "config",
+    char plain[sizeof((struct error *)0)->text];
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    snprintf(plain, sizeof plain, "%s", text);
+    for (char *c = plain; *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    return json_string(plain);
+}
+
+json_t *results_unfinished(const struct plan_run *run, const char *failure)
+{
+    return json_pack("{s:o, s:{s:s, s:o}}", "error", text_in_json(failure), "run", "trace", run->trace, "config",
                      settings_dump(config_table, config_table_size, &run->config));
 }
 
@@ -163,19 +181,23 @@ static json_t *cell(const struct result_column *column, const json_t *document)
     return value ? json_deep_copy(value) : json_null();
 }
 
-void results_take(struct results *results, size_t index, const json_t *document, const char *failure)
+void results_take(struct results *results, size_t i, size_t index, const json_t *document)
 {
     json_t *row = json_array();
     json_array_append_new(row, integer(index + 1));
-    for (size_t c = 1; c + 1 < results->column_count; c++)
+    for (size_t c = 1; c < results->column_count; c++)
         json_array_append_new(row, cell(&results->columns[c], document));
-    json_array_append_new(row, failure ? json_string(failure) : json_null());
-    results->rows[index] = row;
+    results->rows[i] = row;
 }
 
-const char *results_failure(const struct results *results, size_t index)
+const char *results_failure(const struct results *results, size_t i)
 {
-    return json_string_value(json_array_get(results->rows[index], results->column_count - 1));
+    return json_string_value(json_array_get(results->rows[i], results->column_count - 1));
+}
+
+size_t results_number(const struct results *results, size_t i)
+{
+    return (size_t)json_integer_value(json_array_get(results->rows[i], 0));
 }
 
 /* --- for machines -------------------------------------------------------------------------------------- */

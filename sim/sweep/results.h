@@ -1,6 +1,6 @@
 /* What a sweep found: a row of cells a run, made from its tree of results, and the forms rows are shown in.
  *
- *     tree of a run (or, of one that failed, just run.trace and run.config)
+ *     tree of a run (or, of one that failed, error, run.trace and run.config)
  *          --results_row--> [1, "go1.19", ...] --+--> results.csv
  *                                                +--> a JSON array of objects
  *                                                +--> a table to read
@@ -25,20 +25,22 @@ struct result_column {
 struct results {
     struct result_column *columns;
     size_t column_count;
-    json_t **rows; /* by the run's index; each slot is written once, by whoever ran it */
+    json_t **rows; /* each slot is written once, by whoever ran it */
     size_t count;
 };
 
-/* Room for a plan's runs; the plan has to stay as long. */
-bool results_init(struct results *results, const struct plan *plan, struct error *error);
+/* Room for so many rows; settings are keys that runs differ in, as in the plan, and have to stay as long. */
+bool results_init(struct results *results, size_t rows, const json_t *settings, struct error *error);
 void results_clear(struct results *results);
 
-/* The tree of a run that failed: what was to be run. */
-json_t *results_unfinished(const struct plan_run *run);
-/* Keeps the row of a run. failure: NULL, or why it failed. */
-void results_take(struct results *results, size_t index, const json_t *document, const char *failure);
-/* Why a run failed; NULL if it did not. */
-const char *results_failure(const struct results *results, size_t index);
+/* The tree of a run that failed: why, and what was to be run. NULL if there is no memory. */
+json_t *results_unfinished(const struct plan_run *run, const char *failure);
+/* Keeps a row, the ith of them: of the plan's run with this index. */
+void results_take(struct results *results, size_t i, size_t index, const json_t *document);
+/* Why the run of a row failed; NULL if it did not. */
+const char *results_failure(const struct results *results, size_t i);
+/* The number of a row's run, as results.csv has it. */
+size_t results_number(const struct results *results, size_t i);
 
 void results_csv(const struct results *results, FILE *out);
 json_t *results_json(const struct results *results);

@@ -25,10 +25,10 @@ struct byte_stream {
     uint64_t done, total;
     size_t begin, end;
     ZSTD_DStream *zstd;      /* NULL: plain */
-    unsigned char *inflated; /* CHUNK bytes, for zstd only */
+    unsigned char *inflated; /* CHUNK bytes and slack, for zstd only */
     size_t peeked;
     bool in_frame;           /* a zstd frame has begun and is not complete */
-    unsigned char raw[CHUNK];
+    unsigned char raw[CHUNK + BYTE_STREAM_SLACK];
 };
 
 static bool open_file(struct byte_stream *stream, const char *path, struct error *error)
@@ -80,7 +80,7 @@ static bool fill(struct byte_stream *stream, size_t want, struct error *error)
     if (stream->begin == stream->end)
         stream->begin = stream->end = 0;
     while (!stream->at_end && stream->end - stream->begin < want) {
-        ssize_t got = read(stream->fd, stream->raw + stream->end, sizeof stream->raw - stream->end);
+        ssize_t got = read(stream->fd, stream->raw + stream->end, CHUNK - stream->end);
         if (got < 0)
             return error_set(error, "%.300s: cannot read: %s", stream->name, strerror(errno));
         stream->at_end = got == 0;
@@ -93,7 +93,7 @@ static bool fill(struct byte_stream *stream, size_t want, struct error *error)
 bool byte_stream_inflate(struct byte_stream *stream, struct error *error)
 {
     stream->zstd = ZSTD_createDStream();
-    stream->inflated = malloc(CHUNK);
+    stream->inflated = calloc(1, CHUNK + BYTE_STREAM_SLACK);
     if (stream->zstd == NULL || stream->inflated == NULL)
         return error_set(error, "%.300s: out of memory", stream->name);
     return true;

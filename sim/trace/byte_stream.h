@@ -10,6 +10,8 @@
 
 struct byte_stream;
 
+enum { BYTE_STREAM_SLACK = 8 };
+
 /* "-" is standard input. NULL and *error if it cannot be opened. */
 struct byte_stream *byte_stream_open(const char *path, struct error *error);
 void byte_stream_close(struct byte_stream *stream);
@@ -25,7 +27,8 @@ size_t byte_stream_peek(struct byte_stream *stream, size_t want, const unsigned 
 bool byte_stream_inflate(struct byte_stream *stream, struct error *error);
 
 /* The next bytes, valid until the next call; at least 4 of them unless fewer are left, so that
- * whatever is recognised by its first bytes is in one piece. Returns how many; 0 at the end, or with
+ * whatever is recognised by its first bytes is in one piece. BYTE_STREAM_SLACK bytes after them may be
+ * read and mean nothing. Returns how many; 0 at the end, or with
  * *error set after a failure. */
 size_t byte_stream_next(struct byte_stream *stream, const unsigned char **bytes, struct error *error);
 

@@ -13,12 +13,12 @@ struct ght_out {
 };
 
 /* What could not be written is told at once: a trace may have hours to go. */
-static bool write_rows(struct row_writer *writer, const struct trace_row *rows, size_t n, struct error *error)
+static bool write_rows(struct row_writer *writer, const struct trace_row *rows, const struct trace_event *events,
+                       size_t n, struct error *error)
 {
     struct ght_out *o = (struct ght_out *)writer;
-    for (size_t i = 0; i < n; i++)
-        if (!ght_writer_put(o->rows, &rows[i], error))
-            return false;
+    if (!ght_writer_put(o->rows, rows, events, n, error))
+        return false;
     return !ferror(o->out.stream) || out_file_commit(&o->out, error);
 }
 

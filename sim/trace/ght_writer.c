@@ -1,6 +1,6 @@
 /* Rows in, segments out.
  *
- *   row --row_check--> slot, time, stream
+ *   row, event: slot, time, stream
  *       --dictionary--> shape             part[stream]: words     order: runs, ids     --full--> blocks
  *
  * Invariant: of a segment, each part, the order and the ids fit in a block each, and have room for one more row between
@@ -14,7 +14,7 @@
 #include "trace/crc32c.h"
 #include "trace/ght_dictionary.h"
 #include "trace/ght_format.h"
-#include "trace/row_check.h"
+#include "trace/lifetimes.h"
 
 enum {
     PART_WORDS = GHT_PAYLOAD_MAX / 8,
@@ -43,7 +43,6 @@ struct ght_writer {
     FILE *out;
     const char *name;
     uint64_t blocks, rows;
-    struct row_checks checks;
     struct ght_dictionary dictionary;
     struct stream *streams, meta;
     uint64_t *ps; /* of the streams */
@@ -171,7 +170,6 @@ static bool init_zstd(struct ght_writer *w)
 struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns, bool zstd, struct error *error)
 {
     struct ght_writer *w = calloc(1, sizeof *w);
-    const struct row_source rows = {.name = name, .columns = columns};
     if (w == NULL) {
         row_fail(error, name, 0, "out of memory");
         return NULL;
@@ -179,9 +177,7 @@ struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns,
     w->out = out;
     w->name = name;
     w->segment_number = 1;
-    bool good = row_checks_init(&w->checks, &rows, TRACE_STREAM_BY_P);
-    good &= ght_dictionary_init(&w->dictionary, w->checks.lifetimes.map.seed);
-    if (!good || (zstd && !init_zstd(w))) {
+    if (!ght_dictionary_init(&w->dictionary, id_map_seed()) || (zstd && !init_zstd(w))) {
         row_fail(error, name, 0, "out of memory");
         ght_writer_delete(w);
         return NULL;
@@ -192,7 +188,6 @@ struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns,
 
 void ght_writer_delete(struct ght_writer *w)
 {
-    row_checks_free(&w->checks);
     ght_dictionary_free(&w->dictionary);
     for (size_t i = 0; i < GHT_PARTS_MAX; i++)
         free(w->parts[i].words);
@@ -290,35 +285,31 @@ static bool make_word_room(struct part *part)
 
 /* ---- a row's words ---- */
 
-static const uint16_t what_runtime_said = 1u << TRACE_GCBEGIN | 1u << TRACE_GCEND | 1u << TRACE_PROCS |
-                                          1u << TRACE_HEAPLIVE | 1u << TRACE_HEAPGOAL;
-static const uint16_t with_lifetime = 1u << TRACE_ALLOC | 1u << TRACE_FREE | 1u << TRACE_DEAD |
-                                      1u << TRACE_STACKALLOC | 1u << TRACE_STACKFREE;
+/* What differs from row to row and is not in a word of its own: the lifetime's id is, where there is one, and the size
+ * has values that come again and again, but in what the recorded runtime said. */
+static const uint16_t always_given[ROW_OPS] = {
+    [TRACE_GC] = 1u << ROW_ID,
+    [TRACE_STATS] = 1u << ROW_ID,
+    [TRACE_END] = 1u << ROW_ID,
+    [TRACE_GCBEGIN] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_GCEND] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_PROCS] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_HEAPLIVE] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_HEAPGOAL] = 1u << ROW_ID | 1u << ROW_SIZE,
+    [TRACE_META] = (1u << ROW_NUMBERS) - 1,
+};
 
-/* What differs from row to row and is not in a word of its own. */
-static uint16_t always_given(const struct trace_row *row)
+/* What a row does not have is as a shape has it: 0, or noscan 1. */
+static inline struct ght_shape shape_of(const struct trace_row *row, uint64_t type, unsigned given)
 {
-    unsigned given = 0;
-    if (row->op == TRACE_META)
-        given = (1u << ROW_NUMBERS) - 1;
-    else if ((what_runtime_said & 1u << row->op) != 0)
-        given = 1u << ROW_SIZE;
-    if ((with_lifetime & 1u << row->op) == 0)
-        given |= 1u << ROW_ID;
-    return (uint16_t)(given & row->present);
-}
-
-static struct ght_shape shape_of(const struct trace_row *row, uint64_t type, uint16_t given)
-{
-    struct ght_shape shape = {.present = row->present, .given = given, .op = row->op, .noscan = 1};
-    unsigned in_shape = row->present & ~(unsigned)given;
-    if ((in_shape & 1u << ROW_SIZE) != 0)
+    struct ght_shape shape = {.present = row->present, .given = (uint16_t)given, .op = row->op, .noscan = 1};
+    if ((given & 1u << ROW_SIZE) == 0)
         shape.size = row->value[ROW_SIZE];
-    if ((in_shape & 1u << ROW_NOSCAN) != 0)
+    if ((given & 1u << ROW_NOSCAN) == 0)
         shape.noscan = row->value[ROW_NOSCAN] & 1;
-    if ((in_shape & 1u << ROW_ALIGN) != 0)
+    if ((given & 1u << ROW_ALIGN) == 0 && row->value[ROW_ALIGN] != 0)
         shape.align_log2 = (uint8_t)__builtin_ctzll(row->value[ROW_ALIGN]);
-    if ((in_shape & 1u << ROW_TYPE) != 0)
+    if ((given & 1u << ROW_TYPE) == 0)
         shape.type = type;
     return shape;
 }
@@ -328,7 +319,7 @@ static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *r
                                  uint16_t *given)
 {
     const uint16_t values = 1u << ROW_SIZE | 1u << ROW_NOSCAN | 1u << ROW_ALIGN | 1u << ROW_TYPE;
-    *given = always_given(row);
+    *given = always_given[row->op] & row->present;
     struct ght_shape shape = shape_of(row, type, *given);
     enum ght_found found = ght_dictionary_shape(&w->dictionary, &shape, SHAPES_IN_FULL, number);
     if (found != GHT_FULL)
@@ -353,36 +344,53 @@ static void put_value(struct part *part, unsigned code, uint64_t value)
     }
 }
 
-static void put_given(struct part *part, const struct trace_row *row, uint64_t type, uint16_t given)
+static void put_given(struct part *part, const struct trace_row *row, uint64_t type, unsigned given)
 {
-    for (unsigned column = 0; column < ROW_COLUMNS; column++)
-        if ((given & 1u << column) != 0)
-            put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+    for (; given != 0; given &= given - 1) {
+        unsigned column = (unsigned)__builtin_ctz(given);
+        put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+    }
 }
+
+/* From here on there are few branches: whose the row is, whether it begins a lifetime and how late it is no processor
+ * can foretell. */
 
 static void put_order(struct ght_writer *w, uint32_t part)
 {
-    uint16_t *last = &w->runs[w->segment.runs];
-    if (w->segment.runs > 0 && (last[-1] & 0xff) == part && last[-1] >> 8 < RUN_ROWS - 1)
-        last[-1] = (uint16_t)(last[-1] + (1u << 8));
-    else
-        w->runs[w->segment.runs++] = (uint16_t)part;
+    uint32_t last = w->segment.runs > 0 ? w->runs[w->segment.runs - 1] : UINT32_MAX;
+    bool same = (last & 0xff) == part && last >> 8 < RUN_ROWS - 1;
+    w->segment.runs += !same;
+    w->runs[w->segment.runs - 1] = (uint16_t)(same ? last + (1u << 8) : part);
     w->segment.rows++;
 }
 
-static void put_id(struct ght_writer *w, uint64_t id)
+static void put_id(struct ght_writer *w, uint64_t id, bool begins)
 {
-    if (w->id_bytes == 0) {
+    if (w->id_bytes == 0 && begins) {
         w->segment.first_id = id;
         w->last_id = id - 1;
     }
-    uint64_t by = id - w->last_id - 1;
+    uint64_t by = begins ? id - w->last_id - 1 : 0;
     uint64_t number = by << 1 ^ -(by >> 63);
     w->segment.has_ids |= by != 0;
     for (; number >= 0x80; number >>= 7)
         w->ids[w->id_bytes++] = (unsigned char)(number | 0x80);
-    w->ids[w->id_bytes++] = (unsigned char)number;
-    w->last_id = id;
+    w->ids[w->id_bytes] = (unsigned char)number;
+    w->id_bytes += begins;
+    w->last_id = begins ? id : w->last_id;
+}
+
+/* Returns how late the row is that the words before it leave to be said. */
+static uint64_t put_advance(struct part *part, uint64_t later)
+{
+    if (later > GHT_NARROW_MAX) {
+        put_value(part, GHT_ADVANCE, later);
+        return 0;
+    }
+    bool is_long = later > UINT16_MAX;
+    part->words[part->head.words] = GHT_ADVANCE | later << 16;
+    part->head.words += is_long;
+    return is_long ? 0 : later;
 }
 
 static void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
@@ -393,14 +401,10 @@ static void put_row(struct ght_writer *w, struct stream *stream, const struct tr
         put_value(part, GHT_GOROUTINE, stream->g = goroutine(row));
     uint64_t later = row->op == TRACE_META ? 0 : event->time_ns - stream->time;
     stream->time += later;
-    if (later > UINT16_MAX) {
-        put_value(part, GHT_ADVANCE, later);
-        later = 0;
-    }
+    later = put_advance(part, later);
     put_word(part, shape | (uint64_t)event->slot << 16 | later << 48);
     put_order(w, stream->part);
-    if (row->op == TRACE_ALLOC || row->op == TRACE_STACKALLOC)
-        put_id(w, row->value[ROW_ID]);
+    put_id(w, row->value[ROW_ID], (row->op == TRACE_ALLOC) | (row->op == TRACE_STACKALLOC));
 }
 
 static bool encode(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event)
@@ -427,15 +431,15 @@ static bool encode(struct ght_writer *w, const struct trace_row *row, const stru
     return true;
 }
 
-bool ght_writer_put(struct ght_writer *w, const struct trace_row *row, struct error *error)
+bool ght_writer_put(struct ght_writer *w, const struct trace_row *rows, const struct trace_event *events, size_t n,
+                    struct error *error)
 {
-    struct trace_event event = {0};
-    if (row_checks_take(&w->checks, row, &event) == ROW_FAILED)
-        return error_set(error, "%s", w->checks.failure.text);
-    if (row->op == TRACE_FREE || row->op == TRACE_STACKFREE)
-        lifetimes_release(&w->checks.lifetimes, event.slot);
-    if (row_has(row, ROW_TYPE) && row->type_length > GHT_STRING_MAX)
-        return row_fail(error, w->name, row->line, "type: expected a label of at most %u bytes, got one of %u",
-                        GHT_STRING_MAX, row->type_length);
-    return encode(w, row, &event) || fail_memory(w, row, error);
+    for (size_t i = 0; i < n; i++) {
+        if (row_has(&rows[i], ROW_TYPE) && rows[i].type_length > GHT_STRING_MAX)
+            return row_fail(error, w->name, rows[i].line, "type: expected a label of at most %u bytes, got one of %u",
+                            GHT_STRING_MAX, rows[i].type_length);
+        if (!encode(w, &rows[i], &events[i]))
+            return fail_memory(w, &rows[i], error);
+    }
+    return true;
 }

@@ -1,8 +1,7 @@
 /* Writes binary traces (trace/ght_format.h), front to back.
  *
- * Memory: a segment (1 MiB of words, in buffers of at most 16 MiB), the labels and shapes that there have been, and what
- * row_check keeps of open lifetimes, Ps and goroutines; nothing that grows with the length of the trace. A writer that
- * is killed loses its last segment. */
+ * Memory: a segment (1 MiB of words, in buffers of at most 16 MiB), the labels and shapes that there have been, and a
+ * few bytes a P; nothing that grows with the length of the trace. A writer that is killed loses its last segment. */
 #ifndef GHT_WRITER_H
 #define GHT_WRITER_H
 
@@ -17,9 +16,10 @@ struct ght_writer;
  * by it. NULL with *error: out of memory. */
 struct ght_writer *ght_writer_new(FILE *out, const char *name, uint16_t columns, bool zstd, struct error *error);
 
-/* The next row of the trace. False with *error if it breaks a rule of row_check, has a label of more than
- * GHT_STRING_MAX bytes, or memory has run out; nothing can be written after that. */
-bool ght_writer_put(struct ght_writer *writer, const struct trace_row *row, struct error *error);
+/* The next n rows of the trace, and what row_checks_take_all has made of them, with streams by P. False with *error if
+ * one has a label of more than GHT_STRING_MAX bytes, or memory has run out; nothing can be written after that. */
+bool ght_writer_put(struct ght_writer *writer, const struct trace_row *rows, const struct trace_event *events, size_t n,
+                    struct error *error);
 
 /* Writes what is left, and the end. */
 void ght_writer_finish(struct ght_writer *writer);

@@ -19,11 +19,14 @@ struct id_entry {
     uint32_t number; /* the owner's */
     bool used;
     uint8_t mark; /* the owner's; 0 in a fresh entry */
+    uint16_t passed; /* the map's, of each bucket's first entry */
 };
 
-/* Open addressing with linear probing. Invariant: at most half of the entries are used, and no unused
- * entry lies between an id's home (its hash) and its entry. Nothing that a caller sees depends on the
- * seed: it keeps ids that were chosen to collide from making the table slow. */
+/* Buckets of four entries, a cache line if memory is aligned to one. An id is in its home bucket (its hash) or, if that
+ * was full, in one of those after it. Invariant: at most half of the entries are used, and a bucket's `passed` is how
+ * many ids of the map are behind it and have their home in it or before; the most that it can say, it says for ever.
+ * Nothing that a caller sees depends on the seed: it keeps ids that were chosen to collide from making the table
+ * slow. */
 struct id_map {
     struct id_entry *entries;
     size_t capacity; /* a power of two */
@@ -35,6 +38,8 @@ struct id_map {
 uint64_t id_map_seed(void);
 bool id_map_init(struct id_map *map, uint64_t seed); /* false: no memory */
 void id_map_free(struct id_map *map);
+/* What will be looked for soon may come from memory in the meantime. */
+void id_map_fetch(const struct id_map *map, uint64_t id);
 /* The entry is valid until the next id_map_put or id_map_remove. NULL if the id is not in the map. */
 struct id_entry *id_map_find(const struct id_map *map, uint64_t id);
 /* The entry of the id, added (with number and mark 0) if it was not there; NULL: no memory. */

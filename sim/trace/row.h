@@ -75,6 +75,8 @@ extern const char *const row_op_names[ROW_OPS];
 bool row_fail(struct error *error, const char *name, uint64_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+enum { ROW_BATCH = 128 }; /* rows that are handled at a time: 10 KiB, a part of the first-level cache */
+
 /* A reader of some format. */
 struct row_source {
     /* Fills in up to max rows in the trace's order and returns how many; 0 at the end or after a failure, which is then
@@ -91,7 +93,7 @@ struct row_source {
 /* What a reader of what others record may be asked for; a format takes what applies to it. */
 struct row_options {
     enum { SIZE_FIT, SIZE_SLOT, SIZE_UNIFORM } size;  /* requested sizes where only the slot's is recorded */
-    enum { DEATH_GC, DEATH_SWEEP, DEATH_UNIFORM } death; /* deaths where only the sweep is recorded */
+    enum { DEATH_UNIFORM, DEATH_GC, DEATH_SWEEP } death; /* deaths where only the sweep is recorded */
     bool salvage;                                     /* a broken file: what is good in it, and then its end */
     uint64_t seed;                                    /* of what is drawn at random */
 };

@@ -60,21 +60,29 @@ static bool need(struct row_checks *checks, const struct trace_row *row, enum ro
 
 /* ---- streams and times ---- */
 
-/* No value counts as 0. */
-static bool number_of(struct row_checks *checks, const struct trace_row *row, struct row_numbering *numbering,
-                      uint64_t value, uint32_t *number)
+static bool find_number(struct row_checks *checks, const struct trace_row *row, struct row_numbering *numbering,
+                        uint64_t value)
 {
-    if (numbering->map.count == 0 || value != numbering->last_value) {
-        bool added;
-        struct id_entry *entry = id_map_put(&numbering->map, value, &added);
-        if (entry == NULL || numbering->map.count > UINT32_MAX)
-            return fail_memory(checks, row);
-        if (added)
-            entry->number = (uint32_t)(numbering->map.count - 1);
-        numbering->last_value = value;
-        numbering->last_number = entry->number;
-    }
-    *number = numbering->last_number;
+    bool added;
+    struct id_entry *entry = id_map_put(&numbering->map, value, &added);
+    if (entry == NULL || numbering->map.count > UINT32_MAX)
+        return fail_memory(checks, row);
+    if (added)
+        entry->number = (uint32_t)(numbering->map.count - 1);
+    numbering->recent[value % ROW_RECENT].value = value;
+    numbering->recent[value % ROW_RECENT].number = entry->number + UINT64_C(1);
+    return true;
+}
+
+/* No value counts as 0. */
+static inline bool number_of(struct row_checks *checks, const struct trace_row *row, struct row_numbering *numbering,
+                             uint64_t value, uint32_t *number)
+{
+    size_t at = value % ROW_RECENT;
+    if ((numbering->recent[at].number == 0 || numbering->recent[at].value != value) &&
+        !find_number(checks, row, numbering, value))
+        return false;
+    *number = (uint32_t)(numbering->recent[at].number - 1);
     return true;
 }
 
@@ -92,14 +100,15 @@ static bool grow_times(struct row_checks *checks, const struct trace_row *row)
 }
 
 /* A row without a time has that of its P's latest event. */
-static bool set_stream_and_time(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+static inline bool take_stream_and_time(struct row_checks *checks, const struct trace_row *row, uint32_t *stream,
+                                        uint64_t *time_ns)
 {
     const uint64_t *value = row->value;
     uint32_t p;
     if (!number_of(checks, row, &checks->ps, value[ROW_P], &p))
         return false;
-    event->stream = p;
-    if (checks->by_g && !number_of(checks, row, &checks->gs, value[ROW_G], &event->stream))
+    *stream = p;
+    if (checks->by_g && !number_of(checks, row, &checks->gs, value[ROW_G], stream))
         return false;
     if (p >= checks->times_capacity && !grow_times(checks, row))
         return false;
@@ -113,16 +122,16 @@ static bool set_stream_and_time(struct row_checks *checks, const struct trace_ro
                         ", got %" PRIu64, *latest, value[ROW_P], value[ROW_T_NS]);
         *latest = value[ROW_T_NS];
     }
-    event->time_ns = *latest;
+    *time_ns = *latest;
     return true;
 }
 
 /* ---- the allocation, and its lifetime ---- */
 
-static bool set_shape(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+static inline bool check_shape(struct row_checks *checks, const struct trace_row *row, unsigned *align_log2)
 {
     const uint64_t *value = row->value;
-    if (ops[event->op].lifetime == OPEN) {
+    if (ops[row->op].lifetime == OPEN) {
         if (!need(checks, row, ROW_SIZE))
             return false;
         if (value[ROW_SIZE] > TRACE_MAX_SIZE)
@@ -136,11 +145,8 @@ static bool set_shape(struct row_checks *checks, const struct trace_row *row, st
         if (align == 0 || (align & (align - 1)) != 0 || align > MAX_ALIGN)
             return FAIL(checks, row, "align: expected a power of two up to %" PRIu64 ", got %" PRIu64, MAX_ALIGN,
                         align);
-        event->align_log2 = (unsigned)__builtin_ctzll(align) & 0x7fu;
+        *align_log2 = (unsigned)__builtin_ctzll(align);
     }
-    uint64_t size = value[ROW_SIZE] < TRACE_SIZE_FIELD ? value[ROW_SIZE] : TRACE_SIZE_FIELD;
-    event->size = size & TRACE_SIZE_FIELD;
-    event->noscan = value[ROW_NOSCAN] & 1;
     return true;
 }
 
@@ -164,22 +170,20 @@ static bool fail_lifetime(struct row_checks *checks, const struct trace_row *row
                 reason);
 }
 
-static bool set_slot(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+/* Of a row that has to do with a lifetime. */
+static inline bool take_lifetime(struct row_checks *checks, const struct trace_row *row, uint32_t *slot)
 {
-    const struct op *op = &ops[event->op];
-    if (op->lifetime == KEEP)
-        return true;
+    const struct op *op = &ops[row->op];
     if (!need(checks, row, ROW_ID))
         return false;
     uint64_t id = row->value[ROW_ID];
-    event->id = id;
     enum lifetime_status status;
     if (op->lifetime == OPEN)
-        status = lifetimes_open(&checks->lifetimes, id, op->kind, &event->slot);
+        status = lifetimes_open(&checks->lifetimes, id, op->kind, slot);
     else if (op->lifetime == CLOSE)
-        status = lifetimes_close(&checks->lifetimes, id, op->kind, &event->slot);
+        status = lifetimes_close(&checks->lifetimes, id, op->kind, slot);
     else
-        status = lifetimes_die(&checks->lifetimes, id, op->kind, &event->slot);
+        status = lifetimes_die(&checks->lifetimes, id, op->kind, slot);
     return status == LIFETIME_OK || fail_lifetime(checks, row, status);
 }
 
@@ -197,11 +201,22 @@ static bool take_meta(struct row_checks *checks, const struct trace_row *row)
 
 static bool take_event(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
 {
+    uint32_t stream, slot = 0;
+    unsigned align_log2 = 0;
+    uint64_t time_ns = 0, size = row->value[ROW_SIZE] < TRACE_SIZE_FIELD ? row->value[ROW_SIZE] : TRACE_SIZE_FIELD;
+    bool has_lifetime = ops[row->op].lifetime != KEEP;
     if (!checks->has_started)
         checks->timed = row_has(row, ROW_T_NS);
     checks->has_started = true;
-    *event = (struct trace_event){.op = row->op};
-    return set_stream_and_time(checks, row, event) && set_shape(checks, row, event) && set_slot(checks, row, event);
+    if (!take_stream_and_time(checks, row, &stream, &time_ns) || !check_shape(checks, row, &align_log2) ||
+        (has_lifetime && !take_lifetime(checks, row, &slot)))
+        return false;
+    *event = (struct trace_event){
+        .time_ns = time_ns, .id = has_lifetime ? row->value[ROW_ID] : 0, .size = size & TRACE_SIZE_FIELD,
+        .op = row->op, .align_log2 = align_log2 & 0x7f, .noscan = row->value[ROW_NOSCAN] & 1, .slot = slot,
+        .stream = stream,
+    };
+    return true;
 }
 
 enum row_result row_checks_take(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
@@ -209,4 +224,26 @@ enum row_result row_checks_take(struct row_checks *checks, const struct trace_ro
     if (row->op == TRACE_META)
         return take_meta(checks, row) ? ROW_NOTHING : ROW_FAILED;
     return take_event(checks, row, event) ? ROW_EVENT : ROW_FAILED;
+}
+
+void row_checks_fetch(const struct row_checks *checks, const struct trace_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (row_has(&rows[i], ROW_ID))
+            id_map_fetch(&checks->lifetimes.map, rows[i].value[ROW_ID]);
+}
+
+bool row_checks_take_all(struct row_checks *checks, const struct trace_row *rows, size_t n, struct trace_event *events)
+{
+    row_checks_fetch(checks, rows, n);
+    for (size_t i = 0; i < n; i++) {
+        bool is_meta = rows[i].op == TRACE_META;
+        if (is_meta ? !take_meta(checks, &rows[i]) : !take_event(checks, &rows[i], &events[i]))
+            return false;
+        if (is_meta)
+            events[i] = (struct trace_event){.op = rows[i].op};
+        else if (ops[rows[i].op].lifetime == CLOSE)
+            lifetimes_release(&checks->lifetimes, events[i].slot);
+    }
+    return true;
 }

@@ -10,11 +10,14 @@
 #include "trace/lifetimes.h"
 #include "trace/row.h"
 
-/* Values of p or g, numbered in order of first appearance. Most rows have the value of the row before. */
+enum { ROW_RECENT = 64 };
+
+/* Values of p or g, numbered in order of first appearance. There are few of them at a time. */
 struct row_numbering {
     struct id_map map;
-    uint64_t last_value;
-    uint32_t last_number;
+    struct {
+        uint64_t value, number; /* number: plus 1; 0: none yet */
+    } recent[ROW_RECENT];       /* by the value's lowest bits, the last one */
 };
 
 struct row_checks {
@@ -39,5 +42,12 @@ void row_checks_free(struct row_checks *checks);
 
 /* The next row of the trace. ROW_EVENT: *event is what it means; ROW_NOTHING: it was a meta row. */
 enum row_result row_checks_take(struct row_checks *checks, const struct trace_row *row, struct trace_event *event);
+
+/* These rows will be taken soon: what is known of their lifetimes may come from memory in the meantime. */
+void row_checks_fetch(const struct row_checks *checks, const struct trace_row *rows, size_t n);
+
+/* The next n rows, of which a free has been executed before the next row is taken; of a meta row events[i] has the op,
+ * and nothing else. False if one is refused. */
+bool row_checks_take_all(struct row_checks *checks, const struct trace_row *rows, size_t n, struct trace_event *events);
 
 #endif

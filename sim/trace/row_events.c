@@ -10,15 +10,13 @@
 
 #include "trace/row_check.h"
 
-enum { BATCH = 128 }; /* rows: 10 KiB, a part of the first-level cache */
-
 struct row_events {
     struct trace_source source; /* first: the two share their address */
     struct row_source *rows;
     struct row_checks checks;
     size_t next, count;
     bool done; /* the end, or failure */
-    struct trace_row batch[BATCH];
+    struct trace_row batch[ROW_BATCH];
 };
 
 /* False at the end and after a failure. */
@@ -27,7 +25,8 @@ static bool refill(struct row_events *r)
     if (r->done)
         return false;
     r->next = 0;
-    r->count = r->rows->read(r->rows, r->batch, BATCH, &r->checks.failure);
+    r->count = r->rows->read(r->rows, r->batch, ROW_BATCH, &r->checks.failure);
+    row_checks_fetch(&r->checks, r->batch, r->count);
     r->source.bytes_done = r->rows->bytes_done;
     r->done = r->count == 0;
     return !r->done;
@@ -60,6 +59,11 @@ static void release_slot(struct trace_source *source, uint32_t slot)
     lifetimes_release(&((struct row_events *)source)->checks.lifetimes, slot);
 }
 
+static void tell_rows(const struct trace_source *source)
+{
+    row_source_tell(((const struct row_events *)source)->rows);
+}
+
 static void close_events(struct trace_source *source)
 {
     struct row_events *r = (struct row_events *)source;
@@ -77,8 +81,8 @@ struct trace_source *row_events_open(struct row_source *rows, int stream_by, str
         return NULL;
     }
     r->rows = rows;
-    r->source = (struct trace_source){.read = read_events, .release = release_slot, .close = close_events,
-                                      .name = rows->name, .bytes_done = rows->bytes_done,
+    r->source = (struct trace_source){.read = read_events, .release = release_slot, .tell = tell_rows,
+                                      .close = close_events, .name = rows->name, .bytes_done = rows->bytes_done,
                                       .bytes_total = rows->bytes_total};
     if (row_checks_init(&r->checks, rows, stream_by))
         return &r->source;

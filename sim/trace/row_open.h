@@ -32,4 +32,8 @@ struct byte_stream *row_open_bytes(const char *path, const struct row_format **f
 struct row_source *row_open(const char *path, const struct row_format *format, const struct row_options *options,
                             struct error *error);
 
+/* The same to be replayed, in place of trace_open: where the options need no rows, by the format's shortcut. */
+struct trace_source *trace_open_as(const char *path, const struct row_format *format, const struct row_options *options,
+                                   int stream_by, struct error *error);
+
 #endif

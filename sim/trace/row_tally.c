@@ -17,36 +17,36 @@ static bool grow(struct row_tally *tally, uint32_t slot)
     return true;
 }
 
-static void begin(struct row_tally *tally, const struct trace_event *event)
+static uint64_t bytes_of(uint64_t entry)
 {
-    tally->sizes[event->slot] = event->size + 1;
-    tally->live++;
-    tally->live_bytes += event->size;
-    if (tally->live > tally->peak_live)
-        tally->peak_live = tally->live;
-    if (tally->live_bytes > tally->peak_bytes)
-        tally->peak_bytes = tally->live_bytes;
+    return entry - (entry != 0);
 }
 
-/* For the second time too: a free after a dead. */
-static void end(struct row_tally *tally, uint32_t slot)
+/* Whether an object begins or ends nobody can foretell, so that both are the same work. One may end twice: by a dead
+ * and a free. */
+static void take_object(struct row_tally *tally, const struct trace_event *event)
 {
-    if (tally->sizes[slot] == 0)
-        return;
-    tally->live--;
-    tally->live_bytes -= tally->sizes[slot] - 1;
-    tally->sizes[slot] = 0;
+    uint64_t begins = event->op == TRACE_ALLOC;
+    uint64_t before = tally->sizes[event->slot], after = (event->size + 1) & -begins;
+    tally->sizes[event->slot] = after;
+    tally->live = tally->live + (after != 0) - (before != 0);
+    tally->live_bytes += bytes_of(after) - bytes_of(before);
+    tally->peak_live = tally->live > tally->peak_live ? tally->live : tally->peak_live;
+    tally->peak_bytes = tally->live_bytes > tally->peak_bytes ? tally->live_bytes : tally->peak_bytes;
 }
 
-bool row_tally_take(struct row_tally *tally, const struct trace_event *event)
+bool row_tally_take(struct row_tally *tally, const struct trace_event *events, size_t n)
 {
-    tally->rows[event->op]++;
-    if (event->op == TRACE_ALLOC) {
-        if (event->slot >= tally->capacity && !grow(tally, event->slot))
+    for (size_t i = 0; i < n; i++) {
+        if (events[i].slot >= tally->capacity && !grow(tally, events[i].slot))
             return false;
-        begin(tally, event);
-    } else if (event->op == TRACE_FREE || event->op == TRACE_DEAD) {
-        end(tally, event->slot);
+        __builtin_prefetch(&tally->sizes[events[i].slot], 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned op = events[i].op;
+        tally->rows[op]++;
+        if (op == TRACE_ALLOC || op == TRACE_FREE || op == TRACE_DEAD)
+            take_object(tally, &events[i]);
     }
     return true;
 }

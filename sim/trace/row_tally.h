@@ -12,8 +12,8 @@ struct row_tally {
     size_t capacity;
 };
 
-/* Zeroed is empty. False: no memory. */
-bool row_tally_take(struct row_tally *tally, const struct trace_event *event);
+/* Zeroed is empty. The next n rows, as row_checks_take_all tells them. False: no memory. */
+bool row_tally_take(struct row_tally *tally, const struct trace_event *events, size_t n);
 void row_tally_free(struct row_tally *tally);
 
 #endif

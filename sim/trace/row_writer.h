@@ -1,10 +1,5 @@
-/* A writer of some format: rows go into a file that is there whole or not at all (base/out_file.h).
- *
- *     struct row_writer *writer = row_writer_format_of(path)->open(path, source->columns, error);
- *     while ((n = source->read(source, rows, max, error)) > 0)
- *         if (!writer->write(writer, rows, n, error))
- *             return writer->abandon(writer), false;
- *     return writer->commit(writer, error);
+/* A writer of some format: rows go into a file that is there whole or not at all (base/out_file.h). Whoever has rows to
+ * write gives them to a row_output, which checks them first.
  *
  * Invariant: a writer ends in exactly one commit or abandon, which frees it. */
 #ifndef ROW_WRITER_H
@@ -13,8 +8,10 @@
 #include "trace/row.h"
 
 struct row_writer {
-    /* The next n rows, valid by row_check's rules. False with *error after a failure; then only abandon. */
-    bool (*write)(struct row_writer *writer, const struct trace_row *rows, size_t n, struct error *error);
+    /* The next n rows, and what row_checks_take_all has made of them, with streams by P; CSV can do without those.
+     * False with *error after a failure; then only abandon. */
+    bool (*write)(struct row_writer *writer, const struct trace_row *rows, const struct trace_event *events, size_t n,
+                  struct error *error);
     /* Finishes the file and puts it in its place; false with *error if that fails, and then it is not there. */
     bool (*commit)(struct row_writer *writer, struct error *error);
     /* Leaves the target as it was. */

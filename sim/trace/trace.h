@@ -63,6 +63,8 @@ struct trace_source {
     /* The replay has executed the free of this slot: it may be handed out again. A reader never reuses a slot
      * before. */
     void (*release)(struct trace_source *source, uint32_t slot);
+    /* On stderr, as row_source_tell, once all has been read; NULL: never anything. */
+    void (*tell)(const struct trace_source *source);
     void (*close)(struct trace_source *source);
     const char *name; /* for messages; owned by the source */
     bool timed;       /* the trace has recorded times; known once the first event has been read */

@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "trace/trace_csv_row.h"
+
+_Static_assert((int)BYTE_STREAM_SLACK >= (int)DECIMAL_AHEAD, "numbers are read some bytes ahead");
 
 struct reader {
     struct row_source source; /* first: the two share their address */

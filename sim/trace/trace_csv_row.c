@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/nearest.h"
 
 enum { IGNORED = ROW_COLUMNS };
@@ -151,6 +152,7 @@ static const char *plural(uint32_t n)
 static bool end_header(struct csv_rows *rows)
 {
     rows->has_header = true;
+    rows->column[rows->columns] = CSV_NO_COLUMN;
     return (rows->present & 1u << ROW_OP) != 0 ||
            csv_rows_fail(rows, "expected a header line with at least the column op, got %" PRIu32
                          " column%s without it", rows->columns, plural(rows->columns));
@@ -187,30 +189,16 @@ bool csv_row_end(struct csv_rows *rows)
 
 /* Each of these takes a field, which may be empty but for the op, and returns what follows it; NULL: not plain. */
 
-static const unsigned char *plain_number(const unsigned char *s, uint8_t column, struct trace_row *row)
-{
-    uint64_t n = 0;
-    const unsigned char *start = s;
-    for (unsigned digit; (digit = (unsigned)*s - '0') <= 9; s++)
-        n = n * 10 + digit;
-    if (s == start)
-        return s;
-    row->value[column] = n;
-    row->present |= (uint16_t)(1u << column);
-    return s - start <= 19 ? s : NULL; /* 19 digits cannot overflow */
-}
-
 /* Nearly all rows are of two operations. What follows the name is for the caller to judge. */
-static const unsigned char *plain_op(const unsigned char *s, struct trace_row *row)
+static inline const unsigned char *plain_op(const unsigned char *s, struct trace_row *row)
 {
-    row->present |= 1u << ROW_OP;
-    if (s[0] == 'a' && s[1] == 'l' && s[2] == 'l' && s[3] == 'o' && s[4] == 'c') {
-        row->op = TRACE_ALLOC;
-        return s + 5;
-    }
-    if (s[0] == 'f' && s[1] == 'r' && s[2] == 'e' && s[3] == 'e') {
+    if (memcmp(s, "free", 4) == 0) {
         row->op = TRACE_FREE;
         return s + 4;
+    }
+    if (memcmp(s, "allo", 4) == 0 && s[4] == 'c') {
+        row->op = TRACE_ALLOC;
+        return s + 5;
     }
     const unsigned char *start = s;
     while (*s >= 'a' && *s <= 'z')
@@ -240,30 +228,41 @@ static const unsigned char *plain_label(const unsigned char *s, struct trace_row
         return NULL;
     row->type = (const char *)s;
     row->type_length = (uint32_t)(end - s);
-    row->present |= 1u << ROW_TYPE;
     return end;
 }
 
-static const unsigned char *plain_field(const unsigned char *s, uint8_t column, struct trace_row *row)
+static inline const unsigned char *plain_number(const unsigned char *s, uint64_t *value)
 {
-    if (column < ROW_NUMBERS)
-        return plain_number(s, column, row);
-    if (column == ROW_OP)
-        return plain_op(s, row);
-    return column == ROW_TYPE ? plain_label(s, row) : plain_ignored(s);
+    const unsigned char *end = decimal_take(s, value);
+    return end - s <= DECIMAL_SAFE ? end : NULL;
 }
 
 const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row)
 {
-    const unsigned char *s = line;
-    const uint8_t *column = rows->column, *end = column + rows->columns;
-    if (column == end) /* the header is still to come */
+    const unsigned char *s = line, *field;
+    const uint8_t *column = rows->column;
+    unsigned present = rows->present;
+    if (!rows->has_header)
         return NULL;
     clear_row(row, rows->line);
     for (;; s++) {
-        s = plain_field(s, *column, row);
-        if (s == NULL || ++column == end || *s != ',')
+        unsigned kind = *column++;
+        field = s;
+        if (kind < ROW_NUMBERS)
+            s = plain_number(s, &row->value[kind]);
+        else if (kind == ROW_OP)
+            s = plain_op(s, row);
+        else if (kind == ROW_TYPE)
+            s = plain_label(s, row);
+        else
+            s = kind == IGNORED ? plain_ignored(s) : NULL;
+        if (s == NULL)
+            return NULL;
+        if (s == field)
+            present &= ~(1u << kind);
+        if (*s != ',')
             break;
     }
-    return s != NULL && column == end && *s == '\n' ? s + 1 : NULL;
+    row->present = (uint16_t)present;
+    return *column == CSV_NO_COLUMN && *s == '\n' ? s + 1 : NULL;
 }

@@ -10,7 +10,7 @@
 
 #include "trace/row.h"
 
-enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40 };
+enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40, CSV_NO_COLUMN = ROW_COLUMNS + 1 };
 
 struct csv_rows {
     const char *name;  /* of the file */
@@ -19,7 +19,7 @@ struct csv_rows {
     uint16_t present;  /* 1 << enum row_column for each that the header names */
     uint32_t columns;  /* in the header, those that mean nothing to us too */
     uint32_t fields;   /* so far in the current row */
-    uint8_t column[CSV_COLUMNS_MAX]; /* of each field: enum row_column, or ROW_COLUMNS: ignored */
+    uint8_t column[CSV_COLUMNS_MAX + 1]; /* of each field: enum row_column, or ROW_COLUMNS: ignored; CSV_NO_COLUMN */
     uint8_t bad;                     /* the first column whose text is not of its kind, or ROW_COLUMNS */
     char text[CSV_TEXT_MAX + 1];     /* of the bad one, fit to be printed */
     char *label;                     /* of the current row, for row->type */
@@ -43,8 +43,9 @@ bool csv_row_end(struct csv_rows *rows);
 
 /* A shortcut past libcsv, csv_row_start, _field and _end for the rows that nearly all rows are like: as many fields
  * as the header, an op, digits in numbers, no quotes, no spaces around fields. The bytes from line on hold a line
- * feed. Returns what follows the line's, with *row filled in, its type pointing into the line; or NULL, and the line
- * has to take the long way, where whatever may be wrong with it is found. */
+ * feed, and BYTE_STREAM_SLACK bytes after it may be read. Returns what follows the line's, with *row filled in, its
+ * type pointing into the line; or NULL, and the line has to take the long way, where whatever may be wrong with it is
+ * found. */
 const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row);
 
 /* Sets rows->failure to "NAME:LINE: ..." (before the first line "NAME: ..."); false. */

@@ -16,17 +16,20 @@ static const uint8_t order[ROW_COLUMNS] = {
 };
 
 /* What a line takes beside its label, at most: numbers, an op, commas, the line feed, and some. */
-enum { LINE_ROOM = 256 };
+enum { LINE_ROOM = 256, OP_ROOM = 16, LINES = 1 << 15 /* bytes, at first */ };
 
-_Static_assert(LINE_ROOM >= ROW_NUMBERS * DECIMAL_ROOM + 16 + ROW_COLUMNS + 1, "a line fits");
+_Static_assert(LINE_ROOM >= ROW_NUMBERS * DECIMAL_ROOM + OP_ROOM + ROW_COLUMNS, "a line fits");
 
 struct csv_writer {
     struct row_writer writer; /* first: the two share their address */
     struct zst_file *file;    /* NULL: given up after a failure */
     uint8_t columns[ROW_COLUMNS], column_count;
-    size_t op_length[ROW_OPS];
-    char *line; /* capacity bytes, LINE_ROOM more than the longest label so far takes in quotes */
-    size_t capacity;
+    struct {
+        char text[OP_ROOM];
+        size_t length;
+    } ops[ROW_OPS]; /* their names */
+    char *lines; /* that have not been given to the file */
+    size_t length, capacity;
 };
 
 /* ---- lines ---- */
@@ -58,40 +61,50 @@ static char *put_label(char *to, size_t room, const struct trace_row *row)
     return to + row->type_length;
 }
 
-/* Returns what follows the line in w->line, which has room for it; NULL: its label is impossible. */
+/* Puts a line behind the others, where there is room for it. Returns what follows it; NULL: its label is impossible. */
 static char *put_line(const struct csv_writer *w, const struct trace_row *row)
 {
-    char *to = w->line;
-    for (uint8_t i = 0; i < w->column_count && to != NULL; i++) {
-        uint8_t column = w->columns[i];
-        if (i > 0)
-            *to++ = ',';
-        if ((row->present & 1u << column) == 0)
-            continue;
-        if (column < ROW_NUMBERS) {
-            to = decimal_put(to, row->value[column]);
-        } else if (column == ROW_OP) {
-            memcpy(to, row_op_names[row->op], w->op_length[row->op]);
-            to += w->op_length[row->op];
-        } else if (row->type_length > 0) {
-            to = put_label(to, (size_t)(w->line + w->capacity - to), row);
+    char *to = w->lines + w->length;
+    const unsigned present = row->present, count = w->column_count;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned column = w->columns[i];
+        if ((present & 1u << column) != 0) {
+            if (column < ROW_NUMBERS) {
+                to = decimal_put(to, row->value[column]);
+            } else if (column == ROW_OP) {
+                memcpy(to, w->ops[row->op].text, OP_ROOM);
+                to += w->ops[row->op].length;
+            } else if (row->type_length > 0) {
+                to = put_label(to, (size_t)(w->lines + w->capacity - to), row);
+                if (to == NULL)
+                    return NULL;
+            }
         }
+        *to++ = ',';
     }
-    if (to != NULL)
-        *to++ = '\n';
+    to[-1] = '\n'; /* there is one column at least: op */
     return to;
 }
 
-/* Room for a line with such a label. */
+static void flush(struct csv_writer *w)
+{
+    zst_file_write(w->file, w->lines, w->length);
+    w->length = 0;
+}
+
+/* Room for a line with such a label; it may be in quotes, and all of it be quotes. */
 static bool make_room(struct csv_writer *w, size_t label)
 {
     size_t needed = 2 * label + LINE_ROOM;
+    if (needed <= w->capacity - w->length)
+        return true;
+    flush(w);
     if (needed <= w->capacity)
         return true;
-    char *larger = realloc(w->line, 2 * needed);
+    char *larger = realloc(w->lines, 2 * needed);
     if (larger == NULL)
         return false;
-    w->line = larger;
+    w->lines = larger;
     w->capacity = 2 * needed;
     return true;
 }
@@ -114,9 +127,10 @@ static bool write_row(struct csv_writer *w, const struct trace_row *row, struct 
     if (end == NULL)
         return error_set(error, "%.200s: expected labels without line feeds and NULs, got one in row %" PRIu64
                          " of what is read", w->writer.name, row->line);
-    if (end - w->line > TRACE_CSV_LINE_MAX)
+    size_t length = (size_t)(end - w->lines) - w->length;
+    if (length > TRACE_CSV_LINE_MAX)
         return fail_length(w, row, error);
-    zst_file_write(w->file, w->line, (size_t)(end - w->line));
+    w->length += length;
     return true;
 }
 
@@ -124,13 +138,15 @@ static bool write_row(struct csv_writer *w, const struct trace_row *row, struct 
 
 static void free_writer(struct csv_writer *w)
 {
-    free(w->line);
+    free(w->lines);
     free(w);
 }
 
-static bool write_rows(struct row_writer *writer, const struct trace_row *rows, size_t n, struct error *error)
+static bool write_rows(struct row_writer *writer, const struct trace_row *rows, const struct trace_event *events,
+                       size_t n, struct error *error)
 {
     struct csv_writer *w = (struct csv_writer *)writer;
+    (void)events;
     for (size_t i = 0; i < n; i++)
         if (!write_row(w, &rows[i], error))
             return false;
@@ -146,6 +162,7 @@ static bool commit_writer(struct row_writer *writer, struct error *error)
 {
     struct csv_writer *w = (struct csv_writer *)writer;
     uint64_t bytes;
+    flush(w);
     bool done = zst_file_commit(w->file, &bytes, error);
     free_writer(w);
     return done;
@@ -173,7 +190,9 @@ static void write_header(struct csv_writer *w)
 struct row_writer *trace_csv_write(const char *path, uint16_t columns, struct error *error)
 {
     struct csv_writer *w = calloc(1, sizeof *w);
-    if (w == NULL || !make_room(w, 0)) {
+    if (w != NULL)
+        w->lines = malloc(w->capacity = LINES);
+    if (w == NULL || w->lines == NULL) {
         free(w);
         error_set(error, "%.200s: out of memory", path);
         return NULL;
@@ -188,7 +207,7 @@ struct row_writer *trace_csv_write(const char *path, uint16_t columns, struct er
         if ((columns & 1u << order[i]) != 0)
             w->columns[w->column_count++] = order[i];
     for (uint8_t op = 0; op < ROW_OPS; op++)
-        w->op_length[op] = strlen(row_op_names[op]);
+        w->ops[op].length = strlen(strcpy(w->ops[op].text, row_op_names[op]));
     write_header(w);
     return &w->writer;
 }

@@ -17,6 +17,7 @@
 #include "trace/ght.h"
 #include "trace/ght_reader.h"
 #include "trace/ght_writer.h"
+#include "trace/row_check.h"
 #include "trace/trace.h"
 
 enum { LIVE = 1000 * 1000, RECENT = 1000, REPEATS = 7, BATCH = 256 };
@@ -117,16 +118,26 @@ static double write_trace(const struct scene *scene, const char *path, uint64_t 
     struct ght_writer *writer = out && m.live ? ght_writer_new(out, path, columns, scene->zstd, &error) : NULL;
     if (!writer)
         fail(&error);
-    struct trace_row row;
+    const struct row_source source = {.name = path, .columns = columns};
+    struct row_checks checks;
+    struct trace_row rows[ROW_BATCH];
+    struct trace_event made[ROW_BATCH];
+    if (!row_checks_init(&checks, &source, TRACE_STREAM_BY_P))
+        fail(&checks.failure);
     double began = cpu_seconds();
-    for (uint64_t i = 0; i < events; i++) {
-        make_row(&m, &row, i);
-        if (!ght_writer_put(writer, &row, &error))
+    for (uint64_t i = 0, n; i < events; i += n) {
+        n = events - i < ROW_BATCH ? events - i : ROW_BATCH;
+        for (uint64_t k = 0; k < n; k++)
+            make_row(&m, &rows[k], i + k);
+        if (!row_checks_take_all(&checks, rows, n, made))
+            fail(&checks.failure);
+        if (!ght_writer_put(writer, rows, made, n, &error))
             fail(&error);
     }
     ght_writer_finish(writer);
     double seconds = cpu_seconds() - began;
     ght_writer_delete(writer);
+    row_checks_free(&checks);
     free(m.live);
     if (fclose(out) != 0)
         exit(1);
@@ -243,7 +254,7 @@ int main(int argc, char **argv)
         perror(path);
         return 1;
     }
-    printf("%" PRIu64 " events, %d live, medians of %d; making up rows counts with writing\n", events, LIVE, REPEATS);
+    printf("%" PRIu64 " events, %d live, medians of %d; making up rows and checking them counts with writing\n", events, LIVE, REPEATS);
     printf("%-32s %-28s   %-28s\n%-32s %9s %9s %6s %11s %9s %6s %8s %8s\n", "", "8-byte records, in order",
            "events for a replay", "", "", "each", "best", "", "each", "best", "B/event", "wr. M/s");
     for (int i = 0; i < SCENES; i++)

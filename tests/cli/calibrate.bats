@@ -13,11 +13,13 @@ setup() {
 keys() {
     cat <<'END'
 alloc
+alloc_doubling
 cache_line
 central
 death
 fault_byte
 free
+free_doubling
 grow
 handoff
 lock
@@ -30,6 +32,7 @@ span_free
 span_setup
 sweep_object
 sweep_span
+zero
 zero_byte
 zero_miss
 zero_miss_byte

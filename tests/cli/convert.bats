@@ -169,7 +169,7 @@ TOLD
     refused 2 '--from: expected a format that can be read (' convert --from cvs in.csv out.csv
     refused 2 '--to: expected a format that can be written (' convert --to go in.csv out.csv
     refused 2 '--size: expected fit, slot or uniform, got "exact"' convert --size exact in.csv out.csv
-    refused 2 '--death: expected gc, sweep or uniform, got ""' convert --death "" in.csv out.csv
+    refused 2 '--death: expected uniform, gc or sweep, got ""' convert --death "" in.csv out.csv
     refused 2 '--seed: expected a whole number' convert --seed -1 in.csv out.csv
     for choice in --size=slot --size=fit --size=uniform --death=gc --death=sweep --death=uniform --salvage --seed=7; do
         printf 'op,id,size\nalloc,1,8\n' >in.csv

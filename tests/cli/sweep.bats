@@ -54,10 +54,11 @@ bad() {
     for j in 1 4 16; do
         goheap sweep plan.json -o "j$j" -j "$j" >"out$j" 2>"err$j"
         [ "$(cat "err$j")" = "wrote j$j/results.csv, and each run's results in j$j/runs" ]
-        holds "j$j" results.csv runs
+        holds "j$j" manifest.json results.csv runs
     done
     goheap sweep plan.json -o default -q
-    for d in j4 j16 default; do
+    goheap sweep plan.json -o streamed -q --memory 1MiB
+    for d in j4 j16 default streamed; do
         cmp j1/results.csv "$d/results.csv"
         same_runs j1 "$d"
     done
@@ -81,6 +82,21 @@ bad() {
     [ "$(column error out/results.csv | uniq)" = "" ]
     # shellcheck disable=SC2046
     holds out/runs $(seq -f '%04g.json' 16)
+}
+
+@test "traces, by thread and by goroutine, are shared, and read anew where memory is short" {
+    cat >plan.json <<'END'
+{"traces": ["t.csv.zst", "small.csv", "broken.csv"],
+ "ps": [1, 3], "set": {"stream_by": ["p", "g"], "gogc": [30, 90]}}
+END
+    { zstd -dc t.csv.zst | sed -n 1,5000p; echo nonsense; } >broken.csv
+    for memory in 2GiB 200000 1B; do
+        run goheap sweep plan.json -o "m$memory" -q --memory "$memory"
+        [ "$status" -eq 1 ]
+        [[ $output == "goheap: 8 of 24 runs failed; run 17: broken.csv:5001: "* ]]
+        cmp m2GiB/results.csv "m$memory/results.csv"
+        same_runs m2GiB "m$memory"
+    done
 }
 
 @test "a run is what replay makes of it" {
@@ -137,6 +153,17 @@ bad() {
     [ ! -s quiet ]
 }
 
+@test "--check tells how many runs there are, and runs none" {
+    write_plan
+    silently sweep plan.json --check >check.json
+    is_json check.json
+    grep -q '^ "runs": 16,$' check.json
+    holds . check.json plan.json small.csv t.csv.zst
+    goheap sweep plan.json -o out -q
+    cmp check.json out/manifest.json
+    refused 1 'nothing.json: No such file' sweep nothing.json --check
+}
+
 @test "progress is shown when asked for, and wiped" {
     printf '{"traces": "small.csv", "ps": [1, 2]}' >plan.json
     goheap sweep plan.json -o out -q --progress 2>err
@@ -152,7 +179,7 @@ bad() {
         run goheap sweep plan.json -o "j$j" -j "$j"
         [ "$status" -eq 1 ]
         [[ $output == *"goheap: 3 of 6 runs failed; run 1: broken.csv:3: op: "* ]]
-        holds "j$j/runs" 0004.json 0005.json 0006.json
+        holds "j$j/runs" 0001.json 0002.json 0003.json 0004.json 0005.json 0006.json
     done
     cmp j1/results.csv j4/results.csv
     [ "$(wc -l <j1/results.csv)" -eq 7 ]
@@ -168,7 +195,7 @@ bad() {
     touch out/notes out/runs/notes.json out/runs/1.json
     printf '{"traces": "small.csv", "ps": 2}' >plan.json
     goheap sweep plan.json -o out -q
-    holds out notes results.csv runs
+    holds out manifest.json notes results.csv runs
     holds out/runs 0001.json 1.json notes.json
     [ "$(wc -l <out/results.csv)" -eq 2 ]
     printf '{"traces": "missing.csv"}' >plan.json
@@ -193,6 +220,12 @@ bad() {
     [ "$(column size_classes out/results.csv | sort | uniq -c | tr -s ' \n' ' ')" = " 8 go1.19 8 no24 " ]
     [ "$(column ps out/results.csv | sort | uniq -c | tr -s ' \n' ' ')" = " 4 1 4 2 4 4 4 8 " ]
     [ "$(column error out/results.csv | uniq)" = "" ]
+}
+
+@test "every bundled plan is sound" {
+    for plan in "$root"/configs/plans/*.json; do
+        goheap sweep "$(basename "$plan" .json)" -o "$(basename "$plan" .json)" -q --shard 1/1000
+    done
 }
 
 @test "the bundled tables are sound" {
@@ -222,7 +255,11 @@ bad() {
     bad 'plan.json: configs: expected at least one value' "{$t, \"configs\": []}"
     bad 'plan.json: configs: expected names, got {}' "{$t, \"configs\": [{}]}"
     bad 'no configuration "go1.190"; the nearest is "go1.19"' "{$t, \"configs\": [\"go1.190\"]}"
-    bad 'entries 1 and 2 are both called "go1.19"' "{$t, \"configs\": [\"go1.19\", \"go1.19\"]}"
+    bad 'configs: entry 2 is one of those before' "{$t, \"configs\": [\"go1.19\", \"go1.19\"]}"
+    bad 'entries 1 and 2 are both called "go1.19"' "{$t, \"configs\": [\"go1.19\", [\"go1.19\"]]}"
+    bad 'no configuration "sedes"; the nearest' "{$t, \"configs\": [[\"go1.19\", \"cost/sedes\"]]}"
+    bad 'configs: expected names, got []' "{$t, \"configs\": [[]]}"
+    bad 'at most 63 characters' "{$t, \"configs\": [[\"go1.19\", \"$(printf '%070d' 1)\"]]}"
     bad 'plan.json: ps: expected a whole number from 0 to 4096, got "x"' "{$t, \"ps\": [1, \"x\"]}"
     bad 'plan.json: ps: expected a whole number from 0 to 4096, got 5000' "{$t, \"ps\": 5000}"
     bad 'plan.json: ps: expected at least one value' "{$t, \"ps\": []}"
@@ -232,8 +269,8 @@ bad() {
 @test "bad size classes are refused before anything is run" {
     t='"traces": "small.csv"'
     bad 'no configuration "no42"; the nearest is "no24"' "{$t, \"size_classes\": \"no42\"}"
-    bad 'size_classes: expected names or lists' "{$t, \"size_classes\": [{}]}"
-    bad 'size_classes: expected names or lists' "{$t, \"size_classes\": [null]}"
+    bad 'run 1 (config go1.26, size_classes {})' "{$t, \"size_classes\": [{}]}"
+    bad 'size_classes: expected names, lists' "{$t, \"size_classes\": [null]}"
     bad 'size_classes [8,1]): size_classes: entry 1: expected [bytes, pages a span]' "{$t, \"size_classes\": [[8, 1]]}"
     bad 'run 2 (config go1.26, size_classes [[16,1]])' "{$t, \"size_classes\": [\"go1.19\", [[16, 1]]]}"
     bad 'the largest size class has 16 bytes, expected 32768' "{$t, \"size_classes\": [[[16, 1]]]}"
@@ -272,6 +309,12 @@ bad() {
     printf '{"traces": "small.csv"}' >plan.json
     refused 2 'expected -o DIR' sweep plan.json
     refused 2 'expected PLAN' sweep -o out
+    refused 2 'expected one PLAN' sweep plan.json plan.json -o out
+    for shard in 0/2 3/2 1 1/ /2 1/0 1/2/3 a/b 1/100001; do
+        refused 2 'expected I/N' sweep plan.json -o out --shard "$shard"
+    done
+    refused 2 'expected a size' sweep plan.json -o out --memory 0
+    refused 2 '--merge runs nothing' sweep --merge a b -o out --resume
     refused 2 --jobs sweep plan.json -o out -j 0
     refused 2 --jobs sweep plan.json -o out -j many
     refused 2 --nonsense sweep plan.json -o out --nonsense

@@ -116,7 +116,7 @@ static void write_canonical(const char *from, const char *to)
     struct row_writer *writer = trace_csv_write(to, source->columns, &error);
     check(writer != NULL, "a pipe can be written");
     for (size_t n; (n = source->read(source, rows, 32, &error)) > 0;)
-        check(writer->write(writer, rows, n, &error), "what CSV has can be written as CSV");
+        check(writer->write(writer, rows, NULL, n, &error), "what CSV has can be written as CSV");
     check(error.text[0] == '\0' && writer->commit(writer, &error), "a good trace is copied");
     source->close(source);
 }

@@ -123,7 +123,7 @@ RUNTIME = {9: 'procs', 29: 'gcbegin', 30: 'gcend', 37: 'heaplive', 38: 'heapgoal
 def count_trace(path):
     with open(path, 'rb') as file:
         data = file.read()
-    heap, p_of = Heap(), {}
+    heap, p_of, marking = Heap(), {}, False
     for ms in generations(data):
         streams = [events(m, batches) for m, batches in ms.items()]
         for _, m, op, arg in heapq.merge(*streams, key=lambda event: event[0]):
@@ -137,6 +137,9 @@ def count_trace(path):
                 heap.alloc(arg[0], p_of[m])
             elif op == 133:
                 heap.free(arg[0])
+            if op == 28 and not marking:  # the trace begins in a collection
+                heap.count['gcbegin'] += 1
+            marking = (marking or op in (28, 29)) and op != 30
             if op in RUNTIME:
                 heap.count[RUNTIME[op]] += 1
     return heap.count

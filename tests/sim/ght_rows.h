@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "trace/ght_writer.h"
-#include "trace/row.h"
+#include "trace/row_check.h"
 
 enum { MADE_LIVE = 200, MADE_PS = 300 };
 
@@ -178,15 +178,29 @@ static void made_trace(struct made_rows *m, uint64_t seed, size_t count)
     }
 }
 
-/* The rows as a file; *bytes is the caller's to free. False with *error if the writer refuses one. */
+/* Writes the rows as a row_output does; false with *error if one is refused. */
+static bool made_write(struct ght_writer *writer, const struct trace_row *rows, size_t count, struct error *error)
+{
+    const struct row_source source = {.name = "made", .columns = (1u << ROW_COLUMNS) - 1};
+    struct trace_event events[ROW_BATCH];
+    struct row_checks checks;
+    bool good = row_checks_init(&checks, &source, TRACE_STREAM_BY_P);
+    for (size_t i = 0, n; good && i < count; i += n) {
+        n = count - i < ROW_BATCH ? count - i : ROW_BATCH;
+        good = row_checks_take_all(&checks, rows + i, n, events) || error_set(error, "%s", checks.failure.text);
+        good = good && ght_writer_put(writer, rows + i, events, n, error);
+    }
+    row_checks_free(&checks);
+    return good;
+}
+
+/* The rows as a file; *bytes is the caller's to free. False with *error if one is refused. */
 static bool made_file(const struct trace_row *rows, size_t count, bool zstd, char **bytes, size_t *length,
                       struct error *error)
 {
     FILE *out = open_memstream(bytes, length);
     struct ght_writer *writer = ght_writer_new(out, "made", (1u << ROW_COLUMNS) - 1, zstd, error);
-    bool good = writer != NULL;
-    for (size_t i = 0; good && i < count; i++)
-        good = ght_writer_put(writer, &rows[i], error);
+    bool good = writer != NULL && made_write(writer, rows, count, error);
     if (good)
         ght_writer_finish(writer);
     if (writer != NULL)

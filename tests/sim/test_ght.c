@@ -205,20 +205,6 @@ static void test_long_labels(void **state)
     free(m.rows);
 }
 
-/* A writer refuses what no reader would take: here the free of what is not live. */
-static void test_writer_checks(void **state)
-{
-    (void)state;
-    struct trace_row row = {.op = TRACE_FREE, .line = 7, .present = 1u << ROW_OP | 1u << ROW_ID, .value[ROW_ID] = 5};
-    char *bytes;
-    size_t length;
-    error.text[0] = '\0';
-    assert_false(made_file(&row, 1, false, &bytes, &length, &error));
-    assert_string_equal(error.text, "made:7: id: free of id 5, which is not live: it was never allocated or has been "
-                                    "freed already");
-    free(bytes);
-}
-
 /* The same bytes each time, whatever the seeds of tables. */
 static void test_deterministic(void **state)
 {
@@ -496,7 +482,6 @@ int main(void)
         cmocka_unit_test(test_rows_come_back),
         cmocka_unit_test(test_full_dictionary),
         cmocka_unit_test(test_long_labels),
-        cmocka_unit_test(test_writer_checks),
         cmocka_unit_test(test_deterministic),
         cmocka_unit_test(test_events_are_those_of_rows),
         cmocka_unit_test(test_cut_anywhere),

@@ -39,7 +39,7 @@ static void expect_rows(struct builder *b, struct row_options options, const cha
     builder_free(b);
 }
 
-static const struct row_options gc = {0}, sweep = {.death = DEATH_SWEEP};
+static const struct row_options gc = {.death = DEATH_GC}, sweep = {.death = DEATH_SWEEP};
 
 /* ---- what there is, and who did it ---- */
 
@@ -423,7 +423,8 @@ static uint64_t time_of(const char *rows, const char *text, int *line)
     return time;
 }
 
-/* Each at a time drawn from when it may have been; and all of that time is drawn from. */
+/* Each at a time drawn from when it may have been, which ends as the collection that found it dead begins; and all of
+ * that time is drawn from. */
 static void the_dead_die_at_random_when_they_may_have(void **state)
 {
     (void)state;
@@ -431,9 +432,9 @@ static void the_dead_die_at_random_when_they_may_have(void **state)
         const char *birth, *death;
         uint64_t after, until;
     } windows[] = {
-        {"alloc 2 ", "free 2 ", 10, 120},
-        {"alloc 3 ", "free 3 ", 20, 120},
-        {"alloc 4 ", "free 4 ", 110, 220},
+        {"alloc 2 ", "free 2 ", 10, 100},
+        {"alloc 3 ", "free 3 ", 20, 100},
+        {"alloc 4 ", "free 4 ", 110, 200},
     };
     struct builder b;
     two_collections(&b);
@@ -443,10 +444,12 @@ static void the_dead_die_at_random_when_they_may_have(void **state)
         for (uint64_t seed = 0; seed < 400; seed++) {
             struct row_options options = {.death = DEATH_UNIFORM, .seed = seed};
             struct told told = tell_bytes(b.bytes, b.length, options, 64);
-            int born, died;
+            int born, died, first, second;
             time_of(told.rows, windows[i].birth, &born);
             uint64_t time = time_of(told.rows, windows[i].death, &died);
-            assert_true(born < died);
+            time_of(told.rows, "100 0 1 gcbegin", &first);
+            time_of(told.rows, "200 0 1 gcbegin", &second);
+            assert_true(born < died && died < (i < 2 ? first : second));
             least = time < least ? time : least;
             most = time > most ? time : most;
             told_free(&told);
@@ -481,7 +484,8 @@ static void the_dead_are_not_dead_before_they_live(void **state)
                 "1 objects found dead by a collection that had begun before");
 }
 
-/* A trace that begins while marking: what is swept afterwards died before it. */
+/* A trace that begins while marking: the collection begins where the program goes on, and what is swept afterwards died
+ * before that. */
 static void a_trace_that_begins_in_a_collection(void **state)
 {
     (void)state;
@@ -490,16 +494,42 @@ static void a_trace_that_begins_in_a_collection(void **state)
     EVENT(&b, GO_GC_ACTIVE, 0, 7);
     EVENT(&b, GO_SPAN, 0, 10, 1, NOSCAN(5));
     EVENT(&b, GO_HEAP_OBJECT, 0, WORD(10, 0), 0);
+    EVENT(&b, GO_GOROUTINE_STACK, 0, 7, 12);
     EVENT(&b, GO_HEAP_OBJECT_ALLOC, 5, WORD(10, 12), 0);
     EVENT(&b, GO_GC_END, 5, 8);
     EVENT(&b, GO_HEAP_OBJECT_FREE, 5, WORD(10, 0));
     expect_rows(&b, gc,
                 "0 0 1 alloc 1 48 1 -\n"
-                "0 0 - free 1 - - -\n"
-                "5 0 1 alloc 2 48 1 -\n"
+                "0 0 1 stackalloc 2 2048 - -\n"
+                "5 0 - free 1 - - -\n"
+                "5 0 1 gcbegin - - - -\n"
+                "5 0 1 alloc 3 48 1 -\n"
                 "10 0 1 gcend - - - -\n"
                 "10 0 - end - - - -\n",
                 "1 objects live when the trace ends");
+}
+
+/* One that lasts over a generation's end is told of again, and is still the same. */
+static void a_collection_over_two_generations(void **state)
+{
+    (void)state;
+    struct builder b;
+    begin(&b, 26);
+    EVENT(&b, GO_GC_BEGIN, 10, 1, 0);
+    builder_end_generation(&b);
+    builder_generation(&b, 2, NS);
+    builder_batch(&b, 1, 1100);
+    EVENT(&b, GO_PROC_STATUS, 0, 0, P_RUNNING);
+    EVENT(&b, GO_STATUS, 0, 1, 1, G_RUNNING);
+    EVENT(&b, GO_GC_ACTIVE, 0, 2);
+    EVENT(&b, GO_GC_END, 20, 3);
+    EVENT(&b, GO_HEAP_GOAL, 0, 4096);
+    expect_rows(&b, gc,
+                "10 0 1 gcbegin - - - -\n"
+                "120 0 1 gcend - - - -\n"
+                "120 0 1 heapgoal - 4096 - -\n"
+                "120 0 - end - - - -\n",
+                "");
 }
 
 /* ---- generations ---- */
@@ -560,6 +590,7 @@ int main(void)
         cmocka_unit_test(the_dead_die_at_random_when_they_may_have),
         cmocka_unit_test(the_dead_are_not_dead_before_they_live),
         cmocka_unit_test(a_trace_that_begins_in_a_collection),
+        cmocka_unit_test(a_collection_over_two_generations),
         cmocka_unit_test(state_lasts_over_generations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

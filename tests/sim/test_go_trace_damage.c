@@ -344,6 +344,54 @@ static void salvage_assumes_the_usual_clock(void **state)
     builder_free(&b);
 }
 
+/* A file that was cut has nothing of the threads whose buffers were not full yet. What others say of the Ps and
+ * goroutines that those gave away is taken as it comes. */
+static void salvage_does_without_the_events_of_others(void **state)
+{
+    (void)state;
+    struct builder b;
+    one_batch(&b, 26);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 10, WORD(10, 0), 0); /* 10, on P 0 */
+    builder_batch(&b, 2, 1000);
+    EVENT(&b, GO_SYSCALL_END, 15);                        /* 15: of a goroutine of which nothing is known */
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 5, WORD(10, 6), 0);   /* 20: on no P, which becomes 0 */
+    EVENT(&b, GO_PROC_START, 1, 3, 8);
+    EVENT(&b, GO_START, 1, 77, 5);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 8, WORD(10, 12), 0);  /* 30 */
+    EVENT(&b, GO_SWITCH, 1, 78, 2);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 9, WORD(10, 18), 0);  /* 40 */
+    EVENT(&b, GO_BLOCK, 1, 0, 0);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 9, WORD(10, 24), 0);  /* 50 */
+    EVENT(&b, GO_PROC_STATUS, 1, 4, 1);
+    EVENT(&b, GO_STATUS, 1, 79, 2, 2);
+    EVENT(&b, GO_HEAP_OBJECT_ALLOC, 8, WORD(10, 30), 0);  /* 60 */
+    EVENT(&b, GO_GC_END, 1, 9);
+    EVENT(&b, GO_DESTROY_SYSCALL, 1);
+    EVENT(&b, GO_HEAP_OBJECT_FREE, 8, WORD(10, 12));      /* 70: on the P that it had last */
+    builder_flush(&b);
+    struct told told = tell_bytes(b.bytes, b.length, (struct row_options){.salvage = true, .death = DEATH_SWEEP}, 64);
+    assert_string_equal(told.error.text, "");
+    assert_string_equal(told.rows,
+                        "10 0 1 alloc 1 48 1 -\n"
+                        "20 0 - alloc 2 48 1 -\n"
+                        "30 3 77 alloc 3 48 1 -\n"
+                        "40 3 78 alloc 4 48 1 -\n"
+                        "50 3 - alloc 5 48 1 -\n"
+                        "60 4 79 alloc 6 48 1 -\n"
+                        "61 4 79 gcend - - - -\n"
+                        "70 4 - free 3 - - -\n"
+                        "70 0 - end - - - -\n"
+                        "70 3 - end - - - -\n"
+                        "70 4 - end - - - -\n");
+    assert_non_null(strstr(told.words, "the last part's events are in the order of time: some before them are lost\n"));
+    told_free(&told);
+    check_rows(b.bytes, b.length, (struct row_options){.salvage = true});
+    told = tell_bytes(b.bytes, b.length, (struct row_options){0}, 64);
+    assert_string_not_equal(told.error.text, "");
+    told_free(&told);
+    builder_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +404,7 @@ int main(void)
         cmocka_unit_test(missing_tables),
         cmocka_unit_test(salvage_ends_at_the_last_good_batch),
         cmocka_unit_test(salvage_assumes_the_usual_clock),
+        cmocka_unit_test(salvage_does_without_the_events_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -369,7 +369,7 @@ static void test_changes_nothing(void **state)
 static void test_running_is_one_slice(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"ps=1", "pacing=recorded", "gogc=off", NULL};
+    static const char *const settings[] = {"ps=1", "pacing=recorded", "gogc=off", "costs.fault_byte=0", NULL};
     char path[] = "/tmp/goheap-test-XXXXXX", *text;
     size_t size, i, slices = 0;
     FILE *f = fdopen(mkstemp(path), "w");

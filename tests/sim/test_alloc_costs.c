@@ -1,0 +1,60 @@
+/* What an allocation is charged, on paper. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "run_trace.h"
+
+#define NOTHING_COSTS                                                                                                \
+    "gogc=off", "costs.alloc=0", "costs.free=0", "costs.death=0", "costs.refill=0", "costs.page_cache=0",            \
+        "costs.page_find=0", "costs.span_setup=0", "costs.grow=0", "costs.fault_byte=0", "costs.lock=0",             \
+        "costs.zero=0", "costs.zero_byte=0", "costs.zero_miss_byte=0", "costs.cache_line=0", "costs.barrier=0"
+
+static uint64_t served_ns(const struct sim *sim)
+{
+    uint64_t ns = 0;
+    for (unsigned i = 0; i < TIERS; i++)
+        ns += sim->accounts.latency[i].sum;
+    return ns;
+}
+
+/* Three spans of memory that nobody has touched, of 8, 8 and 40 KiB: the program waits for the OS when it writes to
+ * them, at 2 ns a byte; no allocation took any time. */
+static void test_first_touch_is_the_programs(void **state)
+{
+    (void)state;
+    struct run r;
+    run_trace(&r, "p,op,id,size\n0,alloc,1,100\n0,alloc,2,2000\n0,alloc,3,40000\n",
+              (const char *const[]){NOTHING_COSTS, "costs.fault_byte=2", NULL});
+    assert_int_equal(served_ns(r.sim), 0);
+    assert_int_equal(r.sim->end_ns, 2 * (8 + 8 + 40) << 10);
+    end_run(&r);
+}
+
+/* 1,024 KiB in use are two doublings of 256 KiB. What is allocated and what dies once that has been noticed, at the
+ * third of the moments that are a second apart, takes so much longer, and the next object 8 KiB more than that. */
+static void test_larger_heaps_are_farther_away(void **state)
+{
+    (void)state;
+    static const char trace[] = "t_ns,p,op,id,size\n"
+                                "0,0,alloc,1,1048576\n1000000000,0,stats,,\n2000000000,0,alloc,2,2000\n"
+                                "3000000000,0,stats,,\n4000000000,0,dead,1,\n";
+    struct run r;
+    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "costs.alloc_doubling=100", "costs.free_doubling=1000",
+                                               "costs.stop_world=0", "costs.stop_p=0", NULL});
+    assert_int_equal(served_ns(r.sim), 200);
+    assert_int_equal(r.sim->end_ns, UINT64_C(4000000000) + 2011); /* log2(1032 / 256) = 2.0112 */
+    end_run(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_touch_is_the_programs),
+        cmocka_unit_test(test_larger_heaps_are_farther_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
