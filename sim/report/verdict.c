@@ -4,7 +4,7 @@
  *               three size classes hold three quarters of it, which; below 5 % the heap is said to be well used.
  *               The heap's memory is what is in spans and in free pages that the OS has not got back.
  *   collecting  cycles, share of the Ps' time, pauses; by how much marking ended past the goal, at worst; assists from
- *               a quarter of the marking on. Without a cycle, why there was none.
+ *               a quarter on of the marking time that the program could have used. Without a cycle, why there was none.
  *   waiting     for locks or, if that took longer, for a P; then the 99th percentile of every tier that served. */
 #include "report/verdict.h"
 
@@ -225,7 +225,7 @@ static void collecting(const json_t *document, char *text)
     if (cycles > 1)
         say(text, " in all, at the longest %s", units_time(report_number(gc, "pauses.max_ns"), micro));
     if (marking > 0 && assists >= 0.25 * marking)
-        say(text, "; allocating Ps did %s of the marking themselves", units_share(assists, marking));
+        say(text, "; assists were %s of the marking that idle Ps did not do", units_share(assists, marking));
     say_goal(text, report_at(gc, "records"));
     say(text, ".");
 }

@@ -7,6 +7,8 @@ load helpers
 
 setup() {
     common_setup
+    need python3
+    need jq
 }
 
 # A run of few events on 2 Ps, with a figure for each, in a directory.
