@@ -45,6 +45,7 @@ const char asset_style[] =
 
 const char asset_print_style[] =
     "@media print {\n"
+    "  :root { color-scheme: light; }\n"
     "  @page { margin: 1.5cm; }\n"
     "  body { max-width: none; padding: 0; font-size: 10pt; }\n"
     "  .scroll, .ground { overflow: visible; }\n"
