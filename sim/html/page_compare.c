@@ -16,24 +16,14 @@ struct figure {
     double (*derive)(const json_t *document); /* where path is NULL */
 };
 
-static double sum_of_locks(const json_t *document, const char *member)
-{
-    const json_t *lock;
-    size_t i;
-    double sum = 0;
-    json_array_foreach(report_at(document, "locks"), i, lock)
-        sum += json_is_true(report_at(lock, "waits")) ? report_number(lock, member) : 0;
-    return sum;
-}
-
 static double lock_wait(const json_t *document)
 {
-    return sum_of_locks(document, "wait_ns");
+    return report_lock_sum(document, "wait_ns");
 }
 
 static double contended(const json_t *document)
 {
-    return sum_of_locks(document, "contended");
+    return report_lock_sum(document, "contended");
 }
 
 static double inner_waste(const json_t *document)

@@ -4,8 +4,6 @@
 #include "report/report.h"
 #include "report/units.h"
 
-#include <math.h>
-
 enum { ROWS_MOST = 400 };
 
 struct column {
@@ -209,9 +207,7 @@ void page_memory_table(FILE *out, const json_t *document)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         memory_row(out, rows[i].what, report_number(peak, rows[i].path), peak_all, report_number(end, rows[i].path),
                    end_all);
-    double peak_free = report_number(peak, "external.free_page_bytes") - report_number(peak, "released_bytes");
-    double end_free = report_number(end, "external.free_page_bytes") - report_number(end, "released_bytes");
-    memory_row(out, "free pages, kept", fmax(peak_free, 0), peak_all, fmax(end_free, 0), end_all);
+    memory_row(out, "free pages, kept", report_kept_pages(peak), peak_all, report_kept_pages(end), end_all);
     memory_row(out, "given back to the OS", report_number(peak, "released_bytes"), peak_all,
                report_number(end, "released_bytes"), end_all);
     memory_row(out, "mapped", peak_all, peak_all, end_all, end_all);
