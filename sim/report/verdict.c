@@ -143,7 +143,8 @@ static void say_where(char *text, const json_t *document, const struct part *par
 static void memory(const json_t *document, char *text)
 {
     const json_t *peak = report_at(document, "fragmentation.peak");
-    double asked = report_number(peak, "requested_bytes"), all = report_number(peak, "in_use_bytes") + report_kept_pages(peak);
+    double asked = report_number(peak, "requested_bytes");
+    double all = report_number(peak, "in_use_bytes") + report_kept_pages(peak);
     if (all <= 0) {
         say(text, "Nothing was allocated, so there is no heap to look at.");
         return;
