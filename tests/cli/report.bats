@@ -2,7 +2,7 @@
 # `goheap report`: one page with all that a run found, or several beside one another. That browsers show it is for
 # tests/browser.
 
-# shellcheck disable=SC2154 # common_setup sets the paths
+# shellcheck disable=SC2154,SC2016 # common_setup sets the paths; what is in single quotes is for jq
 load helpers
 
 setup() {
