@@ -192,6 +192,7 @@ help:
 	@echo 'make                 build everything into build/ (V=1 shows the commands)'
 	@echo 'make unit            build and run the unit tests (make tests only builds them)'
 	@echo 'make check           all tests; as ./scripts/check'
+	@echo 'make check-browser   reports opened in Chromium, if it is there (half a minute)'
 	@echo 'make check-slurm     sweeps on a small Slurm cluster that is set up for it (needs slurm-wlm and munge; minutes)'
 	@echo 'make conformance     hold goheap against every real Go on the machine (TRACES=... for traces of your own)'
 	@echo 'make conformance-auto  cycles and heap goals in automatic mode beside every real Go on the machine'
@@ -210,6 +211,9 @@ help:
 
 check:
 	./scripts/check
+
+check-browser: all
+	bats tests/browser
 
 # Not part of check: dead nodes take Slurm a minute.
 check-slurm: all
@@ -242,6 +246,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all bench bench-convert bench-ght bench-malloc bench-record check check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
+.PHONY: all bench bench-convert bench-ght bench-malloc bench-record check check-browser check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

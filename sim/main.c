@@ -13,6 +13,7 @@ static const struct {
     {"replay", "replay a trace against the simulated allocator", cmd_replay},
     {"sweep", "replay over many configurations, on all cores", cmd_sweep},
     {"plot", "draw a run's or a sweep's figures", cmd_plot},
+    {"report", "a run's results, or several runs', as one HTML page", cmd_report},
     {"record", "run a program and record what it allocates", cmd_record},
     {"convert", "turn a trace of any format into one of ours", cmd_convert},
     {"generate", "make a trace out of a profile, or like another trace", cmd_generate},
@@ -32,6 +33,7 @@ static int usage(FILE *out, int code)
     fprintf(out, "\nExamples:\n"
                  "  goheap replay -P 4 -o out/redis traces/redis.csv.zst\n"
                  "  goheap plot out/redis\n"
+                 "  goheap report out/redis -o redis.html\n"
                  "  goheap explain 33 1000 100000\n"
                  "  goheap record -o ls.csv -- ls -lR /usr\n\n"
                  "`goheap COMMAND --help` tells more.\n");

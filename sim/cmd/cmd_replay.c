@@ -69,6 +69,8 @@ struct replay {
     const char *json, *directory, *addresses, *timeline;
     bool print_config, gctrace, real, quiet;
     int progress; /* 1 always, 0 on a terminal, -1 never */
+    int argc;     /* the command line, for the document */
+    char **argv;
 };
 
 static bool take(void *context, int id, const char *argument, struct error *error)
@@ -186,6 +188,8 @@ static bool emit(const struct replay *r, struct outputs *o, struct sim *sim, con
 {
     json_t *document = report_document(sim, trace, wall);
     bool ok = document || error_set(error, "out of memory");
+    if (ok)
+        report_add_command(document, r->argc, r->argv);
     if (o->json_stream && ok)
         report_dump(document, o->json_stream);
     if (o->timeline_stream && ok)
@@ -282,7 +286,7 @@ static int check_usage(const struct replay *r, int operands)
 
 int cmd_replay(int argc, char **argv)
 {
-    struct replay r = {.quiet = false};
+    struct replay r = {.argc = argc, .argv = argv};
     struct error error = {.text = ""};
     config_options_init(&r.options);
     int first, code = options_parse(&command, argc, argv, take, &r, &first);

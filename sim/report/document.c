@@ -485,6 +485,15 @@ json_t *report_document(struct sim *sim, const char *trace, struct wall wall)
     return o;
 }
 
+void report_add_command(json_t *document, int argc, char *const *argv)
+{
+    json_t *words = json_array();
+    json_array_append_new(words, json_string("goheap"));
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(words, text_json(argv[i]));
+    json_object_set_new(json_object_get(document, "run"), "command", words);
+}
+
 /* --- reading it ---------------------------------------------------------------------------------------- */
 
 const json_t *report_at(const json_t *document, const char *path)
@@ -502,4 +511,20 @@ const json_t *report_at(const json_t *document, const char *path)
 double report_number(const json_t *document, const char *path)
 {
     return json_number_value(report_at(document, path));
+}
+
+double report_lock_sum(const json_t *document, const char *member)
+{
+    const json_t *lock;
+    size_t i;
+    double sum = 0;
+    json_array_foreach(report_at(document, "locks"), i, lock)
+        if (json_is_true(report_at(lock, "waits")))
+            sum += report_number(lock, member);
+    return sum;
+}
+
+double report_kept_pages(const json_t *moment)
+{
+    return fmax(0, report_number(moment, "external.free_page_bytes") - report_number(moment, "released_bytes"));
 }

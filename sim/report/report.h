@@ -6,8 +6,8 @@
  *     struct sim --samples, portraits, histograms----> heap.csv, heap_map.csv, spans.csv, ... (series.h)
  *     struct sim --slices, while it runs-------------> a timeline (timeline_json.h)
  *
- * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall, unless run.measured
- * says that threads have been at it.
+ * Every emitter reads the tree, so they cannot disagree. All of it is deterministic but for run.wall and, as it names
+ * outputs, run.command, unless run.measured says that threads have been at it.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -21,6 +21,8 @@ struct wall {
 
 /* The tree; NULL if there is no memory. The caller owns it. trace names what was replayed. */
 json_t *report_document(struct sim *sim, const char *trace, struct wall wall);
+/* Adds run.command: the words that were typed, `goheap` before those of argv. */
+void report_add_command(json_t *document, int argc, char *const *argv);
 
 /* Writes the tree as text; the stream remembers failures. */
 void report_dump(const json_t *document, FILE *out);
@@ -45,5 +47,9 @@ extern const char *const report_tiers[TIERS];
 /* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
 const json_t *report_at(const json_t *document, const char *path);
 double report_number(const json_t *document, const char *path);
+/* The sum of a member ("wait_ns") over the locks that can be waited for, which span sets cannot. */
+double report_lock_sum(const json_t *document, const char *member);
+/* Of a moment (fragmentation.peak, fragmentation.end), the bytes of free pages that the OS has not got back. */
+double report_kept_pages(const json_t *moment);
 
 #endif

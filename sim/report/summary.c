@@ -1,54 +1,14 @@
 /* The summary that a person reads: from the tree alone. */
 #include "report/report.h"
+#include "report/units.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* "1.5 MiB" in a buffer of its own among a few, so that one printf can show several. */
-static const char *bytes_text(double n)
-{
-    static _Thread_local char texts[8][24];
-    static _Thread_local unsigned at;
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    char *text = texts[at++ % 8];
-    unsigned u = 0;
-    while (n >= 1024 && u < 4) {
-        n /= 1024;
-        u++;
-    }
-    snprintf(text, sizeof texts[0], u ? "%.1f %s" : "%.0f %s", n, units[u]);
-    return text;
-}
-
+/* Columns are padded by bytes, so the unit is in ASCII. */
 static const char *time_text(double ns)
 {
-    static _Thread_local char texts[8][24];
-    static _Thread_local unsigned at;
-    char *text = texts[at++ % 8];
-    if (ns < 1e3)
-        snprintf(text, sizeof texts[0], "%.0f ns", ns);
-    else if (ns < 1e6)
-        snprintf(text, sizeof texts[0], "%.1f us", ns / 1e3);
-    else if (ns < 1e9)
-        snprintf(text, sizeof texts[0], "%.1f ms", ns / 1e6);
-    else
-        snprintf(text, sizeof texts[0], "%.2f s", ns / 1e9);
-    return text;
-}
-
-static const char *count_text(double n)
-{
-    static _Thread_local char texts[8][32];
-    static _Thread_local unsigned at;
-    char digits[32], *text = texts[at++ % 8], *to = text;
-    int length = snprintf(digits, sizeof digits, "%.0f", n);
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return text;
+    return units_time(ns, "us");
 }
 
 static void heading(const json_t *d, FILE *out)
@@ -59,12 +19,12 @@ static void heading(const json_t *d, FILE *out)
             json_string_value(report_at(d, "run.pacing")));
     if (report_at(d, "run.measured")) {
         fprintf(out, "  %s events by threads, measured: %s; preempted %s times\n\n",
-                count_text(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
-                count_text(report_number(d, "run.measured.preemptions")));
+                units_count(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
+                units_count(report_number(d, "run.measured.preemptions")));
         return;
     }
     fprintf(out, "  %s events, %s of virtual time, simulated in %.2f s (%.1f M events/s)\n\n",
-            count_text(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
+            units_count(report_number(d, "run.events")), time_text(report_number(d, "run.virtual_ns")),
             report_number(d, "run.wall.seconds"), report_number(d, "run.wall.events_per_second") / 1e6);
 }
 
@@ -72,18 +32,19 @@ static void heap(const json_t *d, FILE *out)
 {
     const json_t *m = report_at(d, "memstats");
     fprintf(out, "Heap at the end\n");
-    fprintf(out, "  %-22s%10s   mallocs %s, frees %s\n", "live objects (Go)", bytes_text(report_number(m, "HeapAlloc")),
-            count_text(report_number(m, "Mallocs")), count_text(report_number(m, "Frees")));
-    fprintf(out, "  %-22s%10s\n", "in spans", bytes_text(report_number(m, "HeapInuse")));
-    fprintf(out, "  %-22s%10s   %s of it not backed by memory\n", "mapped", bytes_text(report_number(m, "HeapSys")),
-            bytes_text(report_number(m, "HeapReleased")));
+    fprintf(out, "  %-22s%10s   mallocs %s, frees %s\n", "live objects (Go)",
+            units_bytes(report_number(m, "HeapAlloc")), units_count(report_number(m, "Mallocs")),
+            units_count(report_number(m, "Frees")));
+    fprintf(out, "  %-22s%10s\n", "in spans", units_bytes(report_number(m, "HeapInuse")));
+    fprintf(out, "  %-22s%10s   %s of it not backed by memory\n", "mapped", units_bytes(report_number(m, "HeapSys")),
+            units_bytes(report_number(m, "HeapReleased")));
     double next = report_number(m, "NextGC"); /* if nothing sets a goal, near 2^63 */
-    fprintf(out, "  %-22s%10s\n\n", "next collection at", next < 0x1p62 ? bytes_text(next) : "off");
+    fprintf(out, "  %-22s%10s\n\n", "next collection at", next < 0x1p62 ? units_bytes(next) : "off");
 }
 
 static void share(FILE *out, const char *what, double part, double whole, const char *remark)
 {
-    fprintf(out, "  %-22s%10s  %5.1f %%%s%s\n", what, bytes_text(part), whole > 0 ? 100 * part / whole : 0,
+    fprintf(out, "  %-22s%10s  %5.1f %%%s%s\n", what, units_bytes(part), whole > 0 ? 100 * part / whole : 0,
             *remark ? "  " : "", remark);
 }
 
@@ -91,7 +52,7 @@ static void fragmentation(const json_t *d, FILE *out)
 {
     const json_t *p = report_at(d, "fragmentation.peak");
     double whole = report_number(p, "in_use_bytes");
-    fprintf(out, "Where the spans' memory was at the peak (%s, after %s)\n", bytes_text(whole),
+    fprintf(out, "Where the spans' memory was at the peak (%s, after %s)\n", units_bytes(whole),
             time_text(report_number(p, "t_ns")));
     share(out, "asked for and live", report_number(p, "requested_bytes"), whole, "");
     share(out, "rounding", report_number(p, "internal.rounding_bytes"), whole, "up to the size class");
@@ -131,11 +92,11 @@ static void classes(const json_t *d, FILE *out)
     for (unsigned k = 0; k < 5 && worst[k]; k++) {
         double size = report_number(worst[k], "size");
         const json_t *p = report_at(worst[k], "peak");
-        fprintf(out, "  %10s %8s %12s %12s %12s %12s\n", size > 0 ? bytes_text(size) : "large",
-                count_text(report_number(p, "spans")), bytes_text(report_number(p, "requested_bytes")),
-                bytes_text(report_number(p, "rounding_bytes") + report_number(p, "tiny_bytes") +
+        fprintf(out, "  %10s %8s %12s %12s %12s %12s\n", size > 0 ? units_bytes(size) : "large",
+                units_count(report_number(p, "spans")), units_bytes(report_number(p, "requested_bytes")),
+                units_bytes(report_number(p, "rounding_bytes") + report_number(p, "tiny_bytes") +
                            report_number(p, "tail_bytes")),
-                bytes_text(report_number(p, "dead_bytes")), bytes_text(report_number(p, "unused_bytes")));
+                units_bytes(report_number(p, "dead_bytes")), units_bytes(report_number(p, "unused_bytes")));
     }
     fputc('\n', out);
 }
@@ -151,7 +112,7 @@ static void latency(const json_t *d, FILE *out)
             "p99", "max");
     json_array_foreach(report_at(d, "latency"), i, row)
         fprintf(out, "  %-10s %12s %6.2f %% %10s %10s %10s\n", json_string_value(report_at(row, "tier")),
-                count_text(report_number(row, "count")), total > 0 ? 100 * report_number(row, "count") / total : 0,
+                units_count(report_number(row, "count")), total > 0 ? 100 * report_number(row, "count") / total : 0,
                 time_text(report_number(row, "mean_ns")), time_text(report_number(row, "p99_ns")),
                 time_text(report_number(row, "max_ns")));
     fputc('\n', out);
@@ -167,7 +128,7 @@ static void locks(const json_t *d, FILE *out)
         if (!json_is_true(report_at(row, "waits")) || shown++ >= 5)
             continue;
         fprintf(out, "  %-22s %12s %10s %10s %10s %8.2f %%\n", json_string_value(report_at(row, "name")),
-                count_text(report_number(row, "acquisitions")), count_text(report_number(row, "contended")),
+                units_count(report_number(row, "acquisitions")), units_count(report_number(row, "contended")),
                 time_text(report_number(row, "wait_ns")), time_text(report_number(row, "wait_max_ns")),
                 100 * report_number(row, "utilisation"));
     }
@@ -178,8 +139,8 @@ static void collector(const json_t *d, FILE *out)
 {
     const json_t *g = report_at(d, "gc");
     fprintf(out, "Collector: %s cycle%s, %s forced; pauses %s in all, %s at worst; %.2f %% of the Ps' time\n",
-            count_text(report_number(g, "cycles")), report_number(g, "cycles") == 1 ? "" : "s",
-            count_text(report_number(g, "forced_cycles")), time_text(report_number(g, "pauses.total_ns")),
+            units_count(report_number(g, "cycles")), report_number(g, "cycles") == 1 ? "" : "s",
+            units_count(report_number(g, "forced_cycles")), time_text(report_number(g, "pauses.total_ns")),
             time_text(report_number(g, "pauses.max_ns")), 100 * report_number(g, "cpu_fraction"));
 }
 

@@ -46,9 +46,10 @@ field() {
     awk -v key="\"$1\":" '$1 == key { sub(/,$/, "", $2); print $2; exit }' "$2"
 }
 
-# The document without what depends on the wall clock; without_source: and without what was replayed.
+# The document without what depends on the wall clock and on how the command was typed; without_source: and without
+# what was replayed.
 without_wall() {
-    sed '/^  "wall": {$/,/^  }/d' "$1"
+    sed -e '/^  "wall": {$/,/^  }/d' -e '/^  "command": \[$/,/^  \]/d' "$1"
 }
 
 without_source() {

@@ -1,5 +1,5 @@
 /* What is wrong with the data is found here: gnuplot says little about it. */
-#include "cmd/plot_data.h"
+#include "plot/data.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -8,26 +8,36 @@
 #include <string.h>
 
 const struct plot_figure plot_figures[PLOT_FIGURES] = {
-    {"heap", {{"heap.csv",
-               {"t_ns", "heap_sys_bytes", "requested_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes",
-                "unused_bytes", "dead_bytes", "free_bytes", "released_bytes", "goal_bytes", "cycles"}}}},
-    {"map", {{"heap_map.csv",
-              {"t_ns", "width_ns", "from_bytes", "height_bytes", "objects_bytes", "live_bytes", "stack_bytes",
-               "free_bytes", "released_bytes"}}}},
-    {"waste", {{"classes.csv",
-                {"class", "size_bytes", "span_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes", "dead_bytes",
-                 "unused_bytes"}}}},
-    {"spans", {{"spans.csv", {"moment", "class", "size_bytes", "occupancy_tenths", "span_bytes"}},
-               {"free_runs.csv", {"moment", "pages_from", "pages_to", "runs"}}}},
-    {"collector", {{"cycles.csv",
-                    {"end_ns", "pause_ns", "assist_ns", "trigger_bytes", "heap_end_bytes", "heap_marked_bytes",
-                     "goal_bytes"}}}},
-    {"locks", {{"locks.csv", {"lock", "acquisitions", "contended", "wait_ns"}}}},
-    {"waits", {{"waits.csv", {"lock", "t_ns", "width_ns", "contended", "wait_ns"}}}},
-    {"latency", {{"latency_cdf.csv", {"tier", "up_to_ns", "count", "slower"}}}},
-    {"sweep", {{"results.csv",
-                {"config", "trace", "size_classes", "ps", "gogc", "pacing", "peak_mapped_bytes", "lock_wait_ns"}}}},
-    {"trace", {{"trace.csv", {"of", "from", "to", "objects", "bytes"}}}},
+    {"heap", "What the heap's memory was used for, over virtual time",
+     {{"heap.csv",
+       {"t_ns", "heap_sys_bytes", "requested_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes", "unused_bytes",
+        "dead_bytes", "free_bytes", "released_bytes", "goal_bytes", "cycles"}}}},
+    {"map", "The heap by address and over time: full, sparse, free, given back",
+     {{"heap_map.csv",
+       {"t_ns", "width_ns", "from_bytes", "height_bytes", "objects_bytes", "live_bytes", "stack_bytes",
+        "free_bytes", "released_bytes"}}}},
+    {"waste", "Bytes without a live object in them, by size class, when most was in use",
+     {{"classes.csv",
+       {"class", "size_bytes", "span_bytes", "rounding_bytes", "tiny_bytes", "tail_bytes", "dead_bytes",
+        "unused_bytes"}}}},
+    {"spans", "How full spans are, and how long free runs are",
+     {{"spans.csv", {"moment", "class", "size_bytes", "occupancy_tenths", "span_bytes"}},
+      {"free_runs.csv", {"moment", "pages_from", "pages_to", "runs"}}}},
+    {"collector", "Live heap, trigger, peak and goal of each collection, pauses and assists",
+     {{"cycles.csv",
+       {"end_ns", "pause_ns", "assist_ns", "trigger_bytes", "heap_end_bytes", "heap_marked_bytes",
+        "goal_bytes"}}}},
+    {"locks", "Who waited where, and for how long",
+     {{"locks.csv", {"lock", "acquisitions", "contended", "wait_ns"}}}},
+    {"waits", "When they waited",
+     {{"waits.csv", {"lock", "t_ns", "width_ns", "contended", "wait_ns"}}}},
+    {"latency", "What an allocation took, by who served it",
+     {{"latency_cdf.csv", {"tier", "up_to_ns", "count", "slower"}}}},
+    {"sweep", "Lock waits and mapped memory over the configurations",
+     {{"results.csv",
+       {"config", "trace", "size_classes", "ps", "gogc", "pacing", "peak_mapped_bytes", "lock_wait_ns"}}}},
+    {"trace", "Sizes and lifetimes in the trace",
+     {{"trace.csv", {"of", "from", "to", "objects", "bytes"}}}},
 };
 
 /* --- places and names ---------------------------------------------------------------------------------- */

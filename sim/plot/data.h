@@ -1,5 +1,4 @@
-/* What `goheap plot` draws from: the figures there are, the CSV files in a run's directory, and what the run is
- * called. */
+/* What is drawn from: the figures there are, the CSV files in a run's directory, and what the run is called. */
 #ifndef PLOT_DATA_H
 #define PLOT_DATA_H
 
@@ -15,7 +14,7 @@ struct plot_csv {
 
 /* plots/NAME.gp draws these. */
 struct plot_figure {
-    const char *name;
+    const char *name, *what; /* what: is drawn */
     struct plot_csv csv[2]; /* the second may be missing: its name is NULL */
 };
 

@@ -1,5 +1,5 @@
 /* gnuplot as a child process: what it says is collected, it dies when we do. */
-#include "cmd/plot_gnuplot.h"
+#include "plot/gnuplot.h"
 
 #include <errno.h>
 #include <fcntl.h>
