@@ -92,10 +92,10 @@ $B/libsim.a: $(sim_obj)
 $B/goheap: $B/sim/main.o $B/libsim.a $B/libgoheap.a
 	$(Q)$(CC) $(ldflags) -o $@ $^ $(sim_libs)
 
-# The recorder is a library of its own: no goheap code, nothing but libc in it.
-$B/libgoheap-record.so: $(wildcard sim/preload/*.c sim/preload/*.h)
+# The recorder is a library of its own: no goheap code but inline functions, nothing but libc in it.
+$B/libgoheap-record.so: $(wildcard sim/preload/*.c sim/preload/*.h) sim/base/tsc.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(base_cflags) $(CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
+	$(Q)$(CC) $(base_cflags) $(CFLAGS) -Isim -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared $(ldflags) \
 	  -MF $B/libgoheap-record.d -o $@ $(filter %.c,$^) -ldl -lpthread
 
 $(core_tests): $B/tests/core/%: $B/tests/core/%.o $B/libgoheap.a
@@ -123,6 +123,12 @@ $B/bench_convert: $B/tests/bench/bench_convert.o $B/libsim.a $B/libgoheap.a
 
 bench-malloc: $B/bench_malloc $B/libgoheap-malloc.so
 	@scripts/bench-malloc $(BENCH_FLAGS) $B
+
+$B/tests/record/loop: $B/tests/record/loop.o
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lpthread
+
+bench-record: $B/goheap $B/libgoheap-record.so $B/tests/record/loop
+	@scripts/bench-record $(BENCH_FLAGS) $B
 
 bench: $B/bench_replay
 	@GOHEAP_CONFIGS=configs $B/bench_replay
@@ -195,6 +201,7 @@ help:
 	@echo 'make bench-ght       speed of reading and writing binary traces (EVENTS=10000000)'
 	@echo 'make bench-convert   speed of converting, from and to CSV and .ght (EVENTS=5000000, TRACES=... for others)'
 	@echo 'make bench-malloc    goheap as a malloc beside glibc, jemalloc, mimalloc and tcmalloc'
+	@echo 'make bench-record    what a call of malloc or free costs more under goheap record'
 	@echo 'make traces          record the traces in traces/ again'
 	@echo 'make stress          threads that come and go, and free each others objects, for a minute'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); also BINDIR, LIBDIR, INCLUDEDIR, MANDIR, DATADIR'
@@ -239,6 +246,6 @@ conformance:
 clean:
 	rm -rf build build-*
 
-.PHONY: all bench bench-convert bench-ght bench-malloc check check-browser check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
+.PHONY: all bench bench-convert bench-ght bench-malloc bench-record check check-browser check-slurm conformance conformance-auto conformance-curves stress tests traces unit FORCE clean help install uninstall
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

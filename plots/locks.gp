@@ -35,6 +35,7 @@ if (total > 0) {
     if (longest < 10) { set xtics 1 }
 }
 set ylabel 'lock'
+set lmargin at screen px(TERM ? 0.32 : 0.22)
 set yrange [(E[4] < 8 ? 8 : E[4]) + 0.6:0.4]
 set ytics () scale 0 noenhanced
 @GRID_X
@@ -46,7 +47,7 @@ do for [k = 1:K] {
     ROW[k] = k
     set ytics add (NAME[ORDER[k]] k)
 }
-set xrange [0:room(longest / S, E[2], 0.0095)]
+set xrange [0:room(longest / S, E[2], 0.011)]
 plot ROW using (length($1)):1:(0):(length($1)):($1 - 0.36):($1 + 0.36) with boxxyerror \
          lc rgb total > 0 ? VERMILION : BLUE, \
      ROW using (length($1)):1:(note($1)) with labels left offset 0.6,0 font font(0.9) textcolor rgb GREY noenhanced

@@ -31,7 +31,7 @@ colour(c) = mapped(0) <= 0 ? 255 : given(0) * RELEASED + (1 - given(0)) * at(ful
 middle(x) = (column('t_ns') + width / 2) / T
 level(x) = (column('from_bytes') + height / 2) / B
 # In a terminal a letter a cell, as many as there is room for.
-every_t = ceil((MAP_max_x / width) / 60.0); every_b = ceil((MAP_max_y / height) / 16.0)
+if (TERM) { every_t = ceil(MAP_max_x / width / (0.8 * COLUMNS)); every_b = ceil(MAP_max_y / height / (0.55 * LINES)) }
 chosen(x) = int(column('t_ns') / width) % every_t == 0 && int(column('from_bytes') / height) % every_b == 0
 letter(x) = mapped(0) <= 0 ? ' ' : given(0) > 0.5 ? '.' : word('- 1 2 3 4 5 6 7 8 9', 1 + int(full(0) * 9.999))
 if (TERM) {

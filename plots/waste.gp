@@ -51,7 +51,8 @@ set ytics scale 0
 set ytics ()
 @GRID_X
 set key horizontal maxrows 1 samplen 1.5
-set bmargin at screen py(TERM ? 0.36 : 0.2)
+set bmargin at screen py(TERM ? 0.36 : 0.22)
+set lmargin at screen px(TERM ? 0.15 : 0.125)
 array FILL[5] = [PART_ROUNDING, PART_TINY, PART_TAIL, PART_DEAD, PART_UNUSED]
 array MEANING[5] = ['rounding up', 'tiny blocks', 'span tails', 'dead, not yet swept', 'unused slots']
 unset datafile columnheaders

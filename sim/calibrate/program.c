@@ -1,8 +1,8 @@
 /* What small objects cost a program: one that writes to what it has got, and frees what nobody can foretell.
  *
- * In a loop that does nothing but allocate, the processor learns the loop and all is in the nearest cache. A program has
- * other things in there, the more the larger its heap. So calls are timed one by one, as `replay --real` times them, in
- * heaps of several sizes. Calls that come by the platform, for another span or to give one back, do not count.
+ * In a loop that does nothing but allocate, the processor learns the loop and all is in the nearest cache. A program
+ * has other things in there, the more the larger its heap. So calls are timed one by one, as `replay --real` times
+ * them, in heaps of several sizes. Calls that come by the platform, for another span or to give one back, do not count.
  */
 #include "calibrate/experiment.h"
 
@@ -169,7 +169,8 @@ static bool program_sample(void *state, double *ns)
     if (!run_all(p, 0, plain) || !run_all(p, GOHEAP_ZEROED, zeroed))
         return false;
     const double doublings = log2(far->in_use / near->in_use);
-    const double near_extra = zeroed[NEAR].alloc - plain[NEAR].alloc, large_extra = zeroed[LARGE].alloc - plain[LARGE].alloc;
+    const double near_extra = zeroed[NEAR].alloc - plain[NEAR].alloc;
+    const double large_extra = zeroed[LARGE].alloc - plain[LARGE].alloc;
     ns[0] = plain[NEAR].alloc;
     ns[1] = (plain[FAR].alloc - plain[NEAR].alloc) / doublings;
     ns[2] = plain[NEAR].free;
@@ -184,7 +185,7 @@ const struct experiment program_experiment = {
                  FINDING(alloc_doubling, "the same with 64,000, less that, a doubling of the heap"),
                  FINDING(free, "the objects that were there before, immediate reclaim"),
                  FINDING(free_doubling, "the same with 64,000, less that, a doubling of the heap"),
-                 FINDING(zero, "the same in used slots, zeroed less not zeroed, and with 1 to 4 KiB: where a line begins"),
+                 FINDING(zero, "the same zeroed, less not zeroed, and with 1 to 4 KiB: where a line begins"),
                  FINDING(zero_byte, "and its slope")},
     .open = program_open,
     .sample = program_sample,

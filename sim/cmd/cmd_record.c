@@ -1,11 +1,11 @@
 /* `goheap record`: runs a program with libgoheap-record.so preloaded and makes a trace of what
- * it left.
+ * it does.
  *
- *   open the output -> make the recording -> run the program, wait
- *                   -> remove the recording -> merge -> rename
+ *   make the recording -> open the trace -> start the program -> every 10 ms, merge what it recorded
+ *                      -> it ends: remove the recording -> merge the rest -> rename
  *
  * Invariant: whatever happens, nothing but the finished trace stays behind: the recording is
- * removed from its directory before it is merged (it is open by then), the trace is renamed when
+ * removed from its directory before the rest is merged (it is open by then), the trace is renamed when
  * it is complete. */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,8 +47,9 @@ static const struct command_spec usage = {
         "open files in $TMPDIR (chroot, changed user) stops being recorded, which is reported.\n"
         "\n"
         "If a signal ends PROGRAM, SIGKILL too, the trace holds all that came before. ^C ends PROGRAM;\n"
-        "its trace is still written. A second ^C gives the trace up. The recording needs 32 bytes an\n"
-        "event in $TMPDIR (/tmp) until the trace is written.\n"
+        "its trace is still written. A second ^C gives the trace up. The trace grows as PROGRAM runs;\n"
+        "what is still to be written, 16 bytes an event, waits in $TMPDIR (/tmp). If TRACE is no file\n"
+        "(standard output, a pipe), all of it waits there until PROGRAM has ended.\n"
         "\n"
         "Exit status: 0 the trace was written, however PROGRAM ended; 1 it was not; 2 wrong usage.\n",
     .options = own_options,
@@ -193,11 +195,15 @@ static bool start_program(const struct workplace *place, char **command, bool sw
     int report[2], reason;
     if (pipe2(report, O_CLOEXEC) != 0)
         return error_set(error, "%s: %s", command[0], strerror(errno));
-    sigset_t all, before;
+    sigset_t all, before, after;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before); /* until `running` says whom a signal is for */
+    after = before;
+    sigaddset(&after, SIGCHLD); /* accompany_program waits for it */
+    void (*on_child)(int) = signal(SIGCHLD, SIG_DFL);
     pid_t child = fork();
     if (child == 0) {
+        signal(SIGCHLD, on_child);
         for (int number = 1; number < NSIG; number++) {
             struct sigaction action;
             if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
@@ -208,7 +214,7 @@ static bool start_program(const struct workplace *place, char **command, bool sw
     }
     reason = errno;
     running = child > 0 ? child : 0;
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    sigprocmask(SIG_SETMASK, &after, NULL);
     close(report[1]);
     bool failed = child < 0 || read(report[0], &reason, sizeof reason) == (ssize_t)sizeof reason;
     close(report[0]);
@@ -220,19 +226,42 @@ static bool start_program(const struct workplace *place, char **command, bool sw
     return error_set(error, "%s: %s", command[0], strerror(reason));
 }
 
-/* Waits for the program's end and says on stderr if it was not a good one. Returns
- * CLOCK_MONOTONIC then. */
-static uint64_t await_program(const char *name)
+enum {
+    PASS_NS = 10 * 1000 * 1000, /* between two passes of the merge */
+    NICENESS = 5, /* of ours while the program runs: a quarter of a core, where it keeps all of them busy */
+};
+
+/* True once the program has ended. It stays a zombie until `running` is 0: a signal must not be passed on to a process
+ * of the same number. */
+static bool has_ended(void)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)running, &info, WEXITED | WNOWAIT | WNOHANG) != 0 ? errno != EINTR : info.si_pid != 0;
+}
+
+/* Merges along until the program has ended, or only waits if not `passes`. False if the merge failed. */
+static bool accompany_program(struct record_merge *merge, bool passes, struct record_moment *end, struct error *error)
+{
+    static const struct timespec pause = {.tv_nsec = PASS_NS};
+    bool good = true;
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (passes)
+        (void)!nice(NICENESS);
+    while (sigtimedwait(&child, NULL, passes && good ? &pause : NULL), !has_ended()) {
+        if (passes && good)
+            good = record_merge_pass(merge, error);
+    }
+    *end = record_merge_now(merge);
+    return good;
+}
+
+/* Lets go of the ended program and says on stderr if its end was not a good one. */
+static void bury_program(const char *name)
 {
     int status = 0;
     pid_t child = (pid_t)running;
-    siginfo_t info;
-    struct timespec now;
-    /* It stays a zombie until `running` is 0: a signal must not be passed on to a process of the
-     * same number. */
-    while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
-        continue;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     running = 0;
     waitpid(child, &status, 0);
     if (WIFSIGNALED(status))
@@ -240,7 +269,6 @@ static uint64_t await_program(const char *name)
                 name, WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0)
         fprintf(stderr, "goheap: %s exited with status %d\n", name, WEXITSTATUS(status));
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 /* -- The command -- */
@@ -273,41 +301,42 @@ static void print_summary(const struct record_summary *s, const char *path)
     fprintf(stderr, "goheap: wrote %s\n", strcmp(path, "-") == 0 ? "standard output" : path);
 }
 
-/* Runs the program and hands back its recording, open and no longer in any directory; -1 on
- * failure. */
-static int run_program(char **command, bool swap_output, uint64_t *end_ns, struct error *error)
+/* Whether what has been written to the trace could be taken back, which is what passes while the program runs take. */
+static bool is_file(const char *path)
 {
-    struct workplace place;
-    if (!make_workplace(&place, error))
-        return -1;
-    int file = -1;
-    if (start_program(&place, command, swap_output, error)) {
-        *end_ns = await_program(base_name(command[0]));
-        file = open(place.recording, O_RDONLY | O_CLOEXEC);
-        if (file < 0)
-            error_set(error, "%s: %s", place.recording, strerror(errno));
-    }
-    clear_workplace(&place);
-    return file;
+    struct stat status;
+    return strcmp(path, "-") != 0 && (stat(path, &status) != 0 || S_ISREG(status.st_mode));
+}
+
+/* Runs the program; false if it could not be started, or the merge failed. */
+static bool run_program(const struct workplace *place, struct record_merge *merge, const char *path, char **command,
+                        struct record_moment *end, struct error *error)
+{
+    if (!start_program(place, command, strcmp(path, "-") == 0, error))
+        return false;
+    bool good = accompany_program(merge, is_file(path), end, error);
+    bury_program(base_name(command[0]));
+    return good;
 }
 
 static bool record(const char *path, char **command, struct error *error)
 {
-    const struct row_source rows = {.name = "the recording", .columns = RECORD_COLUMNS};
-    struct row_output out;
-    if (!row_output_open(&out, NULL, path, &rows, error))
-        return false;
+    struct workplace place;
     catch_signals();
-    struct record_options options = {.program = base_name(command[0]), .interrupted = &interrupted};
-    struct record_summary summary;
-    int file = run_program(command, strcmp(path, "-") == 0, &options.end_ns, error);
-    bool merged = file >= 0 && record_merge(file, &options, &out, &summary, error);
-    if (file >= 0)
-        close(file);
-    if (!row_output_close(&out, merged, error))
+    if (!make_workplace(&place, error))
         return false;
-    print_summary(&summary, path);
-    return true;
+    struct record_options options = {.program = base_name(command[0]), .trace = path, .interrupted = &interrupted};
+    struct record_merge *merge = record_merge_open(place.recording, &options, error);
+    struct record_moment end;
+    bool good = merge != NULL && run_program(&place, merge, path, command, &end, error);
+    clear_workplace(&place);
+    struct record_summary summary;
+    good = good && record_merge_finish(merge, &end, &summary, error);
+    if (merge != NULL)
+        record_merge_close(merge);
+    if (good)
+        print_summary(&summary, path);
+    return good;
 }
 
 static bool take(void *context, int id, const char *argument, struct error *error)

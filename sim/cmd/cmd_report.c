@@ -110,7 +110,7 @@ static bool draw_one(struct report *report, const struct plot_runs *runs, const 
     switch (plot_svg(runs, figure, &drawn->svg, &drawn->length, error)) {
     case PLOT_DRAWN:
         drawn->name = figure->name;
-        drawn->caption = figure->what;
+        drawn->what = figure->what;
         report->figure_count++;
         return true;
     case PLOT_NO_GNUPLOT:

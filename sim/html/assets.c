@@ -32,7 +32,7 @@ const char asset_style[] =
     "  overflow-wrap: normal; white-space: nowrap; vertical-align: top; }\n"
     "th:first-child, td:first-child, .left th, .left td { text-align: left; }\n"
     ".left td { white-space: normal; overflow-wrap: anywhere; }\n"
-    "thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }\n"
+    "thead th, thead td { border-bottom: 2px solid var(--line); vertical-align: bottom; }\n"
     "tbody th { font-weight: normal; }\n"
     "tbody tr:hover { background: var(--raised); }\n"
     "th button { all: unset; cursor: pointer; }\n"
@@ -45,6 +45,7 @@ const char asset_style[] =
 
 const char asset_print_style[] =
     "@media print {\n"
+    "  :root { color-scheme: light; }\n"
     "  @page { margin: 1.5cm; }\n"
     "  body { max-width: none; padding: 0; font-size: 10pt; }\n"
     "  .scroll, .ground { overflow: visible; }\n"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_MOST = 16384, FIGURES_MOST = 1900000 /* bytes; the rest is for tables and texts */ };
+enum { CONFIG_MOST = 16384 /* characters */, FIGURES_MOST = PAGE_MOST - 1200000 /* bytes left by tables and texts */ };
 
 static const char *text_at(const json_t *document, const char *path)
 {
@@ -136,7 +136,7 @@ static char *inlined(const struct page_figure *figure, const char *words, size_t
 {
     char id[64], *text = NULL;
     snprintf(id, sizeof id, "figure-%.40s", figure->name);
-    struct svg_label label = {id, figure->caption, words};
+    struct svg_label label = {id, figure->what, words};
     FILE *out = open_memstream(&text, size);
     bool ok = out && svg_inline(out, figure->svg, figure->length, &label, error);
     if (!out || fclose(out) != 0)

@@ -18,9 +18,9 @@
 enum { PAGE_MOST = 3000000, PAGE_RUNS = 12 };
 
 struct page_figure {
-    const char *name;    /* as `goheap plot --figure` has it */
-    const char *caption; /* what is drawn */
-    char *svg;           /* gnuplot's, of all runs side by side, followed by a '\0' */
+    const char *name; /* as `goheap plot --figure` has it */
+    const char *what; /* is drawn */
+    char *svg;        /* gnuplot's, of all runs side by side, followed by a '\0' */
     size_t length;
 };
 

@@ -1,4 +1,4 @@
-/* The parts that page.c puts together. */
+/* The parts that page.c puts together, and what tables are made of. */
 #ifndef PAGE_PARTS_H
 #define PAGE_PARTS_H
 
@@ -10,6 +10,15 @@ enum { NAME_MOST = 100 /* characters of a name */ };
 const char *page_trace(const struct page_run *run);
 /* 'A' of the first run. */
 char page_letter(const struct page *page, const struct page_run *run);
+
+enum unit { COUNT, BYTES, NS, SHARE, RATIO, SIZE /* of a class, exact */, TEXT, TRUTH };
+
+/* A table's cell: a number in a unit (not TEXT or TRUTH), which stands in data-v as well, for sorting. */
+void page_cell(FILE *out, double value, enum unit unit);
+/* Around <thead> and <tbody>, which the end closes. label: what it is, for those who come to it without the heading
+ * above. */
+void page_begin_table(FILE *out, const char *label, const char *class);
+void page_end_table(FILE *out);
 
 /* What a comparison, or the one run, comes to in numbers. */
 void page_main_table(FILE *out, const struct page *page);

@@ -1,18 +1,10 @@
-/* Tables, each a row of columns: a heading, where in the row's object the value is, and in what unit.
- *
- * A number that is not shown as such stands in the cell's data-v as well, for sorting. */
+/* Tables of one run, each a row of columns: a heading, where in the row's object the value is, and in what unit. */
 #include "html/html.h"
 #include "html/page_parts.h"
 #include "report/report.h"
 #include "report/units.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 enum { ROWS_MOST = 400 };
-
-enum unit { COUNT, BYTES, NS, SHARE, RATIO, SIZE /* of a class, exact */, TEXT, TRUTH };
 
 struct column {
     const char *heading, *path;
@@ -42,20 +34,19 @@ static const char *show(double value, enum unit unit)
     }
 }
 
-/* What sorts it: large objects, whose class has size 0, come last. */
-static void cell(FILE *out, double value, enum unit unit)
+void page_cell(FILE *out, double value, enum unit unit)
 {
-    fprintf(out, "<td data-v=\"%.10g\">%s</td>", unit == SIZE && value <= 0 ? 1e18 : value, show(value, unit));
+    double key = unit == SIZE && value <= 0 ? 1e18 : value; /* large objects, whose class has size 0, come last */
+    fprintf(out, "<td data-v=\"%.10g\">%s</td>", key, show(value, unit));
 }
 
-/* label: what it is, for those who come to it without the heading above. */
-static void begin_table(FILE *out, const char *label, const char *class)
+void page_begin_table(FILE *out, const char *label, const char *class)
 {
     fprintf(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"%s\"><table class=\"%s\">\n", label,
             class);
 }
 
-static void end_table(FILE *out)
+void page_end_table(FILE *out)
 {
     fputs("</tbody></table></div>\n", out);
 }
@@ -80,7 +71,7 @@ static void row_of(FILE *out, const json_t *object, const struct column *columns
         } else if (columns[i].unit == TRUTH) {
             fprintf(out, "<td>%s</td>", json_is_true(value) ? "yes" : "no");
         } else {
-            cell(out, json_number_value(value), columns[i].unit);
+            page_cell(out, json_number_value(value), columns[i].unit);
         }
     }
     fputs("</tr>\n", out);
@@ -107,13 +98,13 @@ static void list(FILE *out, const json_t *document, const struct listing *listin
         if (!listing->shown(row) || ++rows > ROWS_MOST)
             continue;
         if (rows == 1) {
-            begin_table(out, listing->title, "sort");
+            page_begin_table(out, listing->title, "sort");
             headings(out, listing->columns, listing->n);
         }
         row_of(out, row, listing->columns, listing->n);
     }
     if (rows)
-        end_table(out);
+        page_end_table(out);
     else
         fputs("<p>None.</p>\n", out);
     if (rows > ROWS_MOST)
@@ -193,10 +184,10 @@ void page_cycle_table(FILE *out, const json_t *document)
 static void memory_row(FILE *out, const char *what, double peak, double peak_all, double end, double end_all)
 {
     fprintf(out, "<tr><th scope=\"row\">%s</th>", what);
-    cell(out, peak, BYTES);
-    cell(out, peak_all > 0 ? peak / peak_all : 0, SHARE);
-    cell(out, end, BYTES);
-    cell(out, end_all > 0 ? end / end_all : 0, SHARE);
+    page_cell(out, peak, BYTES);
+    page_cell(out, peak_all > 0 ? peak / peak_all : 0, SHARE);
+    page_cell(out, end, BYTES);
+    page_cell(out, end_all > 0 ? end / end_all : 0, SHARE);
     fputs("</tr>\n", out);
 }
 
@@ -209,206 +200,16 @@ void page_memory_table(FILE *out, const json_t *document)
     const json_t *peak = report_at(document, "fragmentation.peak"), *end = report_at(document, "fragmentation.end");
     double peak_all = report_number(peak, "mapped_bytes"), end_all = report_number(end, "mapped_bytes");
     fputs("<h2>Where the memory was</h2>\n", out);
-    begin_table(out, "Where the memory was", "");
+    page_begin_table(out, "Where the memory was", "");
     fprintf(out, "<thead><tr><td></td><th scope=\"col\" colspan=\"2\">when most was in use, at %s</th>"
                  "<th scope=\"col\" colspan=\"2\">at the end</th></tr></thead><tbody>\n",
             show(report_number(peak, "t_ns"), NS));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         memory_row(out, rows[i].what, report_number(peak, rows[i].path), peak_all, report_number(end, rows[i].path),
                    end_all);
-    double peak_free = report_number(peak, "external.free_page_bytes") - report_number(peak, "released_bytes");
-    double end_free = report_number(end, "external.free_page_bytes") - report_number(end, "released_bytes");
-    memory_row(out, "free pages, kept", fmax(peak_free, 0), peak_all, fmax(end_free, 0), end_all);
+    memory_row(out, "free pages, kept", report_kept_pages(peak), peak_all, report_kept_pages(end), end_all);
     memory_row(out, "given back to the OS", report_number(peak, "released_bytes"), peak_all,
                report_number(end, "released_bytes"), end_all);
     memory_row(out, "mapped", peak_all, peak_all, end_all, end_all);
-    end_table(out);
-}
-
-/* --- main figures -------------------------------------------------------------------------------------- */
-
-struct figure {
-    const char *what, *path;
-    enum unit unit;
-    double (*derive)(const json_t *document); /* where path is NULL */
-};
-
-static double sum_of_locks(const json_t *document, const char *member)
-{
-    const json_t *lock;
-    size_t i;
-    double sum = 0;
-    json_array_foreach(report_at(document, "locks"), i, lock)
-        sum += json_is_true(report_at(lock, "waits")) ? report_number(lock, member) : 0;
-    return sum;
-}
-
-static double lock_wait(const json_t *document)
-{
-    return sum_of_locks(document, "wait_ns");
-}
-
-static double contended(const json_t *document)
-{
-    return sum_of_locks(document, "contended");
-}
-
-static double inner_waste(const json_t *document)
-{
-    const json_t *internal = report_at(document, "fragmentation.peak.internal");
-    return report_number(internal, "rounding_bytes") + report_number(internal, "tiny_bytes") +
-           report_number(internal, "tail_bytes");
-}
-
-static const struct figure figures[] = {
-    {"mapped, at most", "fragmentation.peak_mapped_bytes", BYTES, NULL},
-    {"asked for by live objects, at most", "fragmentation.peak_requested_bytes", BYTES, NULL},
-    {"mapped / asked for", "fragmentation.peak_mapped_over_peak_requested", RATIO, NULL},
-    {"in spans, at most", "fragmentation.peak.in_use_bytes", BYTES, NULL},
-    {"of them unused slots", "fragmentation.peak.external.unused_slot_bytes", BYTES, NULL},
-    {"of them dead, not swept yet", "fragmentation.peak.dead_bytes", BYTES, NULL},
-    {"of them rounding, tiny blocks and tails", NULL, BYTES, inner_waste},
-    {"live at the end (HeapAlloc)", "memstats.HeapAlloc", BYTES, NULL},
-    {"collections", "gc.cycles", COUNT, NULL},
-    {"the Ps' time they took", "gc.cpu_fraction", SHARE, NULL},
-    {"world stopped, in all", "gc.pauses.total_ns", NS, NULL},
-    {"world stopped, at worst", "gc.pauses.max_ns", NS, NULL},
-    {"allocations", "latency_all.count", COUNT, NULL},
-    {"time of one, mean", "latency_all.mean_ns", NS, NULL},
-    {"time of one, 99 % are faster", "latency_all.p99_ns", NS, NULL},
-    {"time of one, worst", "latency_all.max_ns", NS, NULL},
-    {"waits for locks", NULL, COUNT, contended},
-    {"waited for locks, in all", NULL, NS, lock_wait},
-    {"time of the whole run", "run.virtual_ns", NS, NULL},
-};
-
-static double figure_of(const struct figure *figure, const json_t *document)
-{
-    return figure->path ? report_number(document, figure->path) : figure->derive(document);
-}
-
-/* "+12 %", "−0.4 %", "×31"; against nothing, the value itself says it all. */
-static void difference(FILE *out, double value, double first)
-{
-    if (fabs(value - first) < 1e-4 * first || value == first)
-        fprintf(out, "<td>%s</td>", value == first ? "=" : "≈");
-    else if (first <= 0)
-        fputs("<td>new</td>", out);
-    else if (value >= 10 * first)
-        fprintf(out, "<td>× %.0f</td>", fmin(value / first, 1e15));
-    else
-        fprintf(out, "<td>%s%s</td>", value > first ? "+" : "−", units_share(fabs(value - first), first));
-}
-
-void page_main_table(FILE *out, const struct page *page)
-{
-    begin_table(out, "In numbers", "");
-    fputs("<thead><tr><td></td>", out);
-    for (size_t r = 0; r < page->count; r++) {
-        char letter = page_letter(page, &page->runs[r]);
-        if (page->count == 1)
-            fputs("<th scope=\"col\">this run</th>", out);
-        else
-            fprintf(out, "<th scope=\"col\">%c</th>", letter);
-        if (r > 0)
-            fprintf(out, "<th scope=\"col\">%c against A</th>", letter);
-    }
-    fputs("</tr></thead><tbody>\n", out);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        double first = figure_of(&figures[i], page->runs[0].document);
-        fprintf(out, "<tr><th scope=\"row\">%s</th>", figures[i].what);
-        for (size_t r = 0; r < page->count; r++) {
-            double value = figure_of(&figures[i], page->runs[r].document);
-            cell(out, value, figures[i].unit);
-            if (r > 0)
-                difference(out, value, first);
-        }
-        fputs("</tr>\n", out);
-    }
-    end_table(out);
-}
-
-/* --- settings that differ ------------------------------------------------------------------------------ */
-
-static void setting_cell(FILE *out, const json_t *value)
-{
-    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-    fputs("<td>", out);
-    if (json_is_string(value))
-        html_string(out, json_string_value(value), NAME_MOST);
-    else
-        html_string(out, text ? text : "–", NAME_MOST);
-    fputs("</td>", out);
-    free(text);
-}
-
-static bool differs(const struct page *page, const char *path)
-{
-    for (size_t r = 1; r < page->count; r++) {
-        const json_t *a = report_at(page->runs[0].document, path), *b = report_at(page->runs[r].document, path);
-        if (a != b && (!a || !b || !json_equal(a, b)))
-            return true;
-    }
-    return false;
-}
-
-static void setting_row(FILE *out, const struct page *page, const char *path, const char *name, size_t *rows)
-{
-    if (!differs(page, path))
-        return;
-    if ((*rows)++ == 0) {
-        fputs("<h2>Settings that differ</h2>\n", out);
-        begin_table(out, "Settings that differ", "left");
-        fputs("<thead><tr><td></td>", out);
-        for (size_t r = 0; r < page->count; r++)
-            fprintf(out, "<th scope=\"col\">%c</th>", page_letter(page, &page->runs[r]));
-        fputs("</tr></thead><tbody>\n", out);
-    }
-    fputs("<tr><th scope=\"row\">", out);
-    html_string(out, name, NAME_MOST);
-    fputs("</th>", out);
-    for (size_t r = 0; r < page->count; r++)
-        setting_cell(out, report_at(page->runs[r].document, path));
-    fputs("</tr>\n", out);
-}
-
-/* Whether the setting has a row already: of an earlier run that has it as well, or of what it came to in the run. */
-static bool had_row(const struct page *page, size_t run, const char *path)
-{
-    if (strcmp(path, "run.config.ps") == 0 || strcmp(path, "run.config.pacing") == 0)
-        return true;
-    for (size_t r = 0; r < run; r++)
-        if (report_at(page->runs[r].document, path))
-            return true;
-    return false;
-}
-
-/* Those in one object of the configuration, and in what that holds. */
-static void settings_in(FILE *out, const struct page *page, size_t run, const char *object, size_t *rows)
-{
-    enum { LONGEST = 100 /* of keys: a setting's is shorter */, ROWS = 100 };
-    const char *key;
-    const json_t *value;
-    json_object_foreach((json_t *)report_at(page->runs[run].document, object), key, value) {
-        char path[2 * LONGEST + 8];
-        if (strlen(key) >= LONGEST || strlen(object) >= LONGEST || *rows == ROWS)
-            continue;
-        snprintf(path, sizeof path, "%s.%s", object, key);
-        if (json_is_object(value))
-            settings_in(out, page, run, path, rows);
-        else if (!had_row(page, run, path))
-            setting_row(out, page, path, path + strlen("run.config."), rows);
-    }
-}
-
-void page_settings_table(FILE *out, const struct page *page)
-{
-    static const char *const others[] = {"run.trace", "run.ps", "run.pacing", "run.goheap"};
-    size_t rows = 0;
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        setting_row(out, page, others[i], others[i] + strlen("run."), &rows);
-    for (size_t r = 0; r < page->count; r++)
-        settings_in(out, page, r, "run.config", &rows);
-    if (rows)
-        end_table(out);
+    page_end_table(out);
 }

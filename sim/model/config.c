@@ -29,7 +29,8 @@ const struct setting config_table[] = {
     {.key = "name", .type = SETTING_TEXT, AT(name), .size = sizeof((struct sim_config *)0)->name,
      .help = "what this configuration is called"},
     {.key = "size_classes", .type = SETTING_JSON, AT(size_classes),
-     .help = "a name in configs/classes, or a list of [bytes, pages a span]"},
+     .help = "a name in configs/classes, a list of [bytes, pages a span], or rules to make one by, as of goheap "
+             "classes --rule: {\"waste\": 0.05}"},
     {.key = "page_size", .type = SETTING_BYTES, AT(page_size), .min = 4096, .max = 65536,
      .help = "bytes, a power of two"},
     {.key = "tiny_size", .type = SETTING_BYTES, AT(tiny_size), .max = 128,
@@ -275,88 +276,14 @@ struct pacer_policy config_pacer(const struct sim_config *config)
 
 /* --- the core's part ----------------------------------------------------------------------------------- */
 
-static bool read_pair(json_t *pair, struct goheap_size_class *class)
-{
-    json_int_t size = json_integer_value(json_array_get(pair, 0)), pages = json_integer_value(json_array_get(pair, 1));
-    if (!json_is_array(pair) || json_array_size(pair) != 2 || size < 1 || size > UINT32_MAX || pages < 1 ||
-        pages > UINT32_MAX)
-        return false;
-    *class = (struct goheap_size_class){(uint32_t)size, (uint32_t)pages};
-    return true;
-}
-
-/* where starts errors: "size_classes: ", or behind a file's name. */
-static bool read_classes(json_t *list, const char *where, struct goheap_class_table *table, struct error *error)
-{
-    char got[80];
-    if (!json_is_array(list))
-        return error_set(error, "%sexpected a name, or a list of pairs [bytes, pages a span]", where);
-    if (json_array_size(list) >= GOHEAP_MAX_CLASSES)
-        return error_set(error, "%s%zu size classes, expected at most %d", where, json_array_size(list),
-                         GOHEAP_MAX_CLASSES - 1);
-    *table = (struct goheap_class_table){.count = (unsigned)json_array_size(list) + 1};
-    for (unsigned i = 1; i < table->count; i++) {
-        json_t *pair = json_array_get(list, i - 1);
-        if (read_pair(pair, &table->classes[i]))
-            continue;
-        setting_quote_json(pair, got, sizeof got);
-        return error_set(error, "%sentry %u: expected [bytes, pages a span], got %s", where, i, got);
-    }
-    return true;
-}
-
-/* Spans are counted in pages: a file may say for which ones. */
-static bool check_page_size(const json_t *made_for, uint64_t page_size, const char *where, struct error *error)
-{
-    return !json_is_integer(made_for) || json_integer_value(made_for) == (json_int_t)page_size ||
-           error_set(error, "%smade for pages of %lld bytes, expected page_size %llu", where,
-                     (long long)json_integer_value(made_for), (unsigned long long)page_size);
-}
-
-static bool load_classes(const char *name, uint64_t page_size, struct goheap_class_table *table, struct error *error)
-{
-    char path[PATH_MAX];
-    if (!settings_find(name, "classes", path, sizeof path, error))
-        return false;
-    json_error_t json_error;
-    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &json_error);
-    if (!object)
-        return error_set(error, "%s:%d:%d: %s", path, json_error.line, json_error.column, json_error.text);
-    char where[256];
-    snprintf(where, sizeof where, "%.200s: size_classes: ", path);
-    bool ok = check_page_size(json_object_get(object, "page_size"), page_size, where, error) &&
-              read_classes(json_object_get(object, "size_classes"), where, table, error);
-    json_decref(object);
-    return ok;
-}
-
-/* The allocator could work with such a span, but it would be a mistake. */
-static bool check_last_pages(const struct goheap_config *core, const char *name, struct error *error)
-{
-    for (unsigned i = 1; i < core->table.count; i++) {
-        const struct goheap_size_class *c = &core->table.classes[i];
-        uint32_t tail = (c->pages << core->page_shift) % c->size;
-        if (tail >> core->page_shift != 0)
-            return error_set(error, "configuration \"%s\": size class %u (%u bytes): no object reaches the end of a "
-                             "span of %u pages: %u hold as many", name, i, c->size, c->pages,
-                             c->pages - (tail >> core->page_shift));
-    }
-    return true;
-}
-
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error)
 {
     goheap_config_go119(core);
-    json_t *classes = config->size_classes;
-    const char *name = json_string_value(classes); /* NULL: not a name */
-    bool ok = name      ? load_classes(name, config->page_size, &core->table, error)
-              : classes ? read_classes(classes, "size_classes: ", &core->table, error)
-                        : true;
-    if (!ok)
-        return false;
     if ((config->page_size & (config->page_size - 1)) != 0)
         return error_set(error, "page_size: expected a power of two, got %llu",
                          (unsigned long long)config->page_size);
+    if (config->size_classes && !config_classes(config, &core->table, error))
+        return false;
     core->page_shift = (unsigned)__builtin_ctzll(config->page_size);
     core->tiny_size = (uint32_t)config->tiny_size;
     core->tiny_shared = config->tiny_shared;
@@ -384,5 +311,5 @@ bool config_core(const struct sim_config *config, struct goheap_config *core, st
     char why[256];
     if (!goheap_config_check(core, why, sizeof why))
         return error_set(error, "configuration \"%s\": %s", config->name, why);
-    return check_last_pages(core, config->name, error);
+    return config_check_spans(core, config->name, error);
 }

@@ -117,6 +117,10 @@ bool config_set(struct sim_config *config, const char *assignment, struct error 
 struct pacer_policy config_pacer(const struct sim_config *config);
 /* The core's part, checked. */
 bool config_core(const struct sim_config *config, struct goheap_config *core, struct error *error);
+/* Of that, the size classes, of a configuration that has some; its page size is a power of two. */
+bool config_classes(const struct sim_config *config, struct goheap_class_table *table, struct error *error);
+/* False where a span has pages that no object reaches: the allocator could work with it, but it would be a mistake. */
+bool config_check_spans(const struct goheap_config *core, const char *name, struct error *error);
 
 /* The newest generation that is confirmed; what runs without -c. */
 #define CONFIG_DEFAULT "go1.26"

@@ -1,7 +1,7 @@
-/* When collections begin: the heap has reached the trigger, somebody calls runtime.GC, the last one was long ago; or the
- * recorded ones began.
+/* When collections begin: the heap has reached the trigger, somebody calls runtime.GC, the last one was long ago; or
+ * the recorded ones began.
  *
- *     Ps: collector_check, _force, _follow --request--> collector_main, a process --> collector_run_cycle, one at a time
+ *     Ps: collector_check, _force, _follow --request--> collector_main, a process --> collector_run_cycle
  *                                          the clock --^
  *
  * Follows runtime/mgc.go of Go 1.19 (gcTrigger.test, gcStart, GC) and proc.go (sysmon, forcegchelper).

@@ -85,7 +85,7 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
 static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
     double share = m->fractional * (double)(now - m->start_ns) * idle;
-    if (m->idle_work >= DRAIN_CHECK * (double)idle) {
+    if (m->idle_work >= DRAIN_CHECK * m->shown * (double)idle) {
         m->idle_work = 0;
         m->idle_is_fractional = m->idle_fractional_ns <= share;
     }
@@ -153,7 +153,7 @@ static void change_places(struct sim_p *sp, uint32_t idle)
     double others = m->idle_fractional_ns / idle, mine = (double)sp->fractional_ns;
     m->idle_fractional_ns += mine - others;
     sp->fractional_ns = (uint64_t)others;
-    m->idle_work = DRAIN_CHECK / 2.0 * idle;
+    m->idle_work = DRAIN_CHECK * m->shown / 2 * idle;
     m->idle_is_fractional = true;
 }
 
@@ -166,7 +166,7 @@ static void work_for_a_while(struct sim_p *sp)
         return;
     while (m->left && !m->finished) {
         uint64_t ns;
-        m->credit += (double)drain(sp, idle ? DRAIN_CHECK / 2 : DRAIN_CHECK, &ns);
+        m->credit += (double)drain(sp, DRAIN_CHECK * m->shown / (idle ? 2 : 1), &ns);
         m->fractional_ns += (double)ns;
         sp->fractional_ns += ns;
         if (sp->sim->timeline)
@@ -194,8 +194,8 @@ static double pay_with_credit(struct sim_p *sp)
     struct marking *m = &sp->sim->marking;
     const struct pacer *pacer = &sp->sim->collector.pacer;
     double debt = -sp->assist_bytes, work = pacer->work_per_byte * debt;
-    if (work < OVER_ASSIST) {
-        work = OVER_ASSIST;
+    if (work < OVER_ASSIST * m->shown) {
+        work = OVER_ASSIST * m->shown;
         debt = pacer->bytes_per_work * work;
     }
     if (m->credit <= 0)
@@ -331,6 +331,15 @@ static double scan_cost(const struct sim *sim, double size, double missing)
     return size * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
 }
 
+/* Each object is found by a pointer to it. A trace of a program in C shows no memory with pointers in it, so that nearly
+ * all of the time goes on roots that are small: a byte of them stands for many that would be scanned. What part of the
+ * memory that must hold pointers is shown, so that steps of so many bytes take no longer than they would. */
+static double shown(double bytes, double objects)
+{
+    double needed = sizeof(void *) * objects;
+    return bytes < needed ? bytes / needed : 1;
+}
+
 /* Sets what there is to do, and how long it takes. */
 static void plan_work(struct sim *sim, const struct goheap_marked *marked)
 {
@@ -352,6 +361,7 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
     m->left = marked->scan_bytes + roots - m->later;
     m->left += m->left == 0; /* who marks nothing takes a moment to see that */
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
+    m->shown = shown((double)m->left + (double)m->later, (double)marked->objects);
     m->later_byte_ns = c->mark_span_byte > 0 ? c->mark_span_byte : 1e-9;
 }
 

@@ -189,6 +189,7 @@ enum { CYCLES_KEPT = 4096, PAUSES = 256 };
 struct marking {
     bool on, finished;      /* begun and not ended; all is marked, but the world has not been stopped yet */
     double byte_ns;         /* how long a byte takes */
+    double shown;           /* part of the memory that is scanned, of which the trace tells: 1, or less */
     uint64_t later;         /* work that cannot begin before nothing else is left, and how long a byte of it takes */
     double later_byte_ns;
     uint64_t heap_scan;     /* all there was to do on the heap */

@@ -1,5 +1,5 @@
-/* The background sweeper: a process of the collector's that sweeps on the time of Ps that have nothing to do, a span at a
- * time; and how any of the runtime's own processes comes by such time. Follows runtime/mgcsweep.go (bgsweep).
+/* The background sweeper: a process of the collector's that sweeps on the time of Ps that have nothing to do, a span
+ * at a time; and how any of the runtime's own processes comes by such time. Follows runtime/mgcsweep.go (bgsweep).
  */
 #include "model/sim.h"
 

@@ -1,11 +1,10 @@
-/* Each thread's buffer: a window on its current chunk of the recording, mapped shared, so that
- * what has been written survives the program's death by any cause.
+/* Each thread's window on the recording, mapped shared, so that what has been written survives the program's death by
+ * any cause.
  *
- * Invariant: a thread writes only to chunks it took itself, so recording takes no lock; the one
- * thing threads share is the counter of free slots, touched once a chunk. Our memory comes from
- * mmap alone, and no file stays open: a program that closes every descriptor, or reuses our
- * number, does no harm. System calls are made bare where glibc's wrapper would be a cancellation
- * point, which malloc must not be. */
+ * Invariant: a thread writes only to slots it took itself, so recording takes no lock; what threads share is the
+ * free slots, touched once a chunk, and the list of windows, once a thread. Our memory comes from mmap alone, and no
+ * file stays open: a program that closes every descriptor, or reuses our number, does no harm. System calls are made
+ * bare where glibc's wrapper would be a cancellation point, which malloc must not be. */
 #include "recording.h"
 
 #include <errno.h>
@@ -16,18 +15,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { IDLE, STARTING, DONE };
 
-/* The calling thread's buffer; all zero until its first event. */
+/* What the calling thread knows of its window; all zero until its first event. */
 struct buffer {
-    struct record_chunk *chunk; /* mapped; NULL: none yet, or the thread is ending */
-    uint64_t slot;              /* where the chunk is in the file */
-    uint64_t next, capacity;    /* events */
-    uint32_t slots;             /* of the chunk; 0 before the first */
-    uint32_t thread;
+    struct record_window *window; /* mapped; NULL: none yet, or the thread is ending */
+    uint64_t slot;                /* where the window is in the file; 0: none yet */
+    uint64_t chunk;               /* slot that its content will be written to; 0: none has been written yet */
+    uint64_t position;            /* the window's */
+    uint64_t ticks;               /* of the latest event */
     bool late; /* the thread's last destructor has run: leave nothing mapped behind any more */
 };
 
@@ -43,12 +41,8 @@ static struct record_control *control;
 static char path[PATH_MAX];
 static pthread_key_t end_key;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
+static bool tsc;     /* what ticks are, as the control has it */
+static pid_t reader; /* our parent; once it is no more, somebody else is */
 
 static int open_recording(void)
 {
@@ -74,80 +68,149 @@ static bool reserve(int file, uint64_t offset, uint64_t bytes)
     return syscall(SYS_pwrite64, file, "", 1L, (long)(offset + bytes - 1)) == 1;
 }
 
-/* Maps the buffer's chunk, which was just taken if `fresh`. */
-static bool map_chunk(bool fresh)
+/* Maps the thread's window, which was just taken if `fresh`. */
+static bool map_window(bool fresh)
 {
-    uint64_t offset = buffer.slot * RECORD_SLOT, bytes = (uint64_t)buffer.slots * RECORD_SLOT;
+    uint64_t offset = buffer.slot * RECORD_SLOT;
     int file = open_recording();
     if (file < 0)
         return false;
     void *window = MAP_FAILED;
-    if (!fresh || reserve(file, offset, bytes))
-        window = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | (fresh ? MAP_POPULATE : 0), file, (off_t)offset);
+    if (!fresh || reserve(file, offset, RECORD_SLOT))
+        window = mmap(NULL, RECORD_SLOT, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)offset);
     int reason = errno;
     syscall(SYS_close, file);
     errno = reason;
     if (window == MAP_FAILED)
         return false;
-    buffer.chunk = window;
+    buffer.window = window;
     return true;
 }
 
-static void unmap_chunk(void)
+static void unmap_window(void)
 {
-    if (buffer.chunk != NULL)
-        munmap(buffer.chunk, (size_t)buffer.slots * RECORD_SLOT);
-    buffer.chunk = NULL;
+    if (buffer.window != NULL)
+        munmap(buffer.window, RECORD_SLOT);
+    buffer.window = NULL;
 }
 
-/* Moves the thread on to a chunk of its own, each twice as large as the last: short-lived
- * threads cost one slot, busy ones one round of system calls in 16,000 events. */
-static bool take_chunk(void)
+/* The thread's first event is about to come. */
+static bool begin_thread(void)
 {
-    unmap_chunk();
-    if (buffer.slots == 0) {
-        buffer.thread = atomic_fetch_add(&control->threads, 1);
-        pthread_setspecific(end_key, (void *)(uintptr_t)1);
-    }
-    uint32_t slots = buffer.slots == 0 ? 1 : 2 * buffer.slots;
-    buffer.slots = slots < RECORD_MAX_SLOTS ? slots : RECORD_MAX_SLOTS;
-    buffer.slot = atomic_fetch_add(&control->next_slot, buffer.slots);
-    if (!map_chunk(true))
+    buffer.slot = record_take_slot(control);
+    buffer.ticks = record_ticks(tsc);
+    if (!map_window(true))
         return false;
-    buffer.next = 0;
-    buffer.capacity = record_chunk_capacity(buffer.slots);
-    buffer.chunk->thread = buffer.thread;
-    buffer.chunk->slots = buffer.slots;
-    atomic_signal_fence(memory_order_release); /* a kill must not find the magic without the rest */
-    buffer.chunk->magic = RECORD_CHUNK_MAGIC;
+    struct record_window *window = buffer.window;
+    window->incarnation = atomic_load(&control->incarnation);
+    window->thread = atomic_fetch_add(&control->threads, 1);
+    window->tid = (uint32_t)syscall(SYS_gettid);
+    window->start_ticks = buffer.ticks;
+    atomic_store(&window->end_ticks, 0); /* a slot that was taken before is not empty */
+    atomic_store(&window->position, 0);
+    window->magic = RECORD_WINDOW_MAGIC;
+    uint64_t newest = atomic_load(&control->newest);
+    do {
+        atomic_store(&window->older, newest);
+    } while (!atomic_compare_exchange_weak(&control->newest, &newest, buffer.slot));
+    pthread_setspecific(end_key, (void *)(uintptr_t)1);
     return true;
 }
 
-/* The rare half of recording_put: the chunk is full, or not mapped. */
+/* The window, whole, to the place in the file. */
+static bool write_chunk(int file)
+{
+    const char *bytes = (const char *)buffer.window;
+    for (size_t done = 0; done < RECORD_SLOT;) {
+        uint64_t offset = buffer.chunk * RECORD_SLOT + done;
+        long n = syscall(SYS_pwrite64, file, bytes + done, RECORD_SLOT - done, (long)offset);
+        if (n < 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+/* Empties the full window. A reader that copies from it meanwhile sees by the number of chunks that it has to look
+ * there instead; so that number goes up after the chunk is written, and before the window is. */
+static bool flush_window(void)
+{
+    int file = open_recording();
+    if (file < 0)
+        return false;
+    if (buffer.chunk == 0) {
+        buffer.chunk = record_take_slot(control);
+        atomic_store_explicit(&buffer.window->first, buffer.chunk, memory_order_relaxed);
+    }
+    uint64_t next = record_take_slot(control);
+    atomic_store_explicit(&buffer.window->then, next, memory_order_relaxed);
+    bool written = write_chunk(file);
+    int reason = errno;
+    syscall(SYS_close, file);
+    errno = reason;
+    if (!written)
+        return false;
+    buffer.chunk = next;
+    buffer.position = ((buffer.position >> 32) + 1) << 32;
+    atomic_store_explicit(&buffer.window->position, buffer.position, memory_order_release);
+    return true;
+}
+
+static inline bool is_full(void)
+{
+    return (uint32_t)buffer.position == RECORD_UNITS;
+}
+
+/* False, with errno, if all that is recorded would only fill the disk. */
+static bool has_reader(void)
+{
+    errno = ECANCELED;
+    return atomic_load_explicit(&control->closed, memory_order_relaxed) == 0 && getppid() == reader;
+}
+
+/* The rare half of recording_put: the window is full, or not mapped. */
 static bool make_room(void)
 {
     int saved = errno;
-    bool made = buffer.next < buffer.capacity ? map_chunk(false) : take_chunk();
+    bool made = buffer.window != NULL || (buffer.slot == 0 ? begin_thread() : map_window(false));
+    if (made && is_full())
+        made = has_reader() && flush_window();
     if (!made)
         stop(errno);
     errno = saved;
     return made;
 }
 
+static inline bool put_unit(const struct record_event *event)
+{
+    if (__builtin_expect(buffer.window == NULL || is_full(), 0) && !make_room())
+        return false;
+    record_pack(&buffer.window->units[(uint32_t)buffer.position], event);
+    atomic_store_explicit(&buffer.window->position, ++buffer.position, memory_order_release);
+    return true;
+}
+
+/* Room comes before the time: between the two and the end of this there is no system call, so that who reads along
+ * need not wait for long to have seen all events up to some time. */
 void recording_put(enum record_op op, const void *address, size_t size, unsigned align_log2)
 {
-    if (__builtin_expect(buffer.chunk == NULL || buffer.next == buffer.capacity, 0) && !make_room())
+    if (__builtin_expect(buffer.window == NULL || is_full(), 0) && !make_room())
         return;
-    struct record_event *event = &buffer.chunk->events[buffer.next];
-    event->time_ns = now_ns();
-    event->address = (uint64_t)(uintptr_t)address;
-    event->size = size;
-    event->op = (uint8_t)op;
-    event->align_log2 = (uint8_t)align_log2;
-    atomic_store_explicit(&buffer.chunk->committed, ++buffer.next, memory_order_release);
+    uint64_t now = record_ticks(tsc);
+    struct record_event event = {.address = (uint64_t)(uintptr_t)address, .size = size, .op = (uint8_t)op,
+                                 .align_log2 = (uint8_t)(align_log2 < 31 ? align_log2 : 31)};
+    if (now > buffer.ticks) {
+        event.later = now - buffer.ticks;
+        buffer.ticks = now;
+    }
+    if (__builtin_expect(record_is_wide(&event), 0)) {
+        struct record_event high = record_high(&event);
+        if (!put_unit(&high))
+            return;
+    }
+    put_unit(&event);
     if (__builtin_expect(buffer.late, 0))
-        unmap_chunk();
+        unmap_window();
 }
 
 /* Runs in every round of a thread's destructors. Others that run in the same round may still
@@ -163,9 +226,9 @@ static void thread_end(void *value)
         return;
     }
     recording_depth++;
-    if (buffer.chunk != NULL)
-        atomic_store(&buffer.chunk->end_ns, now_ns());
-    unmap_chunk();
+    if (buffer.window != NULL)
+        atomic_store(&buffer.window->end_ticks, record_ticks(tsc));
+    unmap_window();
     buffer.late = true;
     recording_depth--;
 }
@@ -176,19 +239,22 @@ static void forked_child(void)
     *live_page = 0;
 }
 
-/* Makes the recording ours: its first process gets it, and keeps it when it becomes another
- * program by exec; what its former self wrote is then left out. */
+/* Makes the recording ours: its first process gets it, and keeps it when it becomes another program by exec; what its
+ * former self wrote is then left out. The number goes up last: who reads along by then finds the rest. */
 static bool own(void)
 {
     uint32_t self = (uint32_t)getpid(), owner = 0;
-    if (control->magic != RECORD_MAGIC)
+    if (control->magic != RECORD_MAGIC || atomic_load(&control->closed) != 0)
         return false;
     if (!atomic_compare_exchange_strong(&control->owner, &owner, self) && owner != self)
         return false;
-    atomic_store(&control->first_slot, atomic_load(&control->next_slot));
+    tsc = control->tsc != 0;
+    reader = getppid();
     atomic_store(&control->threads, 0);
     atomic_store(&control->stop_errno, 0);
-    atomic_store(&control->start_ns, now_ns());
+    atomic_store(&control->start_ticks, record_ticks(tsc));
+    atomic_store(&control->start_ns, record_monotonic_ns());
+    atomic_fetch_add(&control->incarnation, 1);
     return true;
 }
 

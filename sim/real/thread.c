@@ -89,8 +89,8 @@ static void out_of_space(struct real_p *rp, const struct real_event *event)
 
 /* --- events -------------------------------------------------------------------------------------------- */
 
-/* Writes to the object, as the program does that asked for it: what is new of it the OS has to back, and what was in the
- * caches makes room. */
+/* Writes to the object, as the program does that asked for it: what is new of it the OS has to back, and what was in
+ * the caches makes room. */
 static void touch(uint64_t addr, uint64_t bytes)
 {
     enum { LINE = 64, PAGE = 4096, MOST = 1 << 20 };

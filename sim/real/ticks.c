@@ -3,22 +3,7 @@
 
 #include <stdlib.h>
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
 enum { RATE_NS = 20 * 1000 * 1000, READINGS = 4001, SUSPICIOUS_NS = 100 * 1000 };
-
-/* CPUID 80000007h, EDX bit 8: the counter runs at one rate, whatever the core does. */
-static bool has_invariant_tsc(void)
-{
-#ifdef __x86_64__
-    unsigned a, b, c, d;
-    return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
-#else
-    return false;
-#endif
-}
 
 static double rate(const struct ticks *ticks)
 {
@@ -50,7 +35,7 @@ static uint64_t cost(const struct ticks *ticks)
 
 void ticks_init(struct ticks *ticks)
 {
-    *ticks = (struct ticks){.tsc = has_invariant_tsc(), .ns = 1};
+    *ticks = (struct ticks){.tsc = tsc_is_invariant(), .ns = 1};
     if (ticks->tsc)
         ticks->ns = rate(ticks);
     ticks->cost = cost(ticks);

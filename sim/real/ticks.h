@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/tsc.h"
+
 struct ticks {
     bool tsc;
     double ns;     /* of one tick */
@@ -27,13 +29,7 @@ static inline uint64_t ticks_monotonic_ns(void)
 
 static inline uint64_t ticks_now(const struct ticks *ticks)
 {
-#ifdef __x86_64__
-    if (__builtin_expect(ticks->tsc, 1))
-        return __builtin_ia32_rdtsc();
-#else
-    (void)ticks;
-#endif
-    return ticks_monotonic_ns();
+    return __builtin_expect(ticks->tsc, 1) ? tsc_read() : ticks_monotonic_ns();
 }
 
 /* Ticks, which may be fewer than none, as ns; those are 0. */

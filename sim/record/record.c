@@ -1,16 +1,22 @@
-/* The merge of the threads' streams into one trace.
+/* The merge of the threads' streams into one trace, pass by pass while the program runs.
  *
- *   chunks of thread 0 --+
- *   chunks of thread 1 --+--> earliest head --> address -> lifetime --> rows
- *   chunks of thread 2 --+
+ *   stream of thread 0 --+
+ *   stream of thread 1 --+--> earliest head --> address -> lifetime --> rows
+ *   stream of thread 2 --+
  *
  * Frees are stamped before the real call and allocations after it, so by time a lifetime's free
  * never comes after the next allocation of its address, and never before its own. Equal times
  * are the exception: among them an event that does not fit (an allocation of a live address, a
  * free of one that is not) waits for those of the other threads.
+ *
+ * A pass merges what was stamped before the pass before it began. All that such an event depends on was visible before
+ * it was stamped, so it is merged in this pass at the latest. A thread that was stopped between its stamp and making
+ * the event visible comes late: its event takes place when the passes so far have ended; whatever depends on it was
+ * stamped after it became visible, and so has not been merged either. A realloc whose outcome is not known yet stops
+ * the pass at its time.
+ *
  * Invariant: an address is in `live` exactly while the rows written so far leave its lifetime
- * open. Memory is proportional to live blocks and threads; the recording itself is mapped, not
- * read in. */
+ * open. Memory is proportional to live blocks and threads. */
 #include "record/record.h"
 
 #include <errno.h>
@@ -20,76 +26,52 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "preload/format.h"
 #include "record/record_live.h"
+#include "record/stream_queue.h"
 
-/* A chunk as found in the file, in a list with its thread's other chunks, oldest first. */
-struct chunk {
-    const struct record_chunk *data;
-    struct chunk *next;
-    uint64_t count; /* events */
-};
+enum { ALONE = 4096 }; /* events of one stream before it is looked whether to go on */
 
-struct stream {
-    struct chunk *first, *last;
-    struct chunk *chunk; /* being read; NULL at the end */
-    uint64_t index;      /* of the next event in it */
-    uint64_t head_ns;    /* time of the next event, or of the end row, from the start */
-    uint64_t end_ns;     /* when the thread ended, absolute; 0: with the program */
-    uint32_t number;     /* p */
-    bool done;           /* the end row is written */
-};
-
-struct merge {
+struct record_merge {
     const struct record_options *options;
-    struct row_output *out;
+    struct row_output out;
+    bool is_open; /* the output is */
     struct trace_row rows[ROW_BATCH]; /* not written yet */
     size_t row_count;
     uint64_t row_number;
     bool failed; /* the output has */
-    struct record_summary *summary;
-    struct error *error;
-    const unsigned char *map;
-    uint64_t map_bytes, first_slot, start_ns;
-    struct chunk *chunks;
-    struct stream *streams;
-    size_t stream_count;
-    struct stream **heap; /* streams by (head_ns, number) */
-    struct stream **group; /* streams whose heads have the same time */
-    size_t heap_count;
+    struct record_summary summary;
+    struct error *error; /* of the call in progress */
+    struct record_file recording;
+    uint32_t incarnation;           /* of the program whose rows these are; 0: none has begun */
+    struct stream **streams;        /* that have not ended */
+    size_t stream_count, stream_capacity;
+    struct stream_queue queue;      /* of them, those that have something to merge */
+    struct stream **group;          /* those of them that have it at the same time */
+    struct record_moment last_pass; /* when it began */
+    struct record_moment start;     /* of the program */
+    struct record_moment reached;   /* all before it is merged, nothing after it */
+    uint64_t end_ticks;             /* of threads of which nothing else is known */
+    double ns_per_tick;             /* from `reached` on */
+    uint64_t limit;                 /* of the pass, in ticks: nothing from here on is merged */
     struct live_blocks live;
     uint64_t next_id, events;
 };
-
-bool record_create(const char *path, struct error *error)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    union {
-        struct record_control control;
-        unsigned char bytes[RECORD_SLOT];
-    } first = {.control = {.magic = RECORD_MAGIC, .next_slot = 1}};
-    bool written = file >= 0 && write(file, &first, sizeof first) == (ssize_t)sizeof first;
-    int reason = errno;
-    if (file >= 0)
-        close(file);
-    return written || error_set(error, "%s: %s", path, strerror(reason));
-}
 
 /* -- Rows -- */
 
 enum { MAX_ALIGN_LOG2 = 30 }; /* the most that a trace may ask for */
 
 /* Hands the rows over that have come together. After a failure, which is then in m->error, there are no more. */
-static void flush_rows(struct merge *m)
+static void flush_rows(struct record_merge *m)
 {
-    m->failed = m->failed || !row_output_put(m->out, m->rows, m->row_count, m->error);
+    m->failed = m->failed || !row_output_put(&m->out, m->rows, m->row_count, m->error);
     m->row_count = 0;
 }
 
-static struct trace_row *add_row(struct merge *m, uint8_t op)
+static struct trace_row *add_row(struct record_merge *m, uint8_t op)
 {
     if (m->row_count == ROW_BATCH)
         flush_rows(m);
@@ -98,15 +80,22 @@ static struct trace_row *add_row(struct merge *m, uint8_t op)
     return row;
 }
 
-static struct trace_row *add_event(struct merge *m, const struct stream *stream, uint8_t op)
+/* ns since the start; the ticks are not before those reached. */
+static uint64_t row_time(const struct record_merge *m, uint64_t ticks)
+{
+    return m->reached.ns - m->start.ns + (uint64_t)((double)(ticks - m->reached.ticks) * m->ns_per_tick);
+}
+
+static struct trace_row *add_event(struct record_merge *m, const struct stream *stream, uint8_t op)
 {
     struct trace_row *row = add_row(m, op);
-    row_set(row, ROW_T_NS, stream->head_ns);
+    m->summary.duration_ns = row_time(m, stream->head_ticks);
+    row_set(row, ROW_T_NS, m->summary.duration_ns);
     row_set(row, ROW_P, stream->number);
     return row;
 }
 
-static void write_alloc(struct merge *m, const struct stream *stream, uint64_t id,
+static void write_alloc(struct record_merge *m, const struct stream *stream, uint64_t id,
                         const struct record_event *event)
 {
     unsigned log2 = event->align_log2 < MAX_ALIGN_LOG2 ? event->align_log2 : MAX_ALIGN_LOG2;
@@ -117,17 +106,17 @@ static void write_alloc(struct merge *m, const struct stream *stream, uint64_t i
         row_set(row, ROW_ALIGN, UINT64_C(1) << log2);
 }
 
-static void write_free(struct merge *m, const struct stream *stream, uint64_t id)
+static void write_free(struct record_merge *m, const struct stream *stream, uint64_t id)
 {
     row_set(add_event(m, stream, TRACE_FREE), ROW_ID, id);
 }
 
-static void write_end(struct merge *m, const struct stream *stream)
+static void write_end(struct record_merge *m, const struct stream *stream)
 {
     add_event(m, stream, TRACE_END);
 }
 
-static void write_meta(struct merge *m, const char *key, const char *value)
+static void write_meta(struct record_merge *m, const char *key, const char *value)
 {
     char text[512];
     row_meta_text(text, sizeof text, key, value);
@@ -135,91 +124,75 @@ static void write_meta(struct merge *m, const char *key, const char *value)
     flush_rows(m); /* with the text still there */
 }
 
-static void write_header(struct merge *m)
+static void write_header(struct record_merge *m)
 {
     write_meta(m, "source", "malloc");
     write_meta(m, "time", "recorded");
     write_meta(m, "size", "exact");
     write_meta(m, "death", "exact");
     write_meta(m, "program", m->options->program);
-    if (m->summary->stop_errno != 0)
-        write_meta(m, "complete", "no");
 }
 
 /* -- Streams -- */
 
-static uint64_t since_start(const struct merge *m, uint64_t absolute_ns)
+/* Goes on by `events` in the stream and sets the time of what comes then. Time never runs backwards, neither within a
+ * stream nor behind what has been written. */
+static bool advance(struct record_merge *m, struct stream *stream, unsigned events)
 {
-    return absolute_ns > m->start_ns ? absolute_ns - m->start_ns : 0;
+    if (!stream_advance(stream, events, m->error))
+        return false;
+    if (stream->state == STREAM_WAITS)
+        return true;
+    uint64_t ended = stream->end_ticks != 0 ? stream->end_ticks : m->end_ticks;
+    uint64_t ticks = stream->state == STREAM_ENDED ? ended : stream->ticks[0];
+    if (ticks < m->reached.ticks)
+        ticks = m->reached.ticks;
+    if (ticks > stream->head_ticks)
+        stream->head_ticks = ticks;
+    if (stream->state == STREAM_IN_REALLOC && m->limit > stream->head_ticks)
+        m->limit = stream->head_ticks;
+    return true;
 }
 
-/* The stream's next event, or the one after it; NULL past its end. */
-static const struct record_event *event_at(const struct stream *stream, uint64_t ahead)
+static bool has_head(const struct stream *stream)
 {
-    const struct chunk *chunk = stream->chunk;
-    uint64_t index = stream->index + ahead;
-    while (chunk != NULL && index >= chunk->count) {
-        index -= chunk->count;
-        chunk = chunk->next;
-    }
-    return chunk != NULL ? &chunk->data->events[index] : NULL;
-}
-
-/* Goes on by `events` and sets the time of the new head; within a stream time never runs
- * backwards. */
-static void advance(const struct merge *m, struct stream *stream, uint64_t events)
-{
-    stream->index += events;
-    while (stream->chunk != NULL && stream->index >= stream->chunk->count) {
-        stream->index -= stream->chunk->count;
-        stream->chunk = stream->chunk->next;
-    }
-    const struct record_event *event = event_at(stream, 0);
-    uint64_t ended_ns = stream->end_ns != 0 ? stream->end_ns : m->options->end_ns;
-    uint64_t head_ns = since_start(m, event != NULL ? event->time_ns : ended_ns);
-    if (head_ns > stream->head_ns)
-        stream->head_ns = head_ns;
-}
-
-static bool is_alloc(const struct record_event *event)
-{
-    return event->op == RECORD_ALLOC || event->op == RECORD_RESIZED;
+    return stream->state == STREAM_HAS_EVENT || stream->state == STREAM_ENDED;
 }
 
 /* Whether the stream's next event makes sense now, or has to wait for another stream's. */
-static bool fits(const struct merge *m, const struct stream *stream)
+static bool fits(const struct record_merge *m, const struct stream *stream)
 {
-    const struct record_event *event = event_at(stream, 0);
-    if (event == NULL || event->op == RECORD_CANCEL)
+    const struct record_event *event = &stream->events[0];
+    if (stream->state == STREAM_ENDED || event->op == RECORD_CANCEL)
         return true;
-    return (live_blocks_find(&m->live, event->address) == NULL) == is_alloc(event);
+    return (live_blocks_find(&m->live, event->address) == NULL) == record_event_is_alloc(event);
 }
 
 /* -- Events -- */
 
-static void end_lifetime(struct merge *m, const struct stream *stream, struct live_block *block)
+static void end_lifetime(struct record_merge *m, const struct stream *stream, struct live_block *block)
 {
     write_free(m, stream, block->id);
-    m->summary->frees++;
+    m->summary.frees++;
     live_blocks_remove(&m->live, block);
 }
 
-static bool begin_lifetime(struct merge *m, const struct stream *stream,
+static bool begin_lifetime(struct record_merge *m, const struct stream *stream,
                            const struct record_event *event)
 {
     struct live_block *earlier = live_blocks_find(&m->live, event->address);
     if (earlier != NULL) {
-        m->summary->missed_frees++;
+        m->summary.missed_frees++;
         end_lifetime(m, stream, earlier);
     }
     struct live_block block = {event->address, ++m->next_id, event->size};
     if (!live_blocks_add(&m->live, block))
         return error_set(m->error, "out of memory with %zu live blocks", m->live.count);
     write_alloc(m, stream, block.id, event);
-    m->summary->allocs++;
-    if (m->live.bytes > m->summary->peak_bytes) {
-        m->summary->peak_bytes = m->live.bytes;
-        m->summary->peak_blocks = m->live.count;
+    m->summary.allocs++;
+    if (m->live.bytes > m->summary.peak_bytes) {
+        m->summary.peak_bytes = m->live.bytes;
+        m->summary.peak_blocks = m->live.count;
     }
     return true;
 }
@@ -229,8 +202,8 @@ static bool begin_lifetime(struct merge *m, const struct stream *stream,
  * freed. */
 static bool resize_changes_nothing(const struct stream *stream, const struct live_block *block)
 {
-    const struct record_event *outcome = event_at(stream, 1);
-    if (outcome == NULL)
+    const struct record_event *outcome = &stream->events[1];
+    if (stream->ready < 2)
         return false;
     if (outcome->op == RECORD_CANCEL)
         return true;
@@ -239,20 +212,17 @@ static bool resize_changes_nothing(const struct stream *stream, const struct liv
 }
 
 /* Writes what the stream's next event means and goes on to the one after it. */
-static bool step(struct merge *m, struct stream *stream)
+static bool step(struct record_merge *m, struct stream *stream)
 {
-    const struct record_event *event = event_at(stream, 0);
-    uint64_t used = 1;
-    if (event == NULL) {
+    const struct record_event *event = &stream->events[0];
+    unsigned used = 1;
+    if (stream->state == STREAM_ENDED) {
         write_end(m, stream);
         stream->done = true;
         return true;
     }
     struct live_block *block = live_blocks_find(&m->live, event->address);
-    if (event->op < RECORD_ALLOC || event->op > RECORD_CANCEL || event->address == 0)
-        return error_set(m->error, "the recording is damaged: an event of thread %" PRIu32,
-                         stream->number);
-    if (is_alloc(event)) {
+    if (record_event_is_alloc(event)) {
         if (!begin_lifetime(m, stream, event))
             return false;
     } else if (event->op == RECORD_RESIZE && resize_changes_nothing(stream, block)) {
@@ -261,86 +231,71 @@ static bool step(struct merge *m, struct stream *stream)
         if (block != NULL)
             end_lifetime(m, stream, block);
         else
-            m->summary->unknown_frees++;
+            m->summary.unknown_frees++;
     }
-    advance(m, stream, used);
-    return true;
+    return advance(m, stream, used);
 }
 
 /* -- The merge proper -- */
 
-static bool earlier(const struct stream *a, const struct stream *b)
+static bool at_time(const struct stream *stream, uint64_t ticks)
 {
-    return a->head_ns != b->head_ns ? a->head_ns < b->head_ns : a->number < b->number;
-}
-
-static void heap_push(struct merge *m, struct stream *stream)
-{
-    size_t i = m->heap_count++;
-    for (; i > 0 && earlier(stream, m->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        m->heap[i] = m->heap[(i - 1) / 2];
-    m->heap[i] = stream;
-}
-
-static struct stream *heap_pop(struct merge *m)
-{
-    struct stream *first = m->heap[0], *moved = m->heap[--m->heap_count];
-    size_t i = 0;
-    for (size_t child = 1; child < m->heap_count; child = 2 * i + 1) {
-        if (child + 1 < m->heap_count && earlier(m->heap[child + 1], m->heap[child]))
-            child++;
-        if (!earlier(m->heap[child], moved))
-            break;
-        m->heap[i] = m->heap[child];
-        i = child;
-    }
-    m->heap[i] = moved;
-    return first;
-}
-
-static bool at_time(const struct stream *stream, uint64_t time_ns)
-{
-    return !stream->done && stream->head_ns == time_ns;
+    return !stream->done && has_head(stream) && stream->head_ticks == ticks;
 }
 
 /* Executes all events at one time: whatever fits, over and over; when nothing does, the first,
- * as it is. */
-static bool run_group(struct merge *m, size_t count, uint64_t time_ns)
+ * as it is, unless it may yet fit when the outcome of a realloc of that time is known. */
+static bool run_group(struct record_merge *m, size_t count, uint64_t ticks)
 {
     for (;;) {
         struct stream *stuck = NULL;
         bool moved = false;
         for (size_t i = 0; i < count; i++) {
             struct stream *stream = m->group[i];
-            for (; at_time(stream, time_ns) && fits(m, stream); moved = true, m->events++) {
+            for (; at_time(stream, ticks) && fits(m, stream); moved = true, m->events++) {
                 if (!step(m, stream))
                     return false;
             }
-            if (stuck == NULL && at_time(stream, time_ns))
+            if (stuck == NULL && at_time(stream, ticks))
                 stuck = stream;
         }
-        if (stuck == NULL)
+        if (stuck == NULL || (!moved && m->limit <= ticks))
             return true;
         if (!moved && !step(m, stuck))
             return false;
     }
 }
 
-static bool run(struct merge *m)
+static void enqueue(struct record_merge *m, struct stream *stream)
 {
-    uint64_t check = 0;
-    while (m->heap_count > 0) {
-        uint64_t time_ns = m->heap[0]->head_ns;
-        size_t count = 0;
-        while (m->heap_count > 0 && m->heap[0]->head_ns == time_ns)
-            m->group[count++] = heap_pop(m);
-        if (!run_group(m, count, time_ns))
+    if (!stream->queued && !stream->done && has_head(stream))
+        stream_queue_push(&m->queue, stream);
+}
+
+/* Executes the stream's events that come before those of all others. */
+static bool run_alone(struct record_merge *m, struct stream *stream)
+{
+    for (unsigned n = 0; n < ALONE && !stream->done && has_head(stream) && stream->head_ticks < m->limit &&
+         stream->head_ticks < stream_queue_ticks(&m->queue); n++, m->events++) {
+        if (!step(m, stream))
             return false;
-        for (size_t i = 0; i < count; i++) {
-            if (!m->group[i]->done)
-                heap_push(m, m->group[i]);
-        }
-        m->summary->duration_ns = time_ns;
+    }
+    return true;
+}
+
+/* Merges up to the limit. */
+static bool run(struct record_merge *m)
+{
+    uint64_t check = m->events;
+    while (stream_queue_ticks(&m->queue) < m->limit) {
+        uint64_t ticks = stream_queue_ticks(&m->queue);
+        size_t count = 0;
+        while (stream_queue_ticks(&m->queue) == ticks)
+            m->group[count++] = stream_queue_pop(&m->queue);
+        if (!(count == 1 ? run_alone(m, m->group[0]) : run_group(m, count, ticks)))
+            return false;
+        for (size_t i = 0; i < count; i++)
+            enqueue(m, m->group[i]);
         if (m->events < check)
             continue;
         check = m->events + 65536;
@@ -352,122 +307,258 @@ static bool run(struct merge *m)
     return true;
 }
 
-/* -- Opening -- */
+/* -- Passes -- */
 
-/* The chunk at that slot, or NULL: taken by a thread that did not live to use it. */
-static const struct record_chunk *chunk_at(const struct merge *m, uint64_t slot)
+/* Makes room for that many streams. */
+static bool reserve_streams(struct record_merge *m, size_t count)
 {
-    const struct record_chunk *chunk = (const void *)(m->map + slot * RECORD_SLOT);
-    if (chunk->magic != RECORD_CHUNK_MAGIC || chunk->slots == 0 ||
-        chunk->slots > RECORD_MAX_SLOTS || (slot + chunk->slots) * RECORD_SLOT > m->map_bytes)
-        return NULL;
-    return chunk;
-}
-
-static void append_chunk(struct stream *stream, struct chunk *chunk)
-{
-    if (stream->first == NULL)
-        stream->first = chunk;
-    else
-        stream->last->next = chunk;
-    stream->last = chunk;
-    uint64_t end_ns = atomic_load(&chunk->data->end_ns);
-    if (end_ns != 0)
-        stream->end_ns = end_ns;
-}
-
-/* Sorts the file's chunks into one list a thread. */
-static bool index_chunks(struct merge *m)
-{
-    uint64_t slots = m->map_bytes / RECORD_SLOT;
-    size_t count = 0, highest = 0;
-    const struct record_chunk *data;
-    for (uint64_t slot = m->first_slot; slot < slots; slot += data != NULL ? data->slots : 1) {
-        data = chunk_at(m, slot);
-        if (data != NULL && data->thread >= highest)
-            highest = (size_t)data->thread + 1;
-        count += data != NULL;
+    if (count <= m->stream_capacity)
+        return true;
+    size_t capacity = m->stream_capacity == 0 ? 16 : 2 * m->stream_capacity;
+    struct stream ***arrays[] = {&m->streams, &m->queue.heap, &m->group};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        struct stream **larger = reallocarray(*arrays[i], capacity, sizeof *larger);
+        if (larger == NULL)
+            return error_set(m->error, "out of memory with %zu threads", count);
+        *arrays[i] = larger;
     }
-    m->chunks = calloc(count + 1, sizeof *m->chunks);
-    m->streams = calloc(highest + 1, sizeof *m->streams);
-    m->heap = calloc(highest + 1, sizeof(struct stream *));
-    m->group = calloc(highest + 1, sizeof(struct stream *));
-    if (m->chunks == NULL || m->streams == NULL || m->heap == NULL || m->group == NULL ||
-        !live_blocks_init(&m->live))
-        return error_set(m->error, "out of memory with %zu threads", highest);
-    m->stream_count = highest;
-    struct chunk *chunk = m->chunks;
-    for (uint64_t slot = m->first_slot; slot < slots; slot += data != NULL ? data->slots : 1) {
-        data = chunk_at(m, slot);
-        if (data == NULL)
-            continue;
-        uint64_t committed = atomic_load(&data->committed);
-        uint64_t capacity = record_chunk_capacity(data->slots);
-        *chunk = (struct chunk){.data = data, .count = committed < capacity ? committed : capacity};
-        append_chunk(&m->streams[data->thread], chunk++);
-    }
+    m->stream_capacity = capacity;
     return true;
 }
 
-/* Puts every stream that has a chunk into the heap, numbered densely. */
-static void begin_streams(struct merge *m)
+static int by_thread(const void *a, const void *b)
 {
-    uint32_t number = 0;
-    for (size_t i = 0; i < m->stream_count; i++) {
-        struct stream *stream = &m->streams[i];
-        if (stream->first == NULL)
-            continue;
-        stream->chunk = stream->first;
-        stream->number = number++;
-        advance(m, stream, 0);
-        heap_push(m, stream);
-    }
-    m->summary->threads = number;
+    const struct stream *x = *(struct stream *const *)a, *y = *(struct stream *const *)b;
+    return x->thread < y->thread ? -1 : x->thread > y->thread;
 }
 
-static bool open_map(struct merge *m, int file)
+/* Adds the windows of a list that the control had, which is of the newest first; but not those of a program that is no
+ * more. Once the program has ended they are read at once: there may be more of them than a process may map. */
+static bool add_streams(struct record_merge *m, uint64_t slot)
 {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return error_set(m->error, "the recording: %s", strerror(errno));
-    m->map_bytes = (uint64_t)status.st_size;
-    if (m->map_bytes < RECORD_SLOT)
-        return error_set(m->error, "the recording is damaged: it is too short");
-    void *map = mmap(NULL, m->map_bytes, PROT_READ, MAP_SHARED, file, 0);
-    if (map == MAP_FAILED)
-        return error_set(m->error, "the recording: %s", strerror(errno));
-    m->map = map;
-    const struct record_control *control = map;
-    if (atomic_load(&control->owner) == 0)
+    size_t before = m->stream_count;
+    while (slot != 0) {
+        if (!reserve_streams(m, m->stream_count + 1))
+            return false;
+        struct stream *stream = stream_open(&m->recording, slot, m->error);
+        if (stream == NULL)
+            return false;
+        slot = stream->older;
+        if (stream->incarnation != m->incarnation) {
+            stream_close_ended(stream);
+            continue;
+        }
+        m->streams[m->stream_count++] = stream;
+        if (m->recording.ended)
+            stream_set_final(stream);
+        if (!stream_advance(stream, 0, m->error))
+            return false;
+    }
+    if (m->stream_count > before)
+        qsort(m->streams + before, m->stream_count - before, sizeof(struct stream *), by_thread);
+    for (size_t i = before; i < m->stream_count; i++)
+        m->streams[i]->number = (uint32_t)m->summary.threads++;
+    return true;
+}
+
+/* Lets go of the streams that have ended, of all if the whole program has. */
+static void close_ended_streams(struct record_merge *m, bool all)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->stream_count; i++) {
+        if (all || m->streams[i]->done)
+            stream_close_ended(m->streams[i]);
+        else
+            m->streams[kept++] = m->streams[i];
+    }
+    m->stream_count = kept;
+    if (all)
+        m->queue.count = 0;
+}
+
+/* Puts the trace in its place if all is good; if not, or if that fails, there is none. */
+static bool close_trace(struct record_merge *m, bool good)
+{
+    if (!m->is_open)
+        return false;
+    m->is_open = false;
+    return row_output_close(&m->out, good, m->error);
+}
+
+static bool open_trace(struct record_merge *m)
+{
+    static const struct row_source rows = {.name = "the recording", .columns = RECORD_COLUMNS};
+    close_trace(m, false);
+    m->row_count = m->row_number = 0;
+    m->is_open = row_output_open(&m->out, NULL, m->options->trace, &rows, m->error);
+    return m->is_open;
+}
+
+/* The rows that come are of the program that the recorded process has become; those that there are, if any, are of its
+ * former self. */
+static bool begin_program(struct record_merge *m, uint32_t incarnation)
+{
+    if (m->incarnation != 0 && !open_trace(m))
+        return false;
+    close_ended_streams(m, true);
+    live_blocks_destroy(&m->live);
+    m->summary = (struct record_summary){0};
+    m->next_id = 0;
+    m->incarnation = incarnation;
+    m->start.ticks = atomic_load(&m->recording.control->start_ticks);
+    m->start.ns = atomic_load(&m->recording.control->start_ns);
+    m->reached = m->start;
+    if (!live_blocks_init(&m->live))
+        return error_set(m->error, "out of memory");
+    write_header(m);
+    return true;
+}
+
+/* What has come to the recording since it was last looked at. The number is read after the list is taken, so that no
+ * window of the list is newer. */
+static bool take_streams(struct record_merge *m)
+{
+    uint64_t newest = atomic_exchange(&m->recording.control->newest, 0);
+    uint32_t incarnation = atomic_load(&m->recording.control->incarnation);
+    if (incarnation != m->incarnation && !begin_program(m, incarnation))
+        return false;
+    return add_streams(m, newest);
+}
+
+/* A thread whose destructors have run may still free what is libc's own, until it is no more. */
+static bool has_ended(const struct record_merge *m, const struct stream *stream)
+{
+    return atomic_load(&stream->window->end_ticks) != 0 &&
+           syscall(SYS_tgkill, atomic_load(&m->recording.control->owner), stream->tid, 0) != 0 && errno == ESRCH;
+}
+
+/* Merges what happened before `until`, or all that there is if the program has ended then. Between the two moments time
+ * goes evenly. */
+static bool merge_until(struct record_merge *m, const struct record_moment *until)
+{
+    bool ended = m->recording.ended;
+    m->limit = ended ? UINT64_MAX : until->ticks;
+    m->end_ticks = until->ticks;
+    m->ns_per_tick = (double)(until->ns - m->reached.ns) / (double)(until->ticks - m->reached.ticks);
+    for (size_t i = 0; i < m->stream_count; i++) {
+        struct stream *stream = m->streams[i];
+        if (!stream->final && (ended || has_ended(m, stream)))
+            stream_set_final(stream);
+        if (!stream->queued && !advance(m, stream, 0))
+            return false;
+        enqueue(m, stream);
+    }
+    if (!run(m))
+        return false;
+    close_ended_streams(m, false);
+    if (m->limit > until->ticks)
+        m->limit = until->ticks;
+    m->reached = (struct record_moment){m->limit, m->start.ns + row_time(m, m->limit)};
+    return !m->failed;
+}
+
+static bool is_later(const struct record_moment *moment, const struct record_moment *than)
+{
+    return moment->ticks > than->ticks && moment->ns > than->ns;
+}
+
+/* After a failure: the program goes on without being recorded. */
+static bool give_up(struct record_merge *m)
+{
+    atomic_store(&m->recording.control->closed, 1);
+    return close_trace(m, false);
+}
+
+bool record_merge_pass(struct record_merge *m, struct error *error)
+{
+    struct record_moment now = record_merge_now(m);
+    m->error = error;
+    if (!take_streams(m))
+        return give_up(m);
+    if (m->incarnation != 0 && is_later(&m->last_pass, &m->reached) && !merge_until(m, &m->last_pass))
+        return give_up(m);
+    m->last_pass = now;
+    return true;
+}
+
+static bool finish(struct record_merge *m, const struct record_moment *end)
+{
+    if (atomic_load(&m->recording.control->owner) == 0)
         return error_set(m->error, "%s did not load the recorder: it is statically linked or set-uid, "
                          "or no program for this machine's C library", m->options->program);
-    m->first_slot = atomic_load(&control->first_slot);
-    m->start_ns = atomic_load(&control->start_ns);
-    m->summary->stop_errno = atomic_load(&control->stop_errno);
-    return true;
+    if (!take_streams(m))
+        return false;
+    if (!is_later(end, &m->reached))
+        return error_set(m->error, "the recording is damaged: it began when the program ended");
+    if (!merge_until(m, end))
+        return false;
+    flush_rows(m);
+    return !m->failed;
 }
 
-bool record_merge(int file, const struct record_options *options, struct row_output *out,
-                  struct record_summary *summary, struct error *error)
+bool record_merge_finish(struct record_merge *m, const struct record_moment *end, struct record_summary *summary,
+                         struct error *error)
 {
-    struct merge m = {.options = options, .out = out, .summary = summary, .error = error};
-    *summary = (struct record_summary){0};
-    bool merged = open_map(&m, file) && index_chunks(&m);
-    if (merged) {
-        begin_streams(&m);
-        write_header(&m);
-        merged = run(&m);
-        flush_rows(&m);
-        merged = merged && !m.failed;
+    m->error = error;
+    m->recording.ended = true;
+    if (!finish(m, end))
+        return give_up(m);
+    m->summary.end_bytes = m->live.bytes;
+    m->summary.end_blocks = m->live.count;
+    m->summary.stop_errno = atomic_load(&m->recording.control->stop_errno);
+    *summary = m->summary;
+    return close_trace(m, true);
+}
+
+/* -- Opening -- */
+
+struct record_moment record_merge_now(const struct record_merge *m)
+{
+    uint64_t ns = record_monotonic_ns();
+    return (struct record_moment){m->recording.control->tsc != 0 ? tsc_read_ordered() : ns, ns};
+}
+
+static bool open_recording(struct record_merge *m, const char *path)
+{
+    m->recording.file = open(path, O_RDWR | O_CLOEXEC);
+    if (m->recording.file < 0)
+        return error_set(m->error, "%s: %s", path, strerror(errno));
+    void *control = mmap(NULL, sizeof *m->recording.control, PROT_READ | PROT_WRITE, MAP_SHARED, m->recording.file, 0);
+    if (control == MAP_FAILED)
+        return error_set(m->error, "%s: %s", path, strerror(errno));
+    m->recording.control = control;
+    return m->recording.control->magic == RECORD_MAGIC || error_set(m->error, "%s: expected a recording", path);
+}
+
+struct record_merge *record_merge_open(const char *recording, const struct record_options *options,
+                                       struct error *error)
+{
+    struct record_merge *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        error_set(error, "out of memory");
+        return NULL;
     }
-    summary->end_bytes = m.live.bytes;
-    summary->end_blocks = m.live.count;
-    live_blocks_destroy(&m.live);
-    free(m.group);
-    free(m.heap);
-    free(m.streams);
-    free(m.chunks);
-    if (m.map != NULL)
-        munmap((void *)(uintptr_t)m.map, m.map_bytes);
-    return merged;
+    m->options = options;
+    m->error = error;
+    m->recording.file = -1;
+    if (open_recording(m, recording) && open_trace(m))
+        return m;
+    record_merge_close(m);
+    return NULL;
+}
+
+void record_merge_close(struct record_merge *m)
+{
+    for (size_t i = 0; i < m->stream_count; i++)
+        stream_close(m->streams[i]);
+    close_trace(m, false);
+    live_blocks_destroy(&m->live);
+    free(m->group);
+    free(m->queue.heap);
+    free(m->streams);
+    if (m->recording.control != NULL)
+        munmap(m->recording.control, sizeof *m->recording.control);
+    if (m->recording.file >= 0)
+        close(m->recording.file);
+    free(m);
 }

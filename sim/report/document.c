@@ -525,3 +525,19 @@ double report_number(const json_t *document, const char *path)
 {
     return json_number_value(report_at(document, path));
 }
+
+double report_lock_sum(const json_t *document, const char *member)
+{
+    const json_t *lock;
+    size_t i;
+    double sum = 0;
+    json_array_foreach(report_at(document, "locks"), i, lock)
+        if (json_is_true(report_at(lock, "waits")))
+            sum += report_number(lock, member);
+    return sum;
+}
+
+double report_kept_pages(const json_t *moment)
+{
+    return fmax(0, report_number(moment, "external.free_page_bytes") - report_number(moment, "released_bytes"));
+}

@@ -101,14 +101,7 @@ static void locks(const json_t *document, char *text)
 
 static void waits(const json_t *document, char *text)
 {
-    const json_t *lock;
-    size_t i;
-    double n = 0, ns = 0;
-    json_array_foreach(report_at(document, "locks"), i, lock)
-        if (json_is_true(report_at(lock, "waits"))) {
-            n += report_number(lock, "contended");
-            ns += report_number(lock, "wait_ns");
-        }
+    double n = report_lock_sum(document, "contended"), ns = report_lock_sum(document, "wait_ns");
     snprintf(text, FIGURE_TEXT, "%s wait%s for locks, of %s together, in %s.", units_count(n), n == 1 ? "" : "s",
              units_time(ns, micro), units_time(report_number(document, "run.virtual_ns"), micro));
 }

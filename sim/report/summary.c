@@ -32,8 +32,9 @@ static void heap(const json_t *d, FILE *out)
 {
     const json_t *m = report_at(d, "memstats");
     fprintf(out, "Heap at the end\n");
-    fprintf(out, "  %-22s%10s   mallocs %s, frees %s\n", "live objects (Go)", units_bytes(report_number(m, "HeapAlloc")),
-            units_count(report_number(m, "Mallocs")), units_count(report_number(m, "Frees")));
+    fprintf(out, "  %-22s%10s   mallocs %s, frees %s\n", "live objects (Go)",
+            units_bytes(report_number(m, "HeapAlloc")), units_count(report_number(m, "Mallocs")),
+            units_count(report_number(m, "Frees")));
     fprintf(out, "  %-22s%10s\n", "in spans", units_bytes(report_number(m, "HeapInuse")));
     fprintf(out, "  %-22s%10s   %s of it not backed by memory\n", "mapped", units_bytes(report_number(m, "HeapSys")),
             units_bytes(report_number(m, "HeapReleased")));

@@ -4,7 +4,7 @@
  *               three size classes hold three quarters of it, which; below 5 % the heap is said to be well used.
  *               The heap's memory is what is in spans and in free pages that the OS has not got back.
  *   collecting  cycles, share of the Ps' time, pauses; by how much marking ended past the goal, at worst; assists from
- *               a quarter of the marking on. Without a cycle, why there was none.
+ *               a quarter on of the marking time that the program could have used. Without a cycle, why there was none.
  *   waiting     for locks or, if that took longer, for a P; then the 99th percentile of every tier that served. */
 #include "report/verdict.h"
 
@@ -57,15 +57,9 @@ static const struct part parts[] = {
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
-static double kept_pages(const json_t *moment)
-{
-    double kept = report_number(moment, "external.free_page_bytes") - report_number(moment, "released_bytes");
-    return kept > 0 ? kept : 0;
-}
-
 static double part_bytes(const struct part *part, const json_t *moment)
 {
-    return part->path ? report_number(moment, part->path) : kept_pages(moment);
+    return part->path ? report_number(moment, part->path) : report_kept_pages(moment);
 }
 
 static const struct part *largest_part(const json_t *moment)
@@ -149,7 +143,8 @@ static void say_where(char *text, const json_t *document, const struct part *par
 static void memory(const json_t *document, char *text)
 {
     const json_t *peak = report_at(document, "fragmentation.peak");
-    double asked = report_number(peak, "requested_bytes"), all = report_number(peak, "in_use_bytes") + kept_pages(peak);
+    double asked = report_number(peak, "requested_bytes");
+    double all = report_number(peak, "in_use_bytes") + report_kept_pages(peak);
     if (all <= 0) {
         say(text, "Nothing was allocated, so there is no heap to look at.");
         return;
@@ -225,30 +220,21 @@ static void collecting(const json_t *document, char *text)
     if (cycles > 1)
         say(text, " in all, at the longest %s", units_time(report_number(gc, "pauses.max_ns"), micro));
     if (marking > 0 && assists >= 0.25 * marking)
-        say(text, "; allocating Ps did %s of the marking themselves", units_share(assists, marking));
+        say(text, "; assists were %s of the marking that idle Ps did not do", units_share(assists, marking));
     say_goal(text, report_at(gc, "records"));
     say(text, ".");
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------- */
 
-/* The lock most waited for, NULL if none; *all: waiting for all of them, ns. */
-static const json_t *most_waited_for(const json_t *locks, double *all)
+static const json_t *most_waited_for(const json_t *locks)
 {
     const json_t *lock, *most = NULL;
     size_t i;
-    double longest = 0;
-    *all = 0;
-    json_array_foreach(locks, i, lock) {
-        double wait = report_number(lock, "wait_ns");
-        if (!json_is_true(report_at(lock, "waits")))
-            continue;
-        *all += wait;
-        if (wait > longest) {
-            longest = wait;
+    json_array_foreach(locks, i, lock)
+        if (json_is_true(report_at(lock, "waits")) &&
+            report_number(lock, "wait_ns") > (most ? report_number(most, "wait_ns") : 0))
             most = lock;
-        }
-    }
     return most;
 }
 
@@ -284,8 +270,9 @@ static void latency(const json_t *document, char *text)
 
 static void locks(const json_t *document, char *text)
 {
-    double for_locks, for_p = report_number(document, "run.scheduler.latency.total_ns");
-    const json_t *lock = most_waited_for(report_at(document, "locks"), &for_locks);
+    double for_locks = report_lock_sum(document, "wait_ns");
+    double for_p = report_number(document, "run.scheduler.latency.total_ns");
+    const json_t *lock = most_waited_for(report_at(document, "locks"));
     if (for_p > for_locks)
         say(text, "Streams waited %s for one of the %s P%s, at worst %s, and %s for locks", units_time(for_p, micro),
             units_count(report_number(document, "run.ps")), plural(report_number(document, "run.ps")),

@@ -293,3 +293,14 @@ END
     [ "$status" -eq 1 ]
     grep -qx 'goheap: standard output: No space left on device' err
 }
+
+@test "a configuration may have the rules instead of the table" {
+    silently replay -q --set size_classes=go1.11 --addresses table "$sqlite"
+    silently replay -q --set 'size_classes={"wide_from": 16}' --addresses rules "$sqlite"
+    cmp table rules
+    refused 1 'size_classes: unknown key "mege"; the nearest known one is "merge"' \
+        replay -q --set 'size_classes={"mege": true}' "$sqlite"
+    refused 1 "size_classes: wide_from: expected a power of two, got 17" \
+        replay -q --set 'size_classes={"wide_from": 17}' "$sqlite"
+    refused 1 "expected 32768" replay -q --set 'size_classes={"max_size": 4096}' "$sqlite"
+}

@@ -274,7 +274,7 @@ END
 @test "bad size classes are refused before anything is run" {
     t='"traces": "small.csv"'
     bad 'no configuration "no42"; the nearest is "no24"' "{$t, \"size_classes\": \"no42\"}"
-    bad 'run 1 (config go1.26, size_classes {})' "{$t, \"size_classes\": [{}]}"
+    bad 'unknown key "mege"' "{$t, \"size_classes\": [{\"mege\": 1}]}"
     bad 'size_classes: expected names, lists' "{$t, \"size_classes\": [null]}"
     bad 'size_classes [8,1]): size_classes: entry 1: expected [bytes, pages a span]' "{$t, \"size_classes\": [[8, 1]]}"
     bad 'run 2 (config go1.26, size_classes [[16,1]])' "{$t, \"size_classes\": [\"go1.19\", [[16, 1]]]}"

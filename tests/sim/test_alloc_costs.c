@@ -50,11 +50,38 @@ static void test_larger_heaps_are_farther_away(void **state)
     end_run(&r);
 }
 
+/* 100,000 objects without pointers, of 64 bytes, are found by 800,000 bytes of pointers that the trace does not show, in
+ * 10 ms at 100 ns an object. Who allocates while that goes on marks for 64 KiB of them at a time: 0.82 ms, a twelfth,
+ * and not all of it for the 16 KiB of stacks and globals that there are. */
+static void test_assists_without_pointers(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 100000 };
+    char *text = malloc(32 + OBJECTS * 40), *to = text;
+    to += sprintf(to, "t_ns,p,op,id,size\n");
+    for (int i = 0; i < OBJECTS; i++)
+        to += sprintf(to, "%d,0,alloc,%d,64\n", i * 1000, i);
+    struct run r;
+    run_trace(&r, text, (const char *const[]){"stack_bytes=8KiB", "globals_bytes=8KiB", "costs.mark_object=100",
+                                              "costs.mark_miss=0", "costs.mark_byte=0", "background_sweep=false", NULL});
+    const struct collector *c = &r.sim->collector;
+    assert_int_equal(c->cycles, 1);
+    assert_in_range(c->records[0].mark_ns, 6000000, 10000000);
+    uint64_t longest = 0;
+    for (unsigned i = 0; i < TIERS; i++)
+        if (longest < r.sim->accounts.latency[i].max)
+            longest = r.sim->accounts.latency[i].max;
+    assert_in_range(longest, 100000, 850000);
+    end_run(&r);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_touch_is_the_programs),
         cmocka_unit_test(test_larger_heaps_are_farther_away),
+        cmocka_unit_test(test_assists_without_pointers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

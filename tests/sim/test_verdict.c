@@ -10,6 +10,7 @@
 #include "report/figure_text.h"
 #include "report/read.h"
 #include "report/report.h"
+#include "report/units.h"
 #include "report/verdict.h"
 
 /* An empty run: everything is there, and 0. */
@@ -107,6 +108,31 @@ static struct verdict judge(json_t *document)
     verdict_of(document, &verdict);
     json_decref(document);
     return verdict;
+}
+
+/* --- numbers ------------------------------------------------------------------------------------------- */
+
+static void test_units(void **state)
+{
+    (void)state;
+    assert_string_equal(units_count(0), "0");
+    assert_string_equal(units_count(999), "999");
+    assert_string_equal(units_count(1234567), "1,234,567");
+    assert_string_equal(units_count(18446744073709551615.0), "18,446,744,073,709,551,616");
+    assert_string_equal(units_count(1e300), "1e+300");
+    assert_string_equal(units_bytes(1023), "1023 B");
+    assert_string_equal(units_bytes(1536), "1.5 KiB");
+    assert_string_equal(units_bytes(0x1p40), "1.0 TiB");
+    assert_string_equal(units_time(999, "us"), "999 ns");
+    assert_string_equal(units_time(1500, "µs"), "1.5 µs");
+    assert_string_equal(units_time(61e9, "µs"), "61.00 s");
+    assert_string_equal(units_share(1, 0), "0 %");
+    assert_string_equal(units_share(0, 5), "0 %");
+    assert_string_equal(units_share(1, 100000), "less than 0.01 %");
+    assert_string_equal(units_share(4, 10000), "0.04 %");
+    assert_string_equal(units_share(12, 1000), "1.2 %");
+    assert_string_equal(units_share(9.96, 100), "10 %");
+    assert_string_equal(units_share(3, 1), "300 %");
 }
 
 /* --- memory -------------------------------------------------------------------------------------------- */
@@ -232,8 +258,8 @@ static void test_collections(void **state)
     put_cycle(d, 1258291, 1048576);
     assert_string_equal(judge(d).collecting,
                         "9 collections, 2 of them forced, took 4.2 % of the Ps' time and stopped the world for 237.2 "
-                        "µs in all, at the longest 45.2 µs; allocating Ps did 60 % of the marking themselves; the "
-                        "heap ended 2 of them past its goal, at worst by 20 % (1.2 MiB instead of 1.0 MiB).");
+                        "µs in all, at the longest 45.2 µs; assists were 60 % of the marking that idle Ps did not do; "
+                        "the heap ended 2 of them past its goal, at worst by 20 % (1.2 MiB instead of 1.0 MiB).");
 }
 
 static void test_one_forced_collection(void **state)
@@ -384,6 +410,7 @@ static void test_figures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_units),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_two_classes),
         cmocka_unit_test(test_three_classes_one_class_large_objects),
