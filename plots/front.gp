@@ -3,7 +3,8 @@
 load 'blocks.gp'
 array NAME[2]; array UNIT[2]; array POWERS[2]; array LEAST[2]
 stats IN index 0 using (NOTE = stringcolumn(1), GROUPS = int(column(12)), \
-    NAME[1] = stringcolumn(2), UNIT[1] = column(3), POWERS[1] = int(column(4)), LEAST[1] = column(5), E[1] = column(6), \
+    NAME[1] = stringcolumn(2), UNIT[1] = column(3), POWERS[1] = int(column(4)), LEAST[1] = column(5), \
+    E[1] = column(6), \
     NAME[2] = stringcolumn(7), UNIT[2] = column(8), POWERS[2] = int(column(9)), LEAST[2] = column(10), \
     E[2] = column(11), 0) nooutput
 E[3] = -LEAST[1]; E[4] = -LEAST[2]

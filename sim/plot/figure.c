@@ -87,8 +87,8 @@ static enum sweep_outcome write_sweep(const struct plot_runs *runs, const struct
                                      ? sweep_writer_of(figure->name)(&table, runs->choice, run->title, out, &why)
                                      : SWEEP_WRONG;
     if (why.text[0])
-        error_set(error, "%s: %s%s: %s", run->given, outcome == SWEEP_NOTHING ? "nothing to draw as " : "", figure->name,
-                  why.text);
+        error_set(error, "%s: %s%s: %s", run->given, outcome == SWEEP_NOTHING ? "nothing to draw as " : "",
+                  figure->name, why.text);
     sweep_table_free(&table);
     return outcome;
 }

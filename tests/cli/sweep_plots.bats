@@ -178,3 +178,12 @@ hides() {
     silently plot -q --format svg --figure lines --y mheap_acquisitions --y mheap_wait_ns page-cache
     shows page-cache/lines.svg "heap lock acquisitions" "page cache true" "page cache false"
 }
+
+@test "the page of questions has its pictures, and scripts/gallery makes each of them" {
+    local page=$root/plots/questions.md picture
+    for picture in $(sed -n 's/.*](gallery\/\(.*\)).*/\1/p' "$page"); do
+        [ "$(wc -c <"$root/plots/gallery/$picture")" -lt 60000 ]
+        grep -q "^    build/goheap plot .*out/${picture%.*}\( \|$\)" "$page"
+    done
+    [ "$(grep -c '^!' "$page")" -eq "$(grep -c '^## ' "$page")" ]
+}

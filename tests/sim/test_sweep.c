@@ -412,7 +412,8 @@ static const char csv[] =
     "lock_wait_ns,lock_contended,lock_acquisitions,mheap_wait_ns,internal_waste_bytes,unused_slot_bytes,"
     "mheap_acquisitions,gc_cpu_ns,classes,"
     "mean_in_use_bytes,mean_live_bytes,mean_requested_bytes,costs.lock,page_cache,error\n"
-    "1,c,\"a,b\"\".csv\",inline-1-98bd87b0,3,off,max,5,,4194304,,,,,1000,1234567.25,7,110,22,33,10,321,,3,3020,2,700,600,500,0.1,true,\n"
+    "1,c,\"a,b\"\".csv\",inline-1-98bd87b0,3,off,max,5,,4194304,,,,,1000,1234567.25,7,110,22,33,10,321,,3,3020,2,700,"
+    "600,500,0.1,true,\n"
     "2,go1.26,a.csv,go1.19,0,50,auto,,,,,,,,,,,,,,,,,,,,,,,2,true,\"broken, \"\"here\"\"\"\n";
 
 static void test_rows(void **state)
