@@ -1,11 +1,12 @@
 # A sweep's metrics against a number that was varied: a panel each, one above the other, a line for each combination of
 # what else was varied. sim/plot/sweep_figures.c says what the blocks of data are.
 load 'blocks.gp'
-stats IN index 0 using (NOTE = stringcolumn(1), X_NAME = stringcolumn(2), X_UNIT = column(3), POWERS = int(column(4)), \
-    METRICS = int(column(5)), SERIES = int(column(6)), 0) nooutput
+stats IN index 0 using (NOTE = stringcolumn(1), X_NAME = stringcolumn(2), X_UNIT = column(3), \
+    POWERS = int(column(4)), fewest = column(5), most = column(6), METRICS = int(column(7)), \
+    SERIES = int(column(8)), 0) nooutput
 array NAME[METRICS]; array UNIT[METRICS]
 N = 0
-stats IN index 1 using (N = N + 1, NAME[N] = stringcolumn(1), UNIT[N] = column(2), 0) nooutput
+stats IN index 1 using (N = N + 1, NAME[N] = stringcolumn(1), UNIT[N] = column(2), E[N] = column(3), 0) nooutput
 array LABEL[SERIES]
 N = 0
 stats IN index 3 using (N = N + 1, LABEL[N] = stringcolumn(1), 0) nooutput
@@ -15,17 +16,6 @@ if (TERM && METRICS > 2) { METRICS = 2 }
 if (TERM && SERIES > 4) { do for [s = 1:SERIES] { LABEL[s] = LABEL[s][1:14] } }
 set label 1 (METRICS == 1 ? capital(NAME[1]) : 'What the runs of a sweep took').', by '.X_NAME
 set label 2 NOTE
-fewest = 1e300; most = -1e300
-do for [m = 1:METRICS] { E[m] = 0 }
-do for [s = 1:SERIES] {
-    stats IN index 3 + s using 1 nooutput
-    if (STATS_records > 0 && STATS_min < fewest) { fewest = STATS_min }
-    if (STATS_records > 0 && STATS_max > most) { most = STATS_max }
-    do for [m = 1:METRICS] {
-        stats IN index 3 + s using (column(1 + m)) nooutput
-        if (STATS_records > 0 && STATS_max > E[m]) { E[m] = STATS_max }
-    }
-}
 load 'scales.gp'; if (MEASURING) { exit }
 
 dash(s) = s > 8 ? 2 : 1

@@ -23,8 +23,8 @@ static const struct option_spec options[] = {
     {OPT_X, '\0', "x", "COLUMN",
      "of results.csv: along the axis of lines, grid and front; by default what was varied most"},
     {OPT_Y, '\0', "y", "COLUMN",
-     "what is drawn; repeat it for more panels of lines, up to 4. By default memory mapped, the"
-     " collector's time and waits"},
+     "what is drawn; repeat it for more panels of lines, up to 4, where grid and front have the first. By"
+     " default memory mapped, the collector's time and waits"},
     {OPT_BY, '\0', "by", "COLUMN",
      "what tells lines, rows or points from each other; repeat it. By default all else that was varied"},
     {OPT_QUIET, 'q', "quiet", NULL, "do not tell what is written"},

@@ -116,21 +116,38 @@ static void put_ticks(FILE *out, const struct sweep_table *table, size_t column,
     sweep_end_block(out);
 }
 
+static void put_number(FILE *out, double number)
+{
+    fprintf(out, isnan(number) ? "\tNaN" : "\t%.17g", number);
+}
+
+/* All places, whether there is a run or not: a block that is empty would not be counted. */
 static void put_points(FILE *out, const struct sweep_pivot *pivot, size_t series)
 {
     for (size_t p = 0; p < pivot->place_count; p++) {
-        if (isnan(sweep_pivot_at(pivot, series, p, 0)))
-            continue;
         fprintf(out, "%.17g", pivot->places[p].number);
         for (size_t m = 0; m < pivot->metric_count; m++)
-            fprintf(out, "\t%.17g", sweep_pivot_at(pivot, series, p, m));
+            put_number(out, sweep_pivot_at(pivot, series, p, m));
         fputc('\n', out);
     }
     sweep_end_block(out);
 }
 
-/* Blocks: note, x axis, its unit, 1 if in powers, metrics, series | each metric's name, unit | ticks: x, name | names
- * of series | of each series its points: x, metrics. */
+/* The smallest and largest number of a metric in the cells; false if there is none. */
+static bool cell_range(const struct sweep_pivot *pivot, size_t metric, double *least, double *most)
+{
+    *least = INFINITY;
+    *most = -INFINITY;
+    for (size_t s = 0; s < pivot->series_count; s++)
+        for (size_t p = 0; p < pivot->place_count; p++) {
+            *least = fmin(*least, sweep_pivot_at(pivot, s, p, metric));
+            *most = fmax(*most, sweep_pivot_at(pivot, s, p, metric));
+        }
+    return *least <= *most;
+}
+
+/* Blocks: note, x axis, its unit, 1 if in powers, fewest and most, metrics, series | each metric's name, unit, most |
+ * ticks: x, name | names of series | of each series its points: x, metrics. */
 static void put_lines(FILE *out, const struct sweep_table *table, const struct sweep_pick *pick,
                       const struct sweep_pivot *pivot, const char *title)
 {
@@ -138,11 +155,13 @@ static void put_lines(FILE *out, const struct sweep_table *table, const struct s
                    (struct sweep_omitted){pivot->series_left_out, pivot->runs_left_out, pivot->most});
     fputc('\t', out);
     sweep_put_column(out, table, pick->x);
-    fprintf(out, "\t%d\t%zu\t%zu\n", in_powers(pivot), pivot->metric_count, pivot->series_count);
+    fprintf(out, "\t%d\t%.17g\t%.17g\t%zu\t%zu\n", in_powers(pivot), pivot->places[0].number,
+            pivot->places[pivot->place_count - 1].number, pivot->metric_count, pivot->series_count);
     sweep_end_block(out);
     for (size_t m = 0; m < pick->ys; m++) {
+        double least, most;
         sweep_put_column(out, table, pick->y[m]);
-        fputc('\n', out);
+        fprintf(out, "\t%.17g\n", cell_range(pivot, m, &least, &most) ? most : 0);
     }
     sweep_end_block(out);
     put_ticks(out, table, pick->x, pivot);
@@ -168,24 +187,11 @@ enum sweep_outcome sweep_lines(const struct sweep_table *table, const struct swe
 
 /* --- a grid -------------------------------------------------------------------------------------------- */
 
-/* The smallest and largest number in the cells; false if there is none. */
-static bool cell_range(const struct sweep_pivot *pivot, double *least, double *most)
-{
-    *least = INFINITY;
-    *most = -INFINITY;
-    for (size_t s = 0; s < pivot->series_count; s++)
-        for (size_t p = 0; p < pivot->place_count; p++) {
-            *least = fmin(*least, sweep_pivot_at(pivot, s, p, 0));
-            *most = fmax(*most, sweep_pivot_at(pivot, s, p, 0));
-        }
-    return *least <= *most;
-}
-
 /* Each: column, row, number, and how dark it is, 0 to 1: in powers where numbers are far apart. */
 static void put_cells(FILE *out, const struct sweep_pivot *pivot)
 {
     double least, most;
-    cell_range(pivot, &least, &most);
+    cell_range(pivot, 0, &least, &most);
     bool powers = least > 0 && most / least >= wide;
     double length = powers ? log(most / least) : most - least;
     for (size_t s = 0; s < pivot->series_count; s++)
@@ -203,7 +209,7 @@ static void put_grid(FILE *out, const struct sweep_table *table, const struct sw
                      const struct sweep_pivot *pivot, const char *title)
 {
     double least, most;
-    cell_range(pivot, &least, &most);
+    cell_range(pivot, 0, &least, &most);
     size_t hidden = table->columns[pick->x].values - pivot->place_count;
     sweep_put_note(out, table, title,
                    (struct sweep_omitted){pivot->series_left_out + hidden, 0, pivot->most});
@@ -234,7 +240,7 @@ enum sweep_outcome sweep_grid(const struct sweep_table *table, const struct swee
     if (outcome != SWEEP_GOOD)
         return outcome;
     bool ok = sweep_pivot_make(&pivot, table, &pick, false, GRID_ROWS, GRID_COLUMNS);
-    if (ok && !cell_range(&pivot, &least, &most)) {
+    if (ok && !cell_range(&pivot, 0, &least, &most)) {
         error_set(error, "no cell has a number");
         outcome = SWEEP_NOTHING;
     } else if (ok) {

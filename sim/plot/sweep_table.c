@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Of a cell as much is kept: what is longer is told from others by its beginning, and shown shortened. */
+enum { CELL = 1024 };
+
 /* Several times what the largest sweep there can be writes. */
 #define MOST_BYTES ((off_t)256 << 20)
 
@@ -58,7 +61,7 @@ static void on_field(void *text, size_t length, void *context)
                                        SWEEP_COLUMNS));
         return;
     }
-    char *cell = strndup(text ? text : "", length);
+    char *cell = strndup(text ? text : "", length < CELL ? length : CELL);
     if (cell)
         r->row[r->fields++] = cell;
     else

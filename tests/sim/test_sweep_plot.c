@@ -183,7 +183,8 @@ static void test_choices(void **state)
     choice.y[1] = "peak_maped_bytes";
     choice.x = "ps";
     assert_int_equal(sweep_pick_lines(&t, &choice, &pick, &error), SWEEP_WRONG);
-    assert_string_equal(error.text, "results.csv has no column \"peak_maped_bytes\"; did you mean \"peak_mapped_bytes\"?");
+    assert_string_equal(error.text,
+                        "results.csv has no column \"peak_maped_bytes\"; did you mean \"peak_mapped_bytes\"?");
     struct sweep_choice half = {.x = "ps"};
     assert_int_equal(sweep_pick_front(&t, &half, &pick, &error), SWEEP_NOTHING); /* nobody waited */
     sweep_table_free(&t);
