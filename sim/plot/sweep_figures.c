@@ -12,8 +12,8 @@ enum { SERIES = 16, PLACES = SWEEP_ROWS, GRID_ROWS = 24, GRID_COLUMNS = 16 };
 
 /* From here on an axis is better drawn in powers. */
 static const double wide = 8;
-/* Of an axis' length, between two ticks with names. */
-static const double tick_room = 0.045;
+/* Of an axis' length: a letter of a tick's name, and the room beside it. */
+static const double tick_letter = 0.0125, tick_beside = 0.02;
 
 /* --- pieces -------------------------------------------------------------------------------------------- */
 
@@ -64,6 +64,7 @@ void sweep_put_note(FILE *out, const struct sweep_table *table, const char *titl
         fprintf(note, "; means of up to %u runs", omitted.mean_of);
     note_count(note, table->failed, "failed run left out", "failed runs left out");
     note_count(note, omitted.series, "series left out", "series left out");
+    note_count(note, omitted.columns, "column left out", "columns left out");
     note_count(note, omitted.runs, "run without such a number left out", "runs without such a number left out");
     note_count(note, table->left_out, "row beyond the 1,000th left out", "rows beyond the 1,000th left out");
     fclose(note);
@@ -105,10 +106,10 @@ static void put_ticks(FILE *out, const struct sweep_table *table, size_t column,
     for (size_t i = 0; i < pivot->place_count; i++) {
         double x = pivot->places[i].number, at = (powers ? log(x / first) : x - first) / (length > 0 ? length : 1);
         char text[SWEEP_TEXT];
-        if (i && at - before < tick_room)
+        sweep_value_text(table->columns[column].name, sweep_cell(table, pivot->places[i].row, column), text);
+        if (i && at - before < (double)strlen(text) * tick_letter + tick_beside)
             continue;
         before = at;
-        sweep_value_text(table->columns[column].name, sweep_cell(table, pivot->places[i].row, column), text);
         fprintf(out, "%.17g\t", x);
         sweep_put_text(out, text, 12);
         fputc('\n', out);
@@ -152,7 +153,8 @@ static void put_lines(FILE *out, const struct sweep_table *table, const struct s
                       const struct sweep_pivot *pivot, const char *title)
 {
     sweep_put_note(out, table, title,
-                   (struct sweep_omitted){pivot->series_left_out, pivot->runs_left_out, pivot->most});
+                   (struct sweep_omitted){.series = pivot->series_left_out, .runs = pivot->runs_left_out,
+                                          .mean_of = pivot->most});
     fputc('\t', out);
     sweep_put_column(out, table, pick->x);
     fprintf(out, "\t%d\t%.17g\t%.17g\t%zu\t%zu\n", in_powers(pivot), pivot->places[0].number,
@@ -212,7 +214,8 @@ static void put_grid(FILE *out, const struct sweep_table *table, const struct sw
     cell_range(pivot, 0, &least, &most);
     size_t hidden = table->columns[pick->x].values - pivot->place_count;
     sweep_put_note(out, table, title,
-                   (struct sweep_omitted){pivot->series_left_out + hidden, 0, pivot->most});
+                   (struct sweep_omitted){.series = pivot->series_left_out, .columns = hidden,
+                                          .mean_of = pivot->most});
     fputc('\t', out);
     sweep_put_column(out, table, pick->x);
     fputc('\t', out);

@@ -25,7 +25,7 @@ sweep_writer *sweep_writer_of(const char *figure);
 
 /* A quoted field: the title, what all runs have in common, and what is not shown. */
 struct sweep_omitted {
-    size_t series, runs; /* beyond the most there is room for; whose x is no number */
+    size_t series, columns, runs; /* there is no room for; whose x is no number */
     unsigned mean_of;    /* as many runs at most are one point */
 };
 void sweep_put_note(FILE *out, const struct sweep_table *table, const char *title, struct sweep_omitted omitted);
