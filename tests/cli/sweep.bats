@@ -189,7 +189,7 @@ END
     cmp j1/results.csv j4/results.csv
     [ "$(wc -l <j1/results.csv)" -eq 7 ]
     # shellcheck disable=SC2016
-    grep -qE '^1,go1.26,broken.csv,go1.19,0,100,auto,{17}4294967296,"broken.csv:3: op: .* got ""bloc"".*"$' j1/results.csv
+    grep -qE '^1,go1.26,broken.csv,go1.19,0,100,auto,{23}4294967296,"broken.csv:3: op: .* got ""bloc"".*"$' j1/results.csv
     grep -qE '^3,go1.26,large.csv,.*,"?large.csv: id 2: 8589934592 bytes' j1/results.csv
     grep -qE '^6,go1.26,small.csv,.*,1099511627776,$' j1/results.csv
 }
