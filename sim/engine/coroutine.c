@@ -19,8 +19,8 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 enum { STACK_BYTES = 512 << 10 }; /* redzones make frames large */
-/* An earlier coroutine, whose frames never returned, may have lain at the same addresses. */
-static void fresh_stack(void *stack)
+/* Its frames never returned; whatever is mapped at these addresses next must not find their redzones. */
+static void clean_stack(void *stack)
 {
     __asan_unpoison_memory_region(stack, STACK_BYTES);
 }
@@ -58,7 +58,7 @@ static void after_switch(struct coroutine *me)
 #endif
 
 #if !defined(__SANITIZE_ADDRESS__)
-static void fresh_stack(void *stack)
+static void clean_stack(void *stack)
 {
     (void)stack;
 }
@@ -130,7 +130,6 @@ bool coroutine_create(struct coroutine *co, void (*run)(void *arg), void *arg)
         return false;
     mprotect(memory, GUARD_BYTES, PROT_NONE);
     co->stack = memory + GUARD_BYTES;
-    fresh_stack(co->stack);
     co->run = run;
     co->arg = arg;
     co->fiber = new_fiber();
@@ -160,5 +159,6 @@ void coroutine_destroy(struct coroutine *co)
 {
     if (co->fiber)
         delete_fiber(co->fiber);
+    clean_stack(co->stack);
     munmap((char *)co->stack - GUARD_BYTES, co->stack_bytes + GUARD_BYTES);
 }
