@@ -5,6 +5,7 @@
 #include "sweep/pool.h"
 #include "sweep/traces.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,10 +139,20 @@ static bool expect_all(struct runner *r, struct error *error)
     return true;
 }
 
+/* What a run gives back the next one asks for: kept, it does not have to be had from the kernel page by page again, for
+ * which the threads would wait for each other. */
+static void keep_memory(void)
+{
+    enum { LARGE = 32 << 20, KEPT = 1 << 30 };
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+}
+
 bool runner_sweep(const struct plan *plan, const struct shard *shard, struct output *output, struct results *results,
                   unsigned jobs, uint64_t memory, const struct runner_watch *watch, struct error *error)
 {
     struct runner r = {.plan = plan, .shard = shard, .output = output, .results = results, .watch = watch};
+    keep_memory();
     bool ok = traces_init(&r.traces, plan->trace_count, memory, error) && expect_all(&r, error) &&
               do_all(&r, run_one, jobs, error);
     traces_clear(&r.traces);
