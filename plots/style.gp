@@ -15,7 +15,7 @@ ACROSS = TERM || PANELS == 1 ? 1 : PANELS < 5 ? 2 : 3
 DOWN = (PANELS + ACROSS - 1) / ACROSS
 
 # Text is the same part of the picture in each format, though their points differ.
-points = FORMAT eq 'svg' ? 14.5 : FORMAT eq 'pdf' ? 10.5 : 11
+points = FORMAT eq 'svg' ? 14.5 : FORMAT eq 'pdf' ? 8.2 : 11
 font(size) = sprintf('DejaVu Sans,%.1f', size * points)
 BASE = font(1)
 if (TERM) {
