@@ -252,7 +252,7 @@ END
     bad 'plan.json: traces: expected a list of files' '{}'
     bad 'plan.json: traces: expected at least one value' '{"traces": []}'
     bad 'plan.json: traces: expected names, got 5' '{"traces": ["small.csv", 5]}'
-    bad 'plan.json: traces: none.csv: cannot open: No such file' '{"traces": ["small.csv", "none.csv"]}'
+    bad 'plan.json: traces: no-such-trace.csv: cannot open: No such file' '{"traces": ["small.csv", "no-such-trace.csv"]}'
     bad 'plan.json: traces: -: expected a file' '{"traces": "-"}'
     bad 'plan.json: traces: /dev/null: expected a file' '{"traces": "/dev/null"}'
     bad 'plan.json: traces: plan.json:1: ' '{"traces": "plan.json"}'

@@ -284,7 +284,7 @@ same_documents() {
     bad 'list: entry 1: "ps" has a list of its own' "{$t, \"ps\": 1, \"list\": {\"ps\": 1}}"
     bad 'list: entry 1: "trace" has a list of its own' "{$t, \"list\": {\"trace\": \"t.csv\"}}"
     bad 'list: entry 2: expected a "config" in all' "{$t, \"list\": [{\"config\": \"go1.5\"}, {\"ps\": 1}]}"
-    bad 'traces: none.csv: cannot open' '{"list": [{"trace": "t.csv"}, {"trace": "none.csv"}]}'
+    bad 'traces: no-such-trace.csv: cannot open' '{"list": [{"trace": "t.csv"}, {"trace": "no-such-trace.csv"}]}'
     bad 'list: entry 1: expected names, got 5' '{"list": {"trace": 5}}'
     bad 'skip: entry 1: "gogc" is nothing that this plan gives values' "{$t, \"skip\": {\"gogc\": 5}}"
     bad 'skip: entry 2: ps: no run has 7' "{$t, \"ps\": [1, 2], \"skip\": [{\"ps\": 1}, {\"ps\": [2, 7]}]}"
