@@ -60,7 +60,7 @@ struct sim_p {
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     uint8_t look_at;
-    uint64_t fault_ns;   /* of the allocation under way: the OS will take for its pages when they are first touched */
+    uint64_t fault_ns;   /* that backing the pages of a new span takes, once the program touches them */
     _Alignas(64) struct sim *sim;
     struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
     struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */

@@ -82,6 +82,14 @@ static void tell_awaiting(struct sim *sim, uint32_t slot, uint64_t now)
     sched_wake_for(sim, &sim->awaiting[slot % AWAITING_LISTS], slot, now);
 }
 
+/* ns for pages that became a span: the program waits for them when it first touches them, not the allocation. */
+static uint64_t take_faults(struct sim_p *sp)
+{
+    uint64_t ns = sp->fault_ns;
+    sp->fault_ns = 0;
+    return ns;
+}
+
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
 {
     struct sim *sim = sp->sim;
@@ -89,7 +97,6 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
     uint64_t began = me->now;
     sp->tier = TIER_FAST;
-    sp->fault_ns = 0;
     if (__builtin_expect(sim->paying, 0) && (began = marking_pay(sp, slot_bytes(sim, event))) == MARKING_LEFT)
         return;
     me->now += sim->alloc_ns;
@@ -115,7 +122,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
         sim->accounts.scan_allocated += event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     }
-    histogram_add(&sim->accounts.latency[sp->tier], me->now - began - sp->fault_ns);
+    histogram_add(&sim->accounts.latency[sp->tier], me->now - began - (sp->tier < TIER_HEAP ? 0 : take_faults(sp)));
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);
     if (__builtin_expect(awaited, 0))
@@ -218,6 +225,7 @@ static void do_stack_alloc(struct sim_p *sp, const struct trace_event *event)
     world_enter_core(sim);
     uint64_t addr = goheap_stack_alloc(sp->p, event->size);
     world_leave_core(sim, &sp->process);
+    take_faults(sp); /* its time is nobody's latency */
     if (addr == 0) {
         out_of_space(sp, event);
         return;
