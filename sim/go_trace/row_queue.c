@@ -64,16 +64,6 @@ static struct go_row_chunk *room(struct go_row_queue *queue)
     return chunk;
 }
 
-static bool begins_lifetime(unsigned op)
-{
-    return op == TRACE_ALLOC || op == TRACE_STACKALLOC;
-}
-
-static bool ends_lifetime(unsigned op)
-{
-    return op == TRACE_FREE || op == TRACE_STACKFREE;
-}
-
 /* After a row of this op and time: what the next is compared with, at either end. */
 static void pass(const struct go_row_queue *queue, struct go_row_end *end, unsigned op, uint64_t ns)
 {
@@ -82,7 +72,7 @@ static void pass(const struct go_row_queue *queue, struct go_row_end *end, unsig
         end->when++;
     else if (ns > end->when)
         end->when = ns;
-    end->id += begins_lifetime(op);
+    end->id += trace_op_begins(op);
 }
 
 bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
@@ -98,11 +88,11 @@ bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
         put(chunk, (tail->g = row->g) + 1);
     }
     put(chunk, row->ns >= tail->ns ? (row->ns - tail->ns) << 1 : (tail->ns - row->ns) << 1 | 1);
-    put(chunk, ends_lifetime(row->op) ? row->id : row->value);
+    put(chunk, trace_op_ends(row->op) ? row->id : row->value);
     if (row->op == TRACE_ALLOC)
         put(chunk, row->type);
     pass(queue, tail, row->op, row->ns);
-    if (begins_lifetime(row->op))
+    if (trace_op_begins(row->op))
         row->id = tail->id;
     *when = tail->when;
     return true;
@@ -129,8 +119,8 @@ static void decode(struct go_row_queue *queue)
     if (row->op == TRACE_ALLOC)
         row->type = (uint32_t)go_number_again(&at);
     pass(queue, head, row->op, row->ns);
-    row->id = begins_lifetime(row->op) ? head->id : ends_lifetime(row->op) ? number : 0;
-    row->value = ends_lifetime(row->op) ? 0 : number;
+    row->id = trace_op_begins(row->op) ? head->id : trace_op_ends(row->op) ? number : 0;
+    row->value = trace_op_ends(row->op) ? 0 : number;
     queue->read = (size_t)(at - queue->first->bytes);
 }
 

@@ -203,7 +203,7 @@ static bool set_given(struct ght_events *r, struct ght_cursor *cursor, const str
     unsigned given = taken->shape->given;
     if ((given & 1u << ROW_SIZE) != 0) {
         uint64_t size = value[ROW_SIZE] < TRACE_SIZE_FIELD ? value[ROW_SIZE] : TRACE_SIZE_FIELD;
-        if ((event->op == TRACE_ALLOC || event->op == TRACE_STACKALLOC) && size > TRACE_MAX_SIZE)
+        if (trace_op_begins(event->op) && size > TRACE_MAX_SIZE)
             return FAIL(r, cursor, "expected a size of at most 64 TiB, got %" PRIu64, size);
         event->size = size & TRACE_SIZE_FIELD;
     }

@@ -58,8 +58,7 @@ static const char *shape_problem(const struct ght_shape *shape)
 {
     const unsigned number_columns = (1u << ROW_NUMBERS) - 1;
     unsigned here = shape->present & ~(unsigned)shape->given;
-    bool begins = shape->op == TRACE_ALLOC || shape->op == TRACE_STACKALLOC;
-    bool ends = shape->op == TRACE_FREE || shape->op == TRACE_STACKFREE || shape->op == TRACE_DEAD;
+    bool begins = trace_op_begins(shape->op), ends = trace_op_ends(shape->op) || shape->op == TRACE_DEAD;
     if (shape->op >= ROW_OPS || shape->present >= 1u << ROW_COLUMNS || !has(here, ROW_OP) || shape->zero != 0 ||
         (shape->given & ~shape->present) != 0)
         return "an operation and its columns";

@@ -45,8 +45,8 @@ static bool make_room(struct ght_rows *r, const struct ght_cursor *cursor, uint3
 static bool set_id(struct ght_rows *r, const struct ght_cursor *cursor, const struct ght_taken *taken,
                    struct trace_row *row)
 {
-    bool begins = row->op == TRACE_ALLOC || row->op == TRACE_STACKALLOC;
-    if (!begins && row->op != TRACE_FREE && row->op != TRACE_STACKFREE && row->op != TRACE_DEAD)
+    bool begins = trace_op_begins(row->op);
+    if (!begins && !trace_op_ends(row->op) && row->op != TRACE_DEAD)
         return true;
     if (!make_room(r, cursor, taken->slot))
         return false;

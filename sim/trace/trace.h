@@ -31,6 +31,16 @@ enum trace_op {
     TRACE_OPS
 };
 
+/* A lifetime begins, or ends. (After a TRACE_DEAD it may yet.) */
+static inline bool trace_op_begins(unsigned op)
+{
+    return op == TRACE_ALLOC || op == TRACE_STACKALLOC;
+}
+static inline bool trace_op_ends(unsigned op)
+{
+    return op == TRACE_FREE || op == TRACE_STACKFREE;
+}
+
 /* What the size of an event holds at most: a runtime's heap goal of 2^64 - 1, which is none, becomes this. */
 #define TRACE_SIZE_FIELD ((UINT64_C(1) << 48) - 1)
 

@@ -62,44 +62,16 @@ static bool grow(struct trace_array *array)
 
 static bool has_slot(const struct trace_event *event)
 {
-    switch ((enum trace_op)event->op) {
-    case TRACE_ALLOC:
-    case TRACE_STACKALLOC:
-    case TRACE_FREE:
-    case TRACE_STACKFREE:
-    case TRACE_DEAD:
-        return true;
-    case TRACE_GC:
-    case TRACE_STATS:
-    case TRACE_GCBEGIN:
-    case TRACE_GCEND:
-    case TRACE_PROCS:
-    case TRACE_HEAPLIVE:
-    case TRACE_HEAPGOAL:
-    case TRACE_END:
-    case TRACE_OPS:
-        break;
-    }
-    return false;
-}
-
-static bool begins(const struct trace_event *event)
-{
-    return event->op == TRACE_ALLOC || event->op == TRACE_STACKALLOC;
-}
-
-static bool ends(const struct trace_event *event)
-{
-    return event->op == TRACE_FREE || event->op == TRACE_STACKFREE;
+    return trace_op_begins(event->op) || trace_op_ends(event->op) || event->op == TRACE_DEAD;
 }
 
 /* A batch has been read: slots that end in it may be used again. */
 static void take_batch(struct trace_array *array, struct trace_source *source, uint64_t n)
 {
     for (const struct trace_event *e = array->events + array->count; n > 0; n--, e++, array->count++) {
-        if (begins(e) && e->slot >= array->slots)
+        if (trace_op_begins(e->op) && e->slot >= array->slots)
             array->slots = e->slot + 1;
-        else if (ends(e))
+        else if (trace_op_ends(e->op))
             source->release(source, e->slot);
     }
 }
@@ -181,7 +153,7 @@ static size_t read_array(struct trace_source *source, struct trace_event *events
         if (!has_slot(&events[i]))
             continue;
         uint32_t *slot = &s->run_slots[events[i].slot];
-        if (begins(&events[i]) && !take_slot(s, slot)) {
+        if (trace_op_begins(events[i].op) && !take_slot(s, slot)) {
             error_set(error, "%s: out of memory for open lifetimes", source->name);
             return 0;
         }
