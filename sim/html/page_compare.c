@@ -18,19 +18,12 @@ struct figure {
 
 static double lock_wait(const json_t *document)
 {
-    return report_lock_sum(document, "wait_ns");
+    return report_lock_sum(document, "wait_ns", NULL);
 }
 
 static double contended(const json_t *document)
 {
-    return report_lock_sum(document, "contended");
-}
-
-static double inner_waste(const json_t *document)
-{
-    const json_t *internal = report_at(document, "fragmentation.peak.internal");
-    return report_number(internal, "rounding_bytes") + report_number(internal, "tiny_bytes") +
-           report_number(internal, "tail_bytes");
+    return report_lock_sum(document, "contended", NULL);
 }
 
 static const struct figure figures[] = {
@@ -40,7 +33,7 @@ static const struct figure figures[] = {
     {"in spans, at most", "fragmentation.peak.in_use_bytes", BYTES, NULL},
     {"of them unused slots", "fragmentation.peak.external.unused_slot_bytes", BYTES, NULL},
     {"of them dead, not swept yet", "fragmentation.peak.dead_bytes", BYTES, NULL},
-    {"of them rounding, tiny blocks and tails", NULL, BYTES, inner_waste},
+    {"of them rounding, tiny blocks and tails", NULL, BYTES, report_internal_waste},
     {"live at the end (HeapAlloc)", "memstats.HeapAlloc", BYTES, NULL},
     {"collections", "gc.cycles", COUNT, NULL},
     {"the Ps' time they took", "gc.cpu_fraction", SHARE, NULL},

@@ -526,15 +526,24 @@ double report_number(const json_t *document, const char *path)
     return json_number_value(report_at(document, path));
 }
 
-double report_lock_sum(const json_t *document, const char *member)
+double report_lock_sum(const json_t *document, const char *member, const char *name)
 {
     const json_t *lock;
     size_t i;
     double sum = 0;
-    json_array_foreach(report_at(document, "locks"), i, lock)
-        if (json_is_true(report_at(lock, "waits")))
+    json_array_foreach(report_at(document, "locks"), i, lock) {
+        const char *called = json_string_value(report_at(lock, "name")); /* NULL: somebody else's document */
+        if (json_is_true(report_at(lock, "waits")) && (!name || (called && strcmp(name, called) == 0)))
             sum += report_number(lock, member);
+    }
     return sum;
+}
+
+double report_internal_waste(const json_t *document)
+{
+    const json_t *internal = report_at(document, "fragmentation.peak.internal");
+    return report_number(internal, "rounding_bytes") + report_number(internal, "tiny_bytes") +
+           report_number(internal, "tail_bytes");
 }
 
 double report_kept_pages(const json_t *moment)

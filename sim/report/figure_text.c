@@ -101,7 +101,7 @@ static void locks(const json_t *document, char *text)
 
 static void waits(const json_t *document, char *text)
 {
-    double n = report_lock_sum(document, "contended"), ns = report_lock_sum(document, "wait_ns");
+    double n = report_lock_sum(document, "contended", NULL), ns = report_lock_sum(document, "wait_ns", NULL);
     snprintf(text, FIGURE_TEXT, "%s wait%s for locks, of %s together, in %s.", units_count(n), n == 1 ? "" : "s",
              units_time(ns, micro), units_time(report_number(document, "run.virtual_ns"), micro));
 }

@@ -47,8 +47,11 @@ extern const char *const report_tiers[TIERS];
 /* The member at a dotted path ("memstats.HeapSys"), or NULL; and as a number, 0 if there is none. */
 const json_t *report_at(const json_t *document, const char *path);
 double report_number(const json_t *document, const char *path);
-/* The sum of a member ("wait_ns") over the locks that can be waited for, which span sets cannot. */
-double report_lock_sum(const json_t *document, const char *member);
+/* The sum of a member ("wait_ns") over the locks that can be waited for, which span sets cannot; name: those so called,
+ * NULL: all. */
+double report_lock_sum(const json_t *document, const char *member, const char *name);
+/* Bytes at the peak that live objects' slots and spans are larger than what was asked for: rounding, tiny blocks, tails. */
+double report_internal_waste(const json_t *document);
 /* Of a moment (fragmentation.peak, fragmentation.end), the bytes of free pages that the OS has not got back. */
 double report_kept_pages(const json_t *moment);
 

@@ -270,7 +270,7 @@ static void latency(const json_t *document, char *text)
 
 static void locks(const json_t *document, char *text)
 {
-    double for_locks = report_lock_sum(document, "wait_ns");
+    double for_locks = report_lock_sum(document, "wait_ns", NULL);
     double for_p = report_number(document, "run.scheduler.latency.total_ns");
     const json_t *lock = most_waited_for(report_at(document, "locks"));
     if (for_p > for_locks)

@@ -34,17 +34,10 @@ static json_t *classes_label(const json_t *document)
     return json_sprintf("inline-%zu-%08" PRIx32, json_array_size(classes), digest);
 }
 
-/* A member added up over the locks that can be waited for, which span sets cannot. */
+/* A member added up over the locks that are called so, or over all. */
 static json_t *sum_locks(const json_t *document, const char *member, const char *name)
 {
-    const json_t *locks = report_at(document, "locks"), *lock;
-    uint64_t sum = 0;
-    size_t i;
-    json_array_foreach(locks, i, lock)
-        if (json_is_true(report_at(lock, "waits")) &&
-            (!name || strcmp(name, json_string_value(report_at(lock, "name"))) == 0))
-            sum += whole(lock, member);
-    return locks ? integer(sum) : NULL;
+    return report_at(document, "locks") ? integer((uint64_t)report_lock_sum(document, member, name)) : NULL;
 }
 
 static json_t *lock_wait(const json_t *document)
@@ -74,9 +67,7 @@ static json_t *mheap_acquisitions(const json_t *document)
 
 static json_t *internal_waste(const json_t *document)
 {
-    const json_t *waste = report_at(document, "fragmentation.peak.internal");
-    uint64_t sum = whole(waste, "rounding_bytes") + whole(waste, "tiny_bytes") + whole(waste, "tail_bytes");
-    return waste ? integer(sum) : NULL;
+    return report_at(document, "fragmentation.peak.internal") ? integer((uint64_t)report_internal_waste(document)) : NULL;
 }
 
 /* Classes of small objects: the first of a table is for large ones. */
