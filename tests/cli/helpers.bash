@@ -82,3 +82,21 @@ holds() {
 empty() {
     [ -z "$(ls -A "$1")" ]
 }
+
+# shows FILE TEXT...: each text stands in the file, a figure in SVG or a page.
+shows() {
+    local file=$1 text
+    shift
+    for text; do
+        grep -qF -- "$text" "$file" || { echo "$file does not show: $text"; return 1; }
+    done
+}
+
+# hides FILE TEXT...: none of them does.
+hides() {
+    local file=$1 text
+    shift
+    for text; do
+        ! grep -F -- "$text" "$file" || return 1
+    done
+}

@@ -32,24 +32,6 @@ heap_header=t_ns,heap_sys_bytes,requested_bytes,rounding_bytes,tiny_bytes,tail_b
 free_bytes,released_bytes,goal_bytes,cycles
 sweep_header=run,config,trace,size_classes,ps,gogc,pacing,peak_mapped_bytes,lock_wait_ns,error
 
-# shows FILE.svg TEXT...: each text stands in the figure.
-shows() {
-    local file=$1 text
-    shift
-    for text; do
-        grep -qF -- "$text" "$file" || { echo "$file does not show: $text"; return 1; }
-    done
-}
-
-# hides FILE.svg TEXT...: none of them does.
-hides() {
-    local file=$1 text
-    shift
-    for text; do
-        ! grep -F -- "$text" "$file" || return 1
-    done
-}
-
 is_png() {
     [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]
     [ "$(wc -c <"$1")" -gt 10000 ]

@@ -83,15 +83,6 @@ assert page.policy.startswith("default-src 'none';") and text.count('<script>') 
 END
 }
 
-# shows FILE TEXT...: each stands in the page.
-shows() {
-    local file=$1 text
-    shift
-    for text; do
-        grep -qF -- "$text" "$file" || { echo "$file does not show: $text"; return 1; }
-    done
-}
-
 # A report as it is without gnuplot, which takes most of the time.
 without_figures() {
     PATH=/nonexistent "$goheap" report "$@" 2>err

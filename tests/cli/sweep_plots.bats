@@ -29,33 +29,24 @@ usual() {
         6,go1.26,t/redis.csv.zst,go1.19,8,100,max,18874368,9000000,800,8192
 }
 
-# shows FILE.svg TEXT...: each text stands in the figure.
-shows() {
-    local file=$1 text
+# labels FILE.svg TEXT...: each is all of a text in the figure.
+labels() {
+    local file=$1 texts
     shift
-    for text; do
-        grep -qF -- ">$text<" "$file" || { echo "$file does not show: $text"; return 1; }
-    done
-}
-
-hides() {
-    local file=$1 text
-    shift
-    for text; do
-        ! grep -F -- "$text" "$file" || return 1
-    done
+    texts=("${@/#/>}")
+    shows "$file" "${texts[@]/%/<}"
 }
 
 @test "what was varied is found in results.csv, and units are named" {
     usual s
     goheap plot --format svg s 2>err
     [ "$(cat err)" = "$(printf 'wrote s/%s.svg\n' sweep lines grid front)" ]
-    shows s/lines.svg "What the runs of a sweep took, by Ps" "s: redis, go1.19 classes, GOGC 100, max pacing" \
+    labels s/lines.svg "What the runs of a sweep took, by Ps" "s: redis, go1.19 classes, GOGC 100, max pacing" \
         "most memory mapped (MiB)" "collector's CPU time (µs)" "time waited for locks (ms)" "Ps (log scale)" go1.19 \
         go1.26 1 2 8
     hides s/lines.svg page
-    shows s/grid.svg "Most memory mapped (MiB)" go1.19 go1.26 2 4 6 14 16 18 Ps
-    shows s/front.svg "Most memory mapped against collector's CPU time" "most memory mapped (MiB)" \
+    labels s/grid.svg "Most memory mapped (MiB)" go1.19 go1.26 2 4 6 14 16 18 Ps
+    labels s/front.svg "Most memory mapped against collector's CPU time" "most memory mapped (MiB)" \
         "collector's CPU time (µs)" "go1.19, 1 P" "go1.26, 8 Ps"
     hides s/front.svg "go1.26, 1 P"
 }
@@ -80,14 +71,14 @@ hides() {
     usual s
     silently plot -q --format svg --x ps --y lock_wait_ns --by config s
     holds s lines.svg results.csv
-    shows s/lines.svg "Time waited for locks, by Ps" "time waited for locks (ms)"
+    labels s/lines.svg "Time waited for locks, by Ps" "time waited for locks (ms)"
     hides s/lines.svg "most memory mapped"
     silently plot -q --format svg --figure grid --x config --y gc_cpu_ns --by ps s
-    shows s/grid.svg "Collector's CPU time (µs)" "1 P" "8 Ps" 1.5 0.9 0.8
+    labels s/grid.svg "Collector's CPU time (µs)" "1 P" "8 Ps" 1.5 0.9 0.8
     silently plot -q --format svg --x ps --y peak_mapped_bytes --by size_classes s
-    shows s/lines.svg "s: redis, go1.19 classes, GOGC 100, max pacing; means of up to 2 runs"
+    labels s/lines.svg "s: redis, go1.19 classes, GOGC 100, max pacing; means of up to 2 runs"
     silently plot -q --format svg --figure front --x ps --y lock_wait_ns s
-    shows s/front.svg "Time waited for locks against Ps"
+    labels s/front.svg "Time waited for locks against Ps"
 }
 
 @test "an unknown column names the nearest, one without numbers is refused" {
@@ -128,7 +119,7 @@ hides() {
     echo '7,go1.26,t/redis.csv.zst,go1.19,16,100,max,,,,8192,"broken, ""here"""' >>s/results.csv
     echo '8,go1.26,t/redis.csv.zst,go1.19,32,100,max,,,,8192,broken' >>s/results.csv
     silently plot -q --format svg --figure lines s
-    shows s/lines.svg "s: redis, go1.19 classes, GOGC 100, max pacing; 2 failed runs left out"
+    labels s/lines.svg "s: redis, go1.19 classes, GOGC 100, max pacing; 2 failed runs left out"
     hides s/lines.svg ">16<" broken
     local rows=() i
     for i in {1..20}; do
@@ -136,7 +127,7 @@ hides() {
     done
     sweep many "${rows[@]}" 41,c1,t.csv,go1.19,1,off,max,50,0,0,8192
     silently plot -q --format svg --figure lines many
-    shows many/lines.svg c16 \
+    labels many/lines.svg c16 \
         "many: t, go1.19 classes, 1 P, max pacing; 4 series left out; 1 run without such a number left out"
     hides many/lines.svg ">c17<"
 }
@@ -145,17 +136,17 @@ hides() {
     sweep gaps 1,a,t.csv,go1.19,1,50,max,7,5,,8192 2,a,t.csv,go1.19,1,100,max,,6,,8192 \
         3,b,t.csv,go1.19,1,off,max,8,7,9,8192 4,c,t.csv,go1.19,1,50,max,9,,9,8192
     silently plot -q --format svg --y peak_mapped_bytes --y lock_wait_ns --y gc_cpu_ns gaps
-    shows gaps/lines.svg "gaps: t, go1.19 classes, 1 P, max pacing; 1 run without such a number left out" \
+    labels gaps/lines.svg "gaps: t, go1.19 classes, 1 P, max pacing; 1 run without such a number left out" \
         "most memory mapped (B)" "time waited for locks (ns)" "collector's CPU time (ns)" a b c
     silently plot -q --format svg --figure grid --y lock_wait_ns gaps
-    shows gaps/grid.svg 5 6 7 off
+    labels gaps/grid.svg 5 6 7 off
 }
 
 @test "hostile names show up as text" {
     usual s
     sed -i "s,go1.26,\"\`touch broken\` <b> @x '\$(touch broken)' #\\\\\\\\ %d {/Bold \"\"x\"\"}\"," s/results.csv
     silently plot -q --format svg --figure lines --figure grid --figure front s
-    shows s/lines.svg "\`touch broken\` &lt;…\ %d {/Bold 'x'}"
+    labels s/lines.svg "\`touch broken\` &lt;…\ %d {/Bold 'x'}"
     for figure in lines grid front; do
         grep -qF "\`touch broken\`" s/$figure.svg
     done
@@ -164,7 +155,7 @@ hides() {
         "3,$(head -c 65536 /dev/zero | tr '\0' x),x,,4,1,,7,1,1,," >s/results.csv
     silently plot -q --format svg --figure grid --by config s
     hides s/grid.svg "$(printf '\033')"
-    shows s/grid.svg "a?b??[2J" "a?" xxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxx
+    labels s/grid.svg "a?b??[2J" "a?" xxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxx
     [ "$(wc -c <s/grid.svg)" -lt 100000 ]
 }
 
@@ -172,7 +163,7 @@ hides() {
     usual a
     sweep b 1,go1.19,t.csv,go1.19,1,100,max,2097152,0,1000,8192 2,go1.19,t.csv,go1.19,64,100,max,2097153,9,1000,8192
     silently plot -q --format svg --figure lines -o both a b
-    shows both/lines.svg "a: a: redis, go1.19 classes, GOGC 100, max pacing" \
+    labels both/lines.svg "a: a: redis, go1.19 classes, GOGC 100, max pacing" \
         "b: b: go1.19, t, go1.19 classes, GOGC 100, max pacing" 64
     # What one cannot show ends it all.
     echo $header >b/results.csv
@@ -184,9 +175,9 @@ hides() {
         goheap sweep -q -o "$plan" "$plan"
     done
     silently plot -q --format svg --figure grid --x pointer_bits_max --y mean_in_use_bytes headers
-    shows headers/grid.svg "Memory in use, mean over time (MiB)" "header 8 B" "header 0 B" "pointer bits max" "512 B"
+    labels headers/grid.svg "Memory in use, mean over time (MiB)" "header 8 B" "header 0 B" "pointer bits max" "512 B"
     silently plot -q --format svg --figure lines --y mheap_acquisitions --y mheap_wait_ns page-cache
-    shows page-cache/lines.svg "heap lock acquisitions" "page cache true" "page cache false"
+    labels page-cache/lines.svg "heap lock acquisitions" "page cache true" "page cache false"
 }
 
 @test "the page of questions has its pictures, and scripts/gallery makes each of them" {
