@@ -1,11 +1,12 @@
 /* The one place that knows how stacks are switched, and what sanitizers must be told about it. */
 #include "engine/coroutine.h"
 
+#include "base/pages.h"
+
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -92,8 +93,6 @@ static void *this_fiber(void)
 }
 #endif
 
-enum { GUARD_BYTES = 4096 };
-
 void coroutine_adopt_thread(struct coroutine *co)
 {
     memset(co, 0, sizeof *co);
@@ -124,12 +123,9 @@ bool coroutine_create(struct coroutine *co, void (*run)(void *arg), void *arg)
 {
     memset(co, 0, sizeof *co);
     co->stack_bytes = STACK_BYTES;
-    char *memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (memory == MAP_FAILED)
+    co->stack = pages_alloc_stack(STACK_BYTES);
+    if (!co->stack)
         return false;
-    mprotect(memory, GUARD_BYTES, PROT_NONE);
-    co->stack = memory + GUARD_BYTES;
     co->run = run;
     co->arg = arg;
     co->fiber = new_fiber();
@@ -160,5 +156,5 @@ void coroutine_destroy(struct coroutine *co)
     if (co->fiber)
         delete_fiber(co->fiber);
     clean_stack(co->stack);
-    munmap((char *)co->stack - GUARD_BYTES, co->stack_bytes + GUARD_BYTES);
+    pages_free_stack(co->stack, co->stack_bytes);
 }

@@ -2,6 +2,8 @@
  * simulation, so nobody ever queues for the lock. */
 #include "sweep/pool.h"
 
+#include "base/pages.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ struct pool {
 static void *worker(void *arg)
 {
     struct pool *pool = arg;
+    pages_keep(); /* one index wants much the memory that the last one did */
     pthread_mutex_lock(&pool->lock);
     while (pool->next < pool->n) {
         size_t index = pool->next++;
@@ -31,6 +34,7 @@ static void *worker(void *arg)
             pthread_cond_signal(&pool->all_done);
     }
     pthread_mutex_unlock(&pool->lock);
+    pages_let_go();
     return NULL;
 }
 
