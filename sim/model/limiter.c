@@ -22,9 +22,11 @@ void limiter_update(struct limiter *limiter, uint64_t now, uint32_t ps, uint32_t
         return;
     double elapsed = (double)(now - limiter->updated);
     double collector = (double)limiter->assist_ns + (limiter->marking ? elapsed * ps * limiter->mark_share : 0);
+    double busy = elapsed * (ps - idle) + limiter->worker_ns;
     limiter->updated = now;
     limiter->assist_ns = 0;
-    fill(limiter, elapsed * (ps - idle) - collector, collector, ps);
+    limiter->worker_ns = 0;
+    fill(limiter, busy - collector, collector, ps);
 }
 
 void limiter_transition(struct limiter *limiter, bool marking, uint64_t now, uint32_t ps)

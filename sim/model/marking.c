@@ -94,9 +94,18 @@ static void count_idle(struct marking *m, double work, double ns, uint32_t idle,
     *(m->idle_is_fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
 }
 
+/* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the program. */
+static uint32_t employed(const struct sim *sim, uint32_t idle)
+{
+    const struct marking *m = &sim->marking;
+    uint32_t free = sim_idle_ps(sim), dedicated = m->dedicated < free ? m->dedicated : free;
+    return dedicated + (m->idle_is_fractional ? idle : 0);
+}
+
 static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
 {
     struct marking *m = &sim->marking;
+    uint32_t busy = employed(sim, idle);
     double ns;
     uint64_t work = take(m, BACKGROUND_STEP / m->byte_ns * workers, &ns);
     ns /= workers;
@@ -107,6 +116,7 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     complete(sim, me, work);
     m->credit += (double)work;
     m->dedicated_ns += ns * (workers - idle);
+    sim->limiter.worker_ns += ns * busy;
     if (idle)
         count_idle(m, (double)work / workers, ns, idle, me->now);
     if (sim->timeline)

@@ -223,12 +223,30 @@ static void test_limiter(void **state)
     assert_false(l.limiting);
 }
 
+/* One of two Ps has nothing to do, and marks: 1 s of 4 as a fractional worker, which is as good as the program's; the
+ * rest as an idle one, which is nobody's. Of 4 + 1 s, 2 + 1.1 s are the collector's, and 1.9 the program's. */
+static void test_limiter_workers(void **state)
+{
+    (void)state;
+    const uint64_t s = 1000000000;
+    struct limiter l;
+    limiter_init(&l, true, 0.25);
+    limiter_transition(&l, true, 0, 2);
+    l.assist_ns = 11 * s / 10;
+    l.worker_ns = 1e9;
+    limiter_update(&l, 4 * s, 2, 1);
+    near(l.fill, 1.2e9);
+    limiter_update(&l, 5 * s, 2, 1); /* all idle: 1 s, half of it the collector's */
+    near(l.fill, 1.2e9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_goal), cmocka_unit_test(test_goal_of_roots), cmocka_unit_test(test_cons_mark),
         cmocka_unit_test(test_utilization), cmocka_unit_test(test_counts_from), cmocka_unit_test(test_assist_ratio),
         cmocka_unit_test(test_memory_limit), cmocka_unit_test(test_limiter),
+        cmocka_unit_test(test_limiter_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
