@@ -140,7 +140,7 @@ change() {
     rm ./*/heap_map.csv # which takes most of the time
     goheap report -q a b -o page.html
     is_page page.html
-    [ "$(figures page.html)" -eq 7 ]
+    [ "$(figures page.html)" -eq 8 ]
     shows page.html '2 runs beside one another' 'B against A' '<h2>Settings that differ</h2>' \
         '<th scope="row">name</th><td>go1.26</td><td>go1.19</td></tr>' \
         '<desc id="figure-heap-desc">A: At most 4.0 MiB' \
