@@ -107,11 +107,14 @@ static void thin_out(struct accounts *a)
 }
 
 /* How long objects live, as far as samples tell: how many there are stands from one to the next. */
-static void note_live(struct accounts *a, uint64_t ns)
+static void note_live(struct accounts *a, unsigned classes, uint64_t ns)
 {
-    for (unsigned i = 0; i < ACCOUNTS; i++) {
-        a->live_ns[i] += (double)a->live_seen[i] * (double)ns;
-        a->live_seen[i] = account_live(&a->of[i]);
+    for (unsigned i = 0; i <= classes; i++) {
+        unsigned account = i < classes ? i : ACCOUNT_TINY;
+        if (a->of[account].allocs == 0)
+            continue;
+        a->live_ns[account] += (double)a->live_seen[account] * (double)ns;
+        a->live_seen[account] = account_live(&a->of[account]);
     }
 }
 
@@ -140,7 +143,7 @@ void account_sample(struct sim *sim, uint64_t now)
     uint64_t last = a->sample_count ? a->samples[a->sample_count - 1].t_ns : 0;
     if (last > s.t_ns)
         s.t_ns = last;
-    note_live(a, s.t_ns - last);
+    note_live(a, sim->core.table.count, s.t_ns - last);
     if (a->sample_count == SAMPLES_MAX)
         thin_out(a);
     a->samples[a->sample_count++] = s;
