@@ -89,7 +89,7 @@ if (refills == 0) {
     exit
 }
 if (TERM) { set xlabel 'spans swept, at most '.count(SWEPT_max) } else {
-    set label 4 count(refills).' refill'.(refills == 1 ? '' : 's').', at most '.count(SWEPT_max).' spans swept in one' \
+    set label 4 count(refills).' refill'.(refills == 1 ? '' : 's').', at most '.count(SWEPT_max).' spans swept' \
         at graph 0.5,1.04 center font font(1)
 }
 unset datafile columnheaders
