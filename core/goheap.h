@@ -321,6 +321,18 @@ struct goheap_class_stats {
 /* Fills in one entry a class of the table. The world is stopped. O(spans). */
 GOHEAP_API void goheap_class_stats(struct goheap *heap, struct goheap_class_stats *stats);
 
+/* What it took to find the next span of a class for a P that had used one up: spans that were swept in the search for a
+ * free slot, which ends in one that has it, or when all of the class are swept, or, from Go 1.15 on, after 101 of them
+ * (mcentral.cacheSpan); mheap comes next. What was swept in proportion to allocations is not in it (goheap_sweep_pace). */
+enum { GOHEAP_REFILL_BUCKETS = 20 };
+struct goheap_refills {
+    uint64_t spans_swept, most_swept;         /* in all, and by one refill */
+    uint64_t by_swept[GOHEAP_REFILL_BUCKETS]; /* refills that swept 0, 1, 2 to 3, 4 to 7, ...; the last: or more */
+};
+/* Fills in one entry a class of the table: refills since the heap began; all 0 under immediate reclaim, where a P
+ * looks at spans of its own. At any time, consistent if the world is stopped. */
+GOHEAP_API void goheap_refills(const struct goheap *heap, struct goheap_refills *refills);
+
 struct goheap_free_pages {
     uint64_t pages;       /* free in the page allocator */
     uint64_t longest_run; /* of them in a row */

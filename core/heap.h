@@ -52,6 +52,7 @@ struct gh_central {
      * GOHEAP_CENTRAL_LISTS the first of each are nonempty and empty, whatever is swept (mcentral_lists.c). */
     struct gh_list partial[2], full[2];
     struct gh_set sets[4]; /* of partial, and of full */
+    struct goheap_refills refills; /* relaxed atomics */
 };
 
 /* Of what Go's runtime keeps about the heap; see metadata.c. */
@@ -365,8 +366,9 @@ void gh_sweep_queue_add(struct goheap *heap, struct gh_span *s);
 /* A span that may be unswept; NULL if there is none left. */
 struct gh_span *gh_sweep_queue_next(struct goheap *heap);
 
-/* A span with room, which stays on its list, swept on the way if need be; NULL if there is none. */
-struct gh_span *gh_lists_take(struct goheap *heap, struct goheap_p *p, unsigned span_class);
+/* A span with room, which stays on its list, swept on the way if need be; NULL if there is none. *swept: how many spans
+ * were, whatever there is. */
+struct gh_span *gh_lists_take(struct goheap *heap, struct goheap_p *p, unsigned span_class, uint64_t *swept);
 /* Lists a span that is to be cached and was on no list. */
 void gh_lists_add(struct goheap *heap, struct goheap_p *p, struct gh_span *s);
 /* Takes back a span from an mcache. */

@@ -17,6 +17,8 @@
  */
 #include "heap.h"
 
+#include <string.h>
+
 static unsigned swept_index(const struct goheap *heap)
 {
     return gh_has_central_lists(heap) ? 0 : heap->sweep_gen / 2 % 2;
@@ -53,12 +55,14 @@ static struct gh_span *pop_candidate(struct goheap *heap, struct goheap_p *p, st
     return s;
 }
 
-/* A span with room from the lists, swept on the way if need be; NULL if there is none within the budget. */
-static struct gh_span *take_listed(struct goheap *heap, struct goheap_p *p, unsigned span_class)
+/* A span with room from the lists, swept on the way if need be; NULL if there is none within the budget. *swept: how
+ * many spans were, whatever there is. */
+static struct gh_span *take_listed(struct goheap *heap, struct goheap_p *p, unsigned span_class, uint64_t *swept)
 {
     struct gh_central *c = &heap->central[span_class];
     struct gh_span *s = NULL;
     bool may_sweep = gh_sweep_begin(heap);
+    *swept = 0;
     for (int budget = GH_SWEEP_BUDGET; budget >= 0; budget--) {
         bool unswept;
         s = pop_candidate(heap, p, c, may_sweep, &unswept);
@@ -70,6 +74,7 @@ static struct gh_span *take_listed(struct goheap *heap, struct goheap_p *p, unsi
                 continue;
             }
             gh_sweep_span(heap, p, s, true);
+            ++*swept;
         }
         if (has_room(s))
             break;
@@ -81,12 +86,31 @@ static struct gh_span *take_listed(struct goheap *heap, struct goheap_p *p, unsi
     return s;
 }
 
+/* 0, 1, 2 to 3, 4 to 7, ... */
+static unsigned refill_bucket(uint64_t swept)
+{
+    unsigned bits = swept ? 64u - (unsigned)__builtin_clzll(swept) : 0;
+    return bits < GOHEAP_REFILL_BUCKETS ? bits : GOHEAP_REFILL_BUCKETS - 1;
+}
+
+static void count_refill(struct goheap_refills *r, uint64_t swept)
+{
+    gh_add(&r->by_swept[refill_bucket(swept)], 1);
+    gh_add(&r->spans_swept, swept);
+    uint64_t most = gh_get(&r->most_swept);
+    while (swept > most && !__atomic_compare_exchange_n(&r->most_swept, &most, swept, true, __ATOMIC_RELAXED,
+                                                        __ATOMIC_RELAXED))
+        ;
+}
+
 struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigned span_class)
 {
     uint64_t npages = heap->sc.classes[span_class >> 1].pages;
     gh_sweep_pay(heap, p, npages << heap->config.page_shift, 0);
     bool lists = gh_has_central_lists(heap);
-    struct gh_span *s = lists ? gh_lists_take(heap, p, span_class) : take_listed(heap, p, span_class);
+    uint64_t swept;
+    struct gh_span *s = lists ? gh_lists_take(heap, p, span_class, &swept) : take_listed(heap, p, span_class, &swept);
+    count_refill(&heap->central[span_class].refills, swept);
     if (!s) {
         s = gh_mheap_alloc(heap, p, npages, span_class);
         if (s && lists)
@@ -95,6 +119,23 @@ struct gh_span *gh_central_take(struct goheap *heap, struct goheap_p *p, unsigne
     if (s)
         gh_span_cache(s, heap->config.concurrent);
     return s;
+}
+
+static void add_refills(struct goheap_refills *sum, const struct goheap_refills *r)
+{
+    sum->spans_swept += gh_get(&r->spans_swept);
+    uint64_t most = gh_get(&r->most_swept);
+    if (most > sum->most_swept)
+        sum->most_swept = most;
+    for (unsigned i = 0; i < GOHEAP_REFILL_BUCKETS; i++)
+        sum->by_swept[i] += gh_get(&r->by_swept[i]);
+}
+
+void goheap_refills(const struct goheap *heap, struct goheap_refills *refills)
+{
+    memset(refills, 0, heap->sc.count * sizeof *refills);
+    for (unsigned i = 0; i < heap->span_classes; i++)
+        add_refills(&refills[i / 2], &heap->central[i].refills);
 }
 
 void gh_central_push(struct goheap *heap, struct goheap_p *p, struct gh_span *s)

@@ -136,11 +136,12 @@ static struct gh_span *claim_empty(struct goheap *heap, struct gh_central *c)
     return NULL;
 }
 
-struct gh_span *gh_lists_take(struct goheap *heap, struct goheap_p *p, unsigned span_class)
+struct gh_span *gh_lists_take(struct goheap *heap, struct goheap_p *p, unsigned span_class, uint64_t *swept)
 {
     struct gh_central *c = &heap->central[span_class];
     struct gh_span *s;
     bool claimed, sweeping = gh_sweep_begin(heap);
+    *swept = 0;
     do {
         gh_lock(heap, p, &c->lock);
         s = take_nonempty(heap, c, &claimed);
@@ -149,6 +150,7 @@ struct gh_span *gh_lists_take(struct goheap *heap, struct goheap_p *p, unsigned 
             claimed = s != NULL;
         }
         gh_unlock(heap, p, &c->lock);
+        *swept += claimed;
         if (claimed)
             gh_sweep_span(heap, p, s, true);
     } while (s && !has_room(s));

@@ -2,7 +2,7 @@
 #   gnuplot -d -c plots/draw.gp PLOTS_DIR DIRS OUT_FILE png|svg|pdf|term TITLES HAS FIGURE ['COLUMNS LINES COLOUR']
 # DIRS are absolute, one behind the other ("/a/b//c" are two), TITLES lines, HAS a letter each: d, or n if its CSV has
 # no rows. FIGURE.gp is loaded for each of them, if there are several once to measure and once to draw, with IN, TITLE and
-# HAS_ROWS set: when it knows how far its axes go it puts that into E[1] to E[4], loads scales.gp, and leaves if it was
+# HAS_ROWS set: when it knows how far its axes go it puts that into E[1] to E[5], loads scales.gp, and leaves if it was
 # MEASURING.
 DIRS = ARG2; OUT = ARG3; FORMAT = ARG4; TITLES = ARG5; HAS = ARG6; FIGURE = ARG7
 set loadpath ARG1
@@ -17,14 +17,14 @@ do for [i = 1:PANELS] {
     TITLE_[i] = line ? TITLES[1:line - 1] : TITLES
     DIRS = DIRS[at + 1:*]; TITLES = TITLES[line + 1:*]
 }
-array E[4]; array SCALE[4]
-do for [i = 1:4] { SCALE[i] = -1e300 }
+array E[5]; array SCALE[5]
+do for [i = 1:5] { SCALE[i] = -1e300 }
 do for [MEASURING in (PANELS > 1 ? '1 0' : '0')] {
     MEASURING = int(MEASURING)
     if (!MEASURING) { set multiplot }
     do for [PANEL = 1:PANELS] {
         IN = IN_[PANEL]; TITLE = TITLE_[PANEL]; HAS_ROWS = HAS[PANEL:PANEL] eq 'd'
-        do for [i = 1:4] { E[i] = -1e300 }
+        do for [i = 1:5] { E[i] = -1e300 }
         reset
         load 'panel.gp'
         load FIGURE.'.gp'

@@ -28,7 +28,8 @@ top = E[3] < 1 ? 1 : ceil(E[3] + 0.31)
 set yrange [0:top]
 set ytics ('0' 0, '50' log10(2))
 set for [i = 1:15] ytics add (i == 1 ? '90' : i == 2 ? '99' : '99.'.'9999999999999'[1:i - 2] i)
-set key horizontal maxrows 2
+set key horizontal maxrows 3
+set bmargin at screen py(TERM ? 0.3 : 0.25)
 # Nobody was slower than the slowest: half an allocation counts instead.
 nines(i) = of(i, log10(COUNT[i] / (column('slower') > 0 ? column('slower') : 0.5)))
 took(x) = column('up_to_ns') < 1 ? 1 : column('up_to_ns')

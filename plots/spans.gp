@@ -74,7 +74,7 @@ pages(e) = sprintf('%d', 2**(e % 10)).word('. K M G', 1 + e / 10)
 set xtics () scale 0.6 nomirror
 do for [e = 0:40] { if (e % step == 0) { set xtics add (e < 10 ? sprintf('%d', 2**e) : pages(e) 2.0**e) } }
 set yrange [0.7:1.5 * (E[3] < 10 ? 10 : E[3])]
-set ytics () scale 0.6 nomirror
+set ytics () scale 0.6 nomirror textcolor rgb 'black'
 do for [e = 0:12] { set ytics add (count(10.0**e) 10.0**e) }
 set key at screen px(0.84),py(0.015) center bottom
 if (!has_runs) {

@@ -83,7 +83,7 @@ note(s, text) = text.(AT_PS[s] < most ? ' at '.ps(AT_PS[s]) : '')
 SMALL = font(SHOWN > 10 ? 0.8 : 0.95)
 
 LEGEND = "do for [s = 1:SHOWN] { set label 10 + s short(LABEL[s]) at graph 0.03, first s - 0.22 left \
-    offset 1,0 noenhanced font SMALL point pt mark(s) ps 1.2 lc rgb colour(s) }"
+    offset 1,0 noenhanced font SMALL point pt mark(s) ps SHOWN > 10 ? 0.8 : 1.2 lc rgb colour(s) }"
 
 set tmargin at screen py(0.8)
 set lmargin at screen px(0.08); set rmargin at screen px(0.5); set bmargin at screen py(0.12)

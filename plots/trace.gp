@@ -30,8 +30,8 @@ load 'scales.gp'; if (MEASURING) { exit }
 
 # A band lies at the logarithm of where it begins; that of the value 0 before that of 1.
 at(x) = column('from') > 0 ? log(column('from')) / log(2) + 0.5 : -0.5
-set xtics ('0' -0.5)
-set for [e = 5:60:5] xtics add (bytes(2.0**e) e)
+# Labels of a panel that is less than half of the figure: at most seven.
+at_powers(most) = 5 * ceil(log(most) / log(2) / 32)
 set yrange [0:1.06 * E[3]]
 set boxwidth 0.9
 set bmargin at screen py(0.2)
@@ -40,6 +40,8 @@ set lmargin at screen px(0.08)
 set rmargin at screen px(0.48)
 set xlabel 'size of an object'
 set xrange [-1:log(E[1]) / log(2) + 1]
+set xtics ('0' -0.5)
+set for [e = 1:12] xtics add (bytes(2.0**(e * at_powers(E[1]))) e * at_powers(E[1]))
 set ylabel 'share (%)'
 set key horizontal maxrows 1
 plot CSV using (at(0)):(of('size_bytes', part(column('objects'), SIZED_sum))) with boxes lc rgb SKY title 'of the objects', \
@@ -55,6 +57,8 @@ set xlabel 'bytes allocated in the life of an object'
 if (ENDED) {
     set yrange [0:1.06 * E[4]]
     set xrange [-1:log(E[2]) / log(2) + 1]
+    set xtics ('0' -0.5)
+    set for [e = 1:12] xtics add (bytes(2.0**(e * at_powers(E[2]))) e * at_powers(E[2]))
     plot CSV using (at(0)):(of('lifetime_bytes', part(column('objects'), LIVED_sum))) with boxes lc rgb SKY notitle, \
          '' using (at(0)):(of('lifetime_bytes', part(column('bytes'), LIVES_sum))) with points pt 7 ps 0.9 \
              lc rgb VERMILION notitle

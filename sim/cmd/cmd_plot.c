@@ -45,6 +45,8 @@ static const struct command_spec command = {
                    "  waste      classes.csv      bytes at the peak without a live object, by class\n"
                    "  spans      spans.csv        how full spans are; of free_runs.csv, how long\n"
                    "                              the free runs between them\n"
+                   "  turnover   refills.csv      how many spans refills sweep; of classes.csv, how\n"
+                   "                              often the objects of a class are replaced\n"
                    "  collector  cycles.csv       each collection: live heap, trigger, peak, goal,\n"
                    "                              pauses and assists\n"
                    "  locks      locks.csv        who waited where, and for how long\n"

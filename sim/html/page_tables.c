@@ -134,10 +134,13 @@ void page_class_table(FILE *out, const json_t *document)
         {"spans", "peak.spans", COUNT}, {"in spans", "peak.span_bytes", BYTES}, {"live", "peak.occupancy", SHARE},
         {"asked for", "peak.requested_bytes", BYTES}, {"rounding", "peak.rounding_bytes", BYTES},
         {"tiny blocks", "peak.tiny_bytes", BYTES}, {"tails", "peak.tail_bytes", BYTES},
-        {"dead", "peak.dead_bytes", BYTES}, {"unused", "peak.unused_bytes", BYTES}};
+        {"dead", "peak.dead_bytes", BYTES}, {"unused", "peak.unused_bytes", BYTES},
+        {"replaced a second", "turnover_per_s", RATIO}, {"refills", "refills.count", COUNT},
+        {"one swept, at most", "refills.most_spans_swept", COUNT}};
     static const struct listing listing = {
         .title = "Size classes", .array = "size_classes", .file = "classes.csv", COLUMNS(columns), .shown = was_used,
-        .note = "Allocations of the whole run; all else when most was in use. Classes never used are left out."};
+        .note = "Allocations, replacements and refills of the whole run; all else when most was in use. Classes never "
+                "used are left out."};
     list(out, document, &listing);
 }
 

@@ -106,6 +106,18 @@ static void thin_out(struct accounts *a)
     } while (a->sample_count > SAMPLES_MAX / 2);
 }
 
+/* How long objects live, as far as samples tell: how many there are stands from one to the next. */
+static void note_live(struct accounts *a, unsigned classes, uint64_t ns)
+{
+    for (unsigned i = 0; i <= classes; i++) {
+        unsigned account = i < classes ? i : ACCOUNT_TINY;
+        if (a->of[account].allocs == 0)
+            continue;
+        a->live_ns[account] += (double)a->live_seen[account] * (double)ns;
+        a->live_seen[account] = account_live(&a->of[account]);
+    }
+}
+
 /* What the size of the heap says of how much of it is in the caches. */
 static void note_size(struct sim *sim, double in_use)
 {
@@ -127,11 +139,13 @@ void account_sample(struct sim *sim, uint64_t now)
         account_portrait(sim, now, &a->peak);
     if (now < a->next_sample)
         return;
+    /* Ps run ahead of each other: the series itself never goes back. */
+    uint64_t last = a->sample_count ? a->samples[a->sample_count - 1].t_ns : 0;
+    if (last > s.t_ns)
+        s.t_ns = last;
+    note_live(a, sim->core.table.count, s.t_ns - last);
     if (a->sample_count == SAMPLES_MAX)
         thin_out(a);
-    /* Ps run ahead of each other: the series itself never goes back. */
-    if (a->sample_count && a->samples[a->sample_count - 1].t_ns > s.t_ns)
-        s.t_ns = a->samples[a->sample_count - 1].t_ns;
     a->samples[a->sample_count++] = s;
     if (sim->heap_map)
         heap_map_look(sim->heap_map, sim->heap, s.t_ns, sim->events);

@@ -166,6 +166,8 @@ struct accounts {
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;
     uint64_t sample_interval, next_sample;
+    uint64_t live_seen[ACCOUNTS]; /* objects that were live at the latest of the samples, and */
+    double live_ns[ACCOUNTS];     /* all that were at each, times the ns until the next one */
     struct portrait peak; /* when in_use was highest */
     uint64_t peak_step;   /* growth by 1/peak_step is looked at */
     struct histogram latency[TIERS];

@@ -18,7 +18,7 @@ struct plot_figure {
     struct plot_csv csv[2]; /* the second may be missing: its name is NULL */
 };
 
-enum { PLOT_FIGURES = 13 };
+enum { PLOT_FIGURES = 14 };
 extern const struct plot_figure plot_figures[PLOT_FIGURES];
 
 enum { PLOT_TITLE = 256 };

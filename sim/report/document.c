@@ -158,9 +158,37 @@ static json_t *class_state(const struct sim *sim, const struct portrait *p, unsi
     return o;
 }
 
+static json_t *refills_json(const struct goheap_refills *r)
+{
+    json_t *o = json_object(), *by_swept = json_array();
+    uint64_t count = 0, shown = 0;
+    for (unsigned i = 0; i < GOHEAP_REFILL_BUCKETS; i++)
+        count += r->by_swept[i];
+    put(o, "count", count);
+    put(o, "spans_swept", r->spans_swept);
+    put(o, "most_spans_swept", r->most_swept);
+    for (unsigned i = 0; shown < count; shown += r->by_swept[i++])
+        json_array_append_new(by_swept, report_integer(r->by_swept[i]));
+    json_object_set_new(o, "by_spans_swept", by_swept);
+    return o;
+}
+
+/* How many of the class's objects lived on average, and how often a second they were replaced, which is one by how long
+ * they lived (Little's law). 0 if none was live at any sample. Tiny objects count one by one. */
+static void put_turnover(json_t *o, const struct sim *sim, unsigned class, bool tiny)
+{
+    const struct accounts *a = &sim->accounts;
+    uint64_t allocs = a->of[class].allocs + (tiny ? a->of[ACCOUNT_TINY].allocs : 0);
+    double live_ns = a->live_ns[class] + (tiny ? a->live_ns[ACCOUNT_TINY] : 0);
+    put_real(o, "mean_live", ratio(live_ns, (double)(sim->end_ns - a->samples[0].t_ns)));
+    put_real(o, "turnover_per_s", ratio((double)allocs, live_ns * 1e-9));
+}
+
 static json_t *classes_json(const struct sim *sim)
 {
+    struct goheap_refills refills[GOHEAP_MAX_CLASSES];
     json_t *array = json_array();
+    goheap_refills(sim->heap, refills);
     for (unsigned i = 0; i < sim->core.table.count; i++) {
         const struct goheap_size_class *c = &sim->core.table.classes[i];
         const struct class_account *a = &sim->accounts.of[i], *t = &sim->accounts.of[ACCOUNT_TINY];
@@ -174,6 +202,8 @@ static json_t *classes_json(const struct sim *sim)
         put(o, "requested_bytes", a->requested);
         put(o, "tiny_allocs", tiny ? t->allocs : 0);
         put(o, "tiny_requested_bytes", tiny ? t->requested : 0);
+        put_turnover(o, sim, i, tiny);
+        json_object_set_new(o, "refills", refills_json(&refills[i]));
         json_object_set_new(o, "peak", class_state(sim, &sim->accounts.peak, i));
         json_object_set_new(o, "end", class_state(sim, &sim->end, i));
         json_array_append_new(array, o);

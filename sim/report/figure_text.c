@@ -4,6 +4,7 @@
 #include "report/units.h"
 #include "report/verdict.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,34 @@ static void spans(const json_t *document, char *text)
              units_count(n), units_share(live, slots), units_count(slots));
 }
 
+static double allocations_of(const json_t *class)
+{
+    return report_number(class, "allocs") + report_number(class, "tiny_allocs");
+}
+
+static void turnover(const json_t *document, char *text)
+{
+    const json_t *class, *busiest = NULL;
+    size_t i;
+    double refills = 0, swept = 0, most = 0;
+    json_array_foreach(report_at(document, "size_classes"), i, class) {
+        busiest = allocations_of(class) > (busiest ? allocations_of(busiest) : 0) ? class : busiest;
+        refills += report_number(class, "refills.count");
+        swept += report_number(class, "refills.spans_swept");
+        most = fmax(most, report_number(class, "refills.most_spans_swept"));
+    }
+    double size = report_number(busiest, "size");
+    if (!busiest) {
+        snprintf(text, FIGURE_TEXT, "Nothing was allocated.");
+        return;
+    }
+    snprintf(text, FIGURE_TEXT,
+             "Of %s%s, allocated most often, each live one was replaced %.2f times a second. To find free slots, %s "
+             "refills swept %s spans, at most %s at once.",
+             size > 0 ? units_count(size) : "large objects", size > 0 ? " B" : "",
+             report_number(busiest, "turnover_per_s"), units_count(refills), units_count(swept), units_count(most));
+}
+
 static void collector(const json_t *document, char *text)
 {
     struct verdict verdict;
@@ -125,7 +154,7 @@ void figure_text(const char *figure, const json_t *document, char text[FIGURE_TE
     static const struct {
         const char *figure;
         void (*write)(const json_t *document, char *text);
-    } texts[] = {{"map", map},     {"waste", waste}, {"spans", spans},     {"collector", collector},
+    } texts[] = {{"map", map},     {"waste", waste}, {"spans", spans},     {"turnover", turnover}, {"collector", collector},
                  {"locks", locks}, {"waits", waits}, {"latency", latency}, {"trace", trace}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (strcmp(figure, texts[i].figure) == 0) {

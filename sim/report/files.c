@@ -26,7 +26,7 @@ bool report_write_json(const json_t *document, const char *path, struct error *e
 struct table {
     const char *file;
     const char *array;    /* where in the tree */
-    const char *columns[16][2]; /* heading, path within the row's object */
+    const char *columns[24][2]; /* heading, path within the row's object */
 };
 
 static const struct table tables[] = {
@@ -35,7 +35,9 @@ static const struct table tables[] = {
       {"spans", "peak.spans"}, {"span_bytes", "peak.span_bytes"}, {"occupancy", "peak.occupancy"},
       {"requested_bytes", "peak.requested_bytes"}, {"rounding_bytes", "peak.rounding_bytes"},
       {"tiny_bytes", "peak.tiny_bytes"}, {"tail_bytes", "peak.tail_bytes"}, {"dead_bytes", "peak.dead_bytes"},
-      {"unused_bytes", "peak.unused_bytes"}}},
+      {"unused_bytes", "peak.unused_bytes"}, {"mean_live_objects", "mean_live"},
+      {"turnover_per_s", "turnover_per_s"}, {"refills", "refills.count"},
+      {"refill_spans_swept", "refills.spans_swept"}, {"refill_most_spans_swept", "refills.most_spans_swept"}}},
     {"locks.csv", "locks",
      {{"lock", "name"}, {"acquisitions", "acquisitions"}, {"contended", "contended"}, {"wait_ns", "wait_ns"},
       {"wait_mean_ns", "wait_mean_ns"}, {"wait_p99_ns", "wait_p99_ns"}, {"wait_max_ns", "wait_max_ns"},
@@ -137,7 +139,7 @@ static bool write_series(const struct sim *sim, const char *directory, bool quie
 {
     static const struct { const char *file; void (*write)(FILE *f, const struct sim *sim); } series[] = {
         {"heap.csv", series_heap}, {"heap_map.csv", series_heap_map}, {"spans.csv", series_spans},
-        {"free_runs.csv", series_free_runs}, {"latency_cdf.csv", series_latency}};
+        {"free_runs.csv", series_free_runs}, {"refills.csv", series_refills}, {"latency_cdf.csv", series_latency}};
     for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
         struct entry e;
         FILE *f = open_in(&e, directory, series[i].file, error);

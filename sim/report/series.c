@@ -100,6 +100,23 @@ void series_free_runs(FILE *f, const struct sim *sim)
 
 /* --- of the whole run ---------------------------------------------------------------------------------- */
 
+void series_refills(FILE *f, const struct sim *sim)
+{
+    struct goheap_refills refills[GOHEAP_MAX_CLASSES];
+    goheap_refills(sim->heap, refills);
+    fprintf(f, "class,size_bytes,spans_from,spans_to,refills\n");
+    for (unsigned c = 0; c < sim->core.table.count; c++)
+        for (unsigned b = 0; b < GOHEAP_REFILL_BUCKETS; b++) {
+            const struct goheap_refills *r = &refills[c];
+            uint64_t from = b ? UINT64_C(1) << (b - 1) : 0, to = b ? 2 * from - 1 : 0;
+            if (b + 1 == GOHEAP_REFILL_BUCKETS || to > r->most_swept)
+                to = r->most_swept;
+            if (r->by_swept[b])
+                fprintf(f, "%u,%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", c, sim->core.table.classes[c].size, from, to,
+                        r->by_swept[b]);
+        }
+}
+
 static void put_histogram(FILE *f, const char *tier, const struct histogram *h)
 {
     uint64_t slower = h->count;

@@ -13,6 +13,8 @@ void series_heap_map(FILE *f, const struct sim *sim);
 void series_spans(FILE *f, const struct sim *sim);
 /* Free runs by length, likewise. */
 void series_free_runs(FILE *f, const struct sim *sim);
+/* Refills by size class and by how many spans they swept. */
+void series_refills(FILE *f, const struct sim *sim);
 /* How many allocations took how long, by tier and in all. */
 void series_latency(FILE *f, const struct sim *sim);
 

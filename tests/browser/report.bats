@@ -19,7 +19,7 @@ in_browser() { # FIGURES PAGE...
 @test "a run" {
     goheap replay -q -P 4 -c locked-central --set pacing=max -o run "$sqlite"
     goheap report -q run -o page.html
-    in_browser 8 page.html
+    in_browser 9 page.html
 }
 
 @test "two runs, of which one is empty" {
@@ -27,7 +27,7 @@ in_browser() { # FIGURES PAGE...
     goheap replay -q -o none none.csv
     goheap replay -q -o run "$sqlite"
     goheap report -q run none -o page.html
-    in_browser 8 page.html
+    in_browser 9 page.html
 }
 
 @test "hostile names" {
@@ -39,5 +39,5 @@ in_browser() { # FIGURES PAGE...
     goheap replay -q -o "$name" "$name.csv"
     goheap info -q -o "$name" "$name.csv"
     goheap report -q "$name" -o page.html
-    in_browser 9 page.html
+    in_browser 10 page.html
 }

@@ -37,7 +37,7 @@ is_png() {
     [ "$(wc -c <"$1")" -gt 10000 ]
 }
 
-all_figures=(heap map waste spans collector locks waits latency)
+all_figures=(heap map waste spans turnover collector locks waits latency)
 
 @test "a replay's figures are drawn, and named" {
     need gnuplot
@@ -47,7 +47,7 @@ all_figures=(heap map waste spans collector locks waits latency)
     for figure in "${all_figures[@]}"; do
         is_png "run/$figure.png"
     done
-    holds run run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,spans,waits}.csv \
+    holds run run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,refills,spans,waits}.csv \
         "${all_figures[@]/%/.png}"
 }
 
@@ -68,6 +68,7 @@ all_figures=(heap map waste spans collector locks waits latency)
         "dead, not yet swept"
     shows run/map.svg "address, from the lowest (MiB)" released "virtual time (ms)"
     shows run/spans.svg "at the peak" "free runs" large
+    shows run/turnover.svg "mean lifetime" "allocations a second for each live object" large " spans swept"
     shows run/collector.svg "marked live" "world stopped: " "assists of all Ps"
     shows run/latency.svg "mcentral: " "µs" "took no longer (%)" 99.9
 }
@@ -75,7 +76,7 @@ all_figures=(heap map waste spans collector locks waits latency)
 # Figures that were looked at. UPDATE_GOLDEN=1 bats -f golden tests/cli/plot.bats takes today's for them: look at those.
 @test "figures of a small trace are the golden ones, byte for byte" {
     need gnuplot
-    local golden=$root/tests/cli/golden figures=(heap waste spans collector latency)
+    local golden=$root/tests/cli/golden figures=(heap waste spans turnover collector latency)
     goheap replay -q -P 2 -c go1.19 -o run "$golden/small.csv"
     goheap replay -q -P 2 -c go1.5 -o old "$golden/small.csv"
     silently plot -q --format svg run
@@ -207,6 +208,33 @@ column_sums() {
     shows run/heap.svg "heap memory (TiB)" "virtual time (h)"
 }
 
+# height_of FILE.svg TEXT: how far below the picture's upper edge a text stands, in its units.
+height_of() {
+    awk -v text="$2" 'match($0, /translate\([^)]*\)/) { split(substr($0, RSTART, RLENGTH), at, "[,)]") }
+        /<text>/ && index($0, text) { print int(at[2]); exit }' "$1"
+}
+
+@test "latency: large numbers in its legend stay clear of the axis" {
+    need gnuplot
+    mkdir run
+    echo tier,up_to_ns,count,slower >run/latency_cdf.csv
+    for tier in fast mcentral mheap os all; do echo "$tier,20,123456789,7654321"; done >>run/latency_cdf.csv
+    silently plot -q --format svg run
+    axis=$(height_of run/latency.svg "time of one allocation")
+    [ "$(height_of run/latency.svg "fast: 123 million")" -ge $((axis + 15)) ]
+    [ "$(height_of run/latency.svg "all: 123 million")" -ge $((axis + 15)) ]
+}
+
+@test "trace: sizes up to tebibytes have labels with room for each" {
+    need gnuplot
+    mkdir run
+    printf '%s\n' of,from,to,objects,bytes size_bytes,1024,2047,3,4096 lifetime_bytes,1099511627776,2199023255551,3,4096 \
+        >run/trace.csv
+    silently plot -q --format svg run
+    shows run/trace.svg ">32 B<" ">1 KiB<" ">1 MiB<" ">1 GiB<" ">1 TiB<"
+    hides run/trace.svg ">32 MiB<" ">32 GiB<"
+}
+
 @test "waste: human sizes, large, and the rest in one bar" {
     need gnuplot
     mkdir run
@@ -253,6 +281,7 @@ column_sums() {
     shows none/latency.svg "no data"
     shows none/map.svg "no data"
     shows none/spans.svg "no data"
+    shows none/turnover.svg "no data: nothing was allocated"
     shows none/collector.svg "no data"
     printf 't_ns,op,id,size\n5,alloc,1,100\n' >one.csv
     goheap replay -q -o one one.csv
@@ -262,6 +291,7 @@ column_sums() {
     shows one/heap.svg "only one moment was sampled"
     shows one/map.svg "the heap was looked at only once: 112 B of"
     shows one/spans.svg "112 B" "at the end"
+    shows one/turnover.svg "112 B" "1 refill, at most 0 spans swept"
     shows one/collector.svg "no data: nothing was collected"
 }
 

@@ -68,7 +68,7 @@ keys() {
 
 @test "all that -o writes" {
     silently replay -q --real -o out churn.csv
-    holds out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,spans,waits}.csv
+    holds out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,refills,spans,waits}.csv
     [ "$(wc -l <out/heap.csv)" -gt 1 ]
 }
 

@@ -71,7 +71,7 @@ rows() {
 @test "-o DIR holds exactly the run's files, DIR's parents made" {
     goheap replay -o a/b/out --json doc.json "$sqlite" >summary
     grep -q '^Heap at the end' summary
-    holds a/b/out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,spans,waits}.csv
+    holds a/b/out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,refills,spans,waits}.csv
     cmp doc.json a/b/out/run.json
     for csv in a/b/out/*.csv; do
         awk -F, 'NR == 1 { n = NF } NF != n || /nan|inf|null/ { exit 1 }' "$csv"
@@ -80,7 +80,7 @@ rows() {
     done
     # a second run into the same directory replaces the files
     silently replay -q -o a/b/out small.csv
-    holds a/b/out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,spans,waits}.csv
+    holds a/b/out run.json {classes,cycles,free_runs,heap,heap_map,latency,latency_cdf,locks,refills,spans,waits}.csv
     grep -q '"trace": "small.csv"' a/b/out/run.json
 }
 

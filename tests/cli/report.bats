@@ -106,11 +106,11 @@ change() {
     goheap report run -o page.html 2>err
     [ "$(cat err)" = "wrote page.html" ]
     is_page page.html
-    [ "$(figures page.html)" -eq 8 ]
+    [ "$(figures page.html)" -eq 9 ]
     shows page.html '<h1>small.csv</h1>' 'go1.26, 2 Ps, recorded pacing; 535 events, ' \
         "of the heap&#39;s" '1 collection, forced, took' 'of the allocations took at most' '&quot;gogc&quot;: 50,' \
         'goheap replay -q -P 2 --gogc 50 -o run small.csv' "goheap $("$goheap" --version | cut -d' ' -f2)"
-    for figure in heap map waste spans collector locks waits latency; do
+    for figure in heap map waste spans turnover collector locks waits latency; do
         shows page.html "<title id=\"figure-$figure-title\">" "<desc id=\"figure-$figure-desc\">"
     done
     [ "$(grep -c '<table class="sort">' page.html)" -eq 4 ]
@@ -140,7 +140,7 @@ change() {
     rm ./*/heap_map.csv # which takes most of the time
     goheap report -q a b -o page.html
     is_page page.html
-    [ "$(figures page.html)" -eq 7 ]
+    [ "$(figures page.html)" -eq 8 ]
     shows page.html '2 runs beside one another' 'B against A' '<h2>Settings that differ</h2>' \
         '<th scope="row">name</th><td>go1.26</td><td>go1.19</td></tr>' \
         '<desc id="figure-heap-desc">A: At most 4.0 MiB' \

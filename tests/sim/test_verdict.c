@@ -74,6 +74,15 @@ static void put_class(json_t *document, int size, const char *kind, int bytes)
     json_array_append_new(json_object_get(document, "size_classes"), class);
 }
 
+/* To a class that was put before. */
+static void put_turnover(json_t *document, size_t i, double per_second, int refills, int swept, int most)
+{
+    json_t *class = json_array_get(json_object_get(document, "size_classes"), i);
+    json_object_set_new(class, "turnover_per_s", json_real(per_second));
+    json_object_set_new(class, "refills", json_pack("{s:i, s:i, s:i}", "count", refills, "spans_swept", swept,
+                                                    "most_spans_swept", most));
+}
+
 static void put_lock(json_t *document, const char *name, bool waits, int acquisitions, int contended, int wait_ns)
 {
     json_t *lock = json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "name", name, "waits", waits,
@@ -355,8 +364,8 @@ static void test_numbers_beyond_reason(void **state)
     put_tier(d, "fast", 2147483647, 2147483647);
     put_tier(d, "fast", 2147483647, 2147483647);
     char text[FIGURE_TEXT];
-    static const char *const names[] = {"heap", "map", "waste", "spans", "collector", "locks", "waits", "latency",
-                                        "trace", "sweep"};
+    static const char *const names[] = {"heap", "map", "waste", "spans", "turnover", "collector", "locks", "waits",
+                                        "latency", "trace", "sweep"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         figure_text(names[i], d, text);
         assert_in_range(strlen(text), 20, FIGURE_TEXT - 1);
@@ -389,6 +398,8 @@ static void test_figures(void **state)
     put(d, "gc.cycles", "1");
     put_class(d, 1408, "unused_bytes", 160000);
     put_class(d, 0, "span_bytes", 81920);
+    put_turnover(d, 0, 2.5, 30, 6, 6);
+    put_turnover(d, 1, 0.1, 5, 101, 101);
     put_lock(d, "spanset 8 scan", false, 9, 9, 9);
     put_lock(d, "mheap", true, 40, 3, 10000);
     put_lock(d, "mcentral 48", true, 4, 1, 5000);
@@ -400,6 +411,8 @@ static void test_figures(void **state)
     says("waste", d, "When most was in use, 512.0 KiB in spans was not what live objects had asked for, above all in "
                      "large objects (80.0 KiB), 1,408 B (8.0 KiB).");
     says("spans", d, "When most was in use there were 2 spans, with live objects in 40 % of their 20 slots.");
+    says("turnover", d, "Of 1,408 B, allocated most often, each live one was replaced 2.50 times a second. To find free "
+                        "slots, 35 refills swept 107 spans, at most 101 at once.");
     says("locks", d, "Ps waited 15.0 µs for locks, 0 % of their time, 67 % of that for mheap (3 of 40 acquisitions, "
                      "at worst 5.0 µs).");
     says("waits", d, "4 waits for locks, of 15.0 µs together, in 0 ns.");
