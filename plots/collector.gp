@@ -25,7 +25,7 @@ set lmargin at screen px(TERM ? 0.17 : 0.105)
 set tmargin at screen py(0.86)
 set bmargin at screen py(0.53)
 set format x ''
-set ylabel 'heap ('.byte_unit(E[2]).')'
+set ylabel (TERM ? byte_unit(E[2]) : 'heap ('.byte_unit(E[2]).')')
 set yrange [0:1.08 * E[2] / B]
 set key vertical maxrows 1 at screen px(0.5),py(0.43) center bottom
 set key horizontal
@@ -41,7 +41,7 @@ set tmargin at screen py(0.4)
 set bmargin at screen py(TERM ? 0.2 : 0.17)
 set format x '%h'
 set xlabel 'virtual time ('.time_unit(E[1]).')'
-set ylabel 'a cycle (log scale)'
+set ylabel (TERM ? '' : 'a cycle (log scale)')
 set logscale y
 low = 10**floor(log10(-E[4])); high = 10**ceil(log10(E[3] * 1.0001))
 set yrange [0.9 * low:high < 10 * low ? 10 * low : high]

@@ -29,10 +29,14 @@ if (POWERS[1]) { set logscale x 10 }
 if (POWERS[2]) { set logscale y 10 }
 set xrange [FROM[1]:TO[1]]; set yrange [FROM[2]:TO[2]]
 set xlabel AXIS[1] noenhanced
-set ylabel AXIS[2] noenhanced
+set ylabel (TERM ? unit_of(UNIT[2], E[2]) : AXIS[2]) noenhanced
 pale(c) = (255 - (255 - c / 65536) / 4) * 65536 + (255 - (255 - c / 256 % 256) / 4) * 256 + 255 - (255 - c % 256) / 4
 set key horizontal maxrows 2
 if (GROUPS == 1) { unset key }
+# A terminal has room for a few names only.
+undefine LABELS_*
+stats IN index 2 using ($5 == 1 ? 1 : NaN) name 'LABELS' nooutput
+labelled = !TERM || !exists('LABELS_records') || LABELS_records <= 8
 X(x) = x / DIVISOR[1]
 Y(y) = y / DIVISOR[2]
 plot for [g = 1:GROUPS] IN index 2 using ($3 == g && $4 == 0 ? X($1) : NaN):(Y($2)) with points \
@@ -40,5 +44,5 @@ plot for [g = 1:GROUPS] IN index 2 using ($3 == g && $4 == 0 ? X($1) : NaN):(Y($
      for [g = 1:GROUPS] IN index 2 + g using (X($1)):(Y($2)) with lines lw 2 lc rgb colour(g) notitle, \
      for [g = 1:GROUPS] IN index 2 using ($3 == g && $4 == 1 ? X($1) : NaN):(Y($2)) with points \
          pt mark(g) ps 1.3 lc rgb colour(g) title GROUP[g], \
-     IN index 2 using ($5 == 1 ? X($1) : NaN):(Y($2)):6 with labels left offset 0.7,0.6 font font(0.85) \
+     IN index 2 using ($5 == 1 && labelled ? X($1) : NaN):(Y($2)):6 with labels left offset 0.7,0.6 font font(0.85) \
          textcolor rgb GREY noenhanced notitle

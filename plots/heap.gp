@@ -23,7 +23,7 @@ E[2] = far || GOAL_max < SYS_max_y ? SYS_max_y : GOAL_max
 load 'scales.gp'; if (MEASURING) { exit }
 T = time_scale(E[1]); B = byte_scale(E[2])
 set xlabel 'virtual time ('.time_unit(E[1]).')'
-set ylabel 'heap memory ('.byte_unit(E[2]).')'
+set ylabel (TERM ? byte_unit(E[2]) : 'heap memory ('.byte_unit(E[2]).')')
 set xrange [0:E[1] / T]
 set yrange [0:1.06 * E[2] / B]
 set key horizontal maxrows 3

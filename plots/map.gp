@@ -15,7 +15,7 @@ if (MAP_min_x == MAP_max_x) {
 load 'scales.gp'; if (MEASURING) { exit }
 T = time_scale(E[1]); B = byte_scale(E[2])
 set xlabel 'virtual time ('.time_unit(E[1]).')'
-set ylabel 'address, from the lowest ('.byte_unit(E[2]).')'
+set ylabel (TERM ? byte_unit(E[2]) : 'address, from the lowest ('.byte_unit(E[2]).')')
 set xrange [0:E[1] / T]
 set yrange [0:E[2] / B]
 set key horizontal maxrows 1 width 0

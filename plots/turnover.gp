@@ -1,6 +1,7 @@
 # How often the objects of each size class are replaced; and how many spans were swept in search of a free slot, each
 # time that a P had used up a span: of all classes together.
-set label 1 'How often objects are replaced, and how many spans are swept to find room for them'
+set label 1 (TERM ? 'How often objects are replaced, and spans swept to find room for them' : \
+    'How often objects are replaced, and how many spans are swept to find room for them')
 CSV = IN.'/classes.csv'
 REFILLS = IN.'/refills.csv'
 
@@ -44,12 +45,12 @@ low = floor(log10(-E[2]) - 0.3); high = ceil(log10(E[1]) + 1e-9)
 high = high < low + 2 ? low + 2 : high
 step = ceil((high - low) / (TERM ? 3.0 : 5.0))
 set logscale x
-set logscale x2
+if (!TERM) { set logscale x2 }
 set xrange [10.0**low:10.0**high]
 set x2range [10.0**low:10.0**high]
 often(x) = x < 1 ? number(x) : count(x)
 set xtics () scale 0.6
-set x2tics () scale 0 offset 0,-0.4
+if (!TERM) { set x2tics () scale 0 offset 0,-0.4 }
 do for [e = low:high] {
     if ((e - low) % step == 0) {
         set xtics add (often(10.0**e) 10.0**e)

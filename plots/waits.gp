@@ -34,12 +34,11 @@ set border 11
 set rmargin at screen px(0.9)
 set y2tics nomirror out
 set xlabel 'virtual time ('.time_unit(E[1]).'); '.duration(ALL_sum).' waited in all'
-set ylabel 'waited per ms ('.time_unit(E[2]).')'
-set y2label 'waits begun per ms'
-set bmargin at screen py(0.2)
+set ylabel (TERM ? time_unit(E[2]).'/ms' : 'waited per ms ('.time_unit(E[2]).')')
+if (!TERM) { set y2label 'waits begun per ms'; set bmargin at screen py(0.2) }
 set key horizontal maxrows 1
 plot CSV using (middle(0)):(of('all', rate(column('wait_ns')) / S)):(width(0)) with boxes lc rgb SKY \
          title 'all locks', \
      '' using (middle(0)):(of(MOST, rate(column('wait_ns')) / S)):(width(0)) with boxes lc rgb VERMILION title MOST, \
      '' using (middle(0)):(of('all', rate(column('contended')))) axes x1y2 with points pt 7 ps 0.35 lc rgb BLACK \
-         title 'waits begun (right axis)'
+         title TERM ? 'begun per ms (right)' : 'waits begun (right axis)'
