@@ -18,10 +18,9 @@ enum { MOST_ROUNDS = 5, WARM_UP = 2 /* samples that are thrown away */ };
 #define END_OF_PATIENCE 15.0
 
 static const struct experiment *const experiments[] = {
-    &lock_experiment,       &program_experiment, &death_experiment,     &refill_experiment,
-    &central_experiment,    &page_cache_experiment, &pages_experiment, &span_setup_experiment, &sweep_experiment,
-    &grow_experiment,       &fault_experiment,      &scavenge_experiment, &cache_line_experiment, &handoff_experiment,
-    &zero_miss_experiment,
+    &lock_experiment,       &sweep_experiment,   &program_experiment,   &death_experiment,    &central_experiment,
+    &page_cache_experiment, &pages_experiment,   &grow_experiment,      &grow_first_experiment, &fault_experiment,
+    &scavenge_experiment,   &cache_line_experiment, &handoff_experiment, &zero_miss_experiment,
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof experiments[0] };
 

@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-enum { EXPERIMENT_COSTS = 6 }; /* that one experiment finds out, at most */
+enum { EXPERIMENT_COSTS = 8 }; /* that one experiment finds out, at most */
 
 struct finding {
     const char *key; /* of struct costs; NULL: no more */
@@ -44,11 +44,10 @@ struct experiment {
     void (*close)(void *state);
 };
 
-/* In an order in which each finds known what it needs: lock and the program's first. */
+/* In an order in which each finds known what it needs: lock, sweeping and the program's first. */
 extern const struct experiment lock_experiment, program_experiment, death_experiment, zero_miss_experiment;
-extern const struct experiment refill_experiment, central_experiment, page_cache_experiment, pages_experiment,
-    span_setup_experiment, sweep_experiment;
-extern const struct experiment grow_experiment, fault_experiment, scavenge_experiment;
+extern const struct experiment sweep_experiment, central_experiment, page_cache_experiment, pages_experiment;
+extern const struct experiment grow_experiment, grow_first_experiment, fault_experiment, scavenge_experiment;
 extern const struct experiment cache_line_experiment, handoff_experiment;
 
 #endif

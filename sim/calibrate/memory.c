@@ -4,6 +4,7 @@
 #include "calibrate/statistics.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { CHUNK = 4 << 20, CHUNKS = 11 }; /* bytes that a heap grows by */
@@ -75,30 +76,110 @@ const struct experiment grow_experiment = {
     .close = memory_close,
 };
 
+/* --- grow_first ---------------------------------------------------------------------------------------- */
+
+struct cold_start {
+    const struct bench *bench;
+    size_t cache;     /* bytes */
+    char *everything; /* so many: when it has been written to, nothing else is in the caches */
+};
+
+static void grow_first_close(void *state)
+{
+    struct cold_start *c = state;
+    free(c->everything);
+    free(c);
+}
+
+static void *grow_first_open(const struct bench *bench)
+{
+    enum { PLENTY = 32 << 20 };
+    struct cold_start *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->bench = bench;
+    c->cache = bench->cache_bytes > 0 && bench->cache_bytes < PLENTY ? (size_t)bench->cache_bytes : PLENTY;
+    c->everything = malloc(c->cache);
+    if (c->everything)
+        return c;
+    grow_first_close(c);
+    return NULL;
+}
+
+/* ns of an object of each span class, with nothing in the caches. */
+static double time_one_of_each(struct cold_start *c, struct lab *lab, bool *ok)
+{
+    memset(c->everything, *ok, c->cache);
+    uint64_t began = now_ns();
+    for (size_t i = 0; i < lab->n; i++)
+        *ok &= (lab->objects[i] = goheap_alloc(lab->p, lab->sizes[i], i % 2 ? GOHEAP_NOSCAN : 0)) != 0;
+    return ns_since(began);
+}
+
+/* Where nobody has used the heap before, less where the same objects have just been. */
+static bool grow_first_sample(void *state, double *ns)
+{
+    struct cold_start *c = state;
+    const struct goheap_config *config = &c->bench->configs->gc;
+    struct lab lab;
+    bool ok = lab_open(&lab, config, c->bench->platform, 2 * (config->table.count - 1));
+    for (size_t i = 0; ok && i < lab.n; i++)
+        lab.sizes[i] = config->table.classes[i / 2 + 1].size;
+    if (ok) {
+        double first = time_one_of_each(c, &lab, &ok);
+        lab_free_all(&lab);
+        lab_collect(&lab);
+        ns[0] = first - time_one_of_each(c, &lab, &ok) - c->bench->known->grow;
+    }
+    lab_close(&lab);
+    return ok;
+}
+
+const struct experiment grow_first_experiment = {
+    .findings = {FINDING(grow_first, "an object of each span class in a new heap, less the same later, and grow")},
+    .open = grow_first_open,
+    .sample = grow_first_sample,
+    .close = grow_first_close,
+};
+
 /* --- fault_byte ---------------------------------------------------------------------------------------- */
 
-/* Piece by piece, and the median of these: somebody else may have the CPU meanwhile. So many that the OS does not hand
- * out again what is in a cache still. */
-static bool fault_sample(void *state, double *ns)
+static void zero(uint64_t addr, uint64_t bytes)
+{
+    memset((void *)(uintptr_t)addr, 0, bytes);
+}
+
+/* ns a byte of using 16 MiB for the first time, so many that the OS does not hand out again what is in a cache still.
+ * Piece by piece, and the median of these: somebody else may have the CPU meanwhile. 0 if it could not be done. */
+static double time_first_use(struct lab *lab, void (*use)(uint64_t addr, uint64_t bytes))
 {
     enum { BYTES = 16 << 20, PIECE = 128 << 10, PIECES = BYTES / PIECE };
-    struct lab *lab = state;
     double times[PIECES];
     uint64_t addr = goheap_alloc(lab->p, BYTES, GOHEAP_NOSCAN);
     if (!addr)
-        return false;
+        return 0;
     for (int i = 0; i < PIECES; i++) {
         uint64_t began = now_ns();
-        touch(addr + (uint64_t)i * PIECE, PIECE);
+        use(addr + (uint64_t)i * PIECE, PIECE);
         times[i] = ns_since(began);
     }
-    ns[0] = statistics_quartiles(times, PIECES).median / PIECE;
     goheap_free(lab->p, addr);
-    return goheap_scavenge(lab->heap, lab->p, BYTES) == BYTES;
+    bool released = goheap_scavenge(lab->heap, lab->p, BYTES) == BYTES;
+    return released ? statistics_quartiles(times, PIECES).median / PIECE : 0;
+}
+
+static bool fault_sample(void *state, double *ns)
+{
+    struct lab *lab = state;
+    double touched = time_first_use(lab, touch), zeroed = time_first_use(lab, zero);
+    ns[0] = touched;
+    ns[1] = zeroed;
+    return touched > 0 && zeroed > 0;
 }
 
 const struct experiment fault_experiment = {
-    .findings = {FINDING(fault_byte, "16 MiB that were given back, or never used, touched page by page, a byte")},
+    .findings = {FINDING(fault_byte, "16 MiB that were given back, or never used, touched page by page, a byte"),
+                 FINDING(zero_fault_byte, "the same zeroed, a byte")},
     .open = memory_open,
     .sample = fault_sample,
     .close = memory_close,

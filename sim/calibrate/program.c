@@ -1,48 +1,91 @@
-/* What small objects cost a program: one that writes to what it has got, and frees what nobody can foretell.
+/* What objects cost a program: one that writes to what it has got, and of whose objects most die young.
  *
  * In a loop that does nothing but allocate, the processor learns the loop and all is in the nearest cache. A program
  * has other things in there, the more the larger its heap. So calls are timed one by one, as `replay --real` times
- * them, in heaps of several sizes. Calls that come by the platform, for another span or to give one back, do not count.
+ * them, in heaps of several sizes, and told apart by the steps that the core reports: calls that report none are those
+ * of the fast path, others have changed a span.
+ *
+ *     batch   0 1 2 3 ...      one is chosen, the sooner the lower; one by one its objects are freed and others take
+ *                              their places: what is born together dies together
+ *
+ * Sizes, and how long batches live, are spread over their range evenly by orders of magnitude. Large objects are
+ * replaced in turn, so that it is known how much has been zeroed since one was.
  */
 #include "calibrate/experiment.h"
 
 #include "calibrate/statistics.h"
-#include "calibrate/timed_platform.h"
 #include "real/ticks.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NEAR, FAR, LARGE, HEAPS };
+enum { NEAR, FAR, LARGE, LARGE_FAR, HEAPS };
 
 static const struct objects {
     size_t n;
-    uint64_t smallest, largest; /* bytes asked for */
+    double smallest, largest; /* bytes asked for */
+    bool in_turn;             /* the oldest dies first */
 } objects[HEAPS] = {
-    [NEAR] = {1000, 16, 256},
-    [FAR] = {64000, 16, 256},
-    [LARGE] = {100, 1024, 4096},
+    [NEAR] = {1024, 16, 1024, false},
+    [FAR] = {65536, 16, 1024, false},
+    [LARGE] = {128, 1024, 4096, true},
+    [LARGE_FAR] = {4096, 1024, 8192, true},
 };
 
-enum { PIECES = 21, PIECE = 100 };
+enum { BATCH = 32, SIZES = 4, PIECES = 21, PIECE = 640 };
 
-/* Calls, and the ticks that they took, those of reading the clock included. */
+/* What calls were for; of allocations, which memory they were for and what they met with. */
+enum { PLAIN, ZEROED, REFILL, FREES, KINDS };
+
 struct calls {
-    uint64_t ticks, count;
+    int64_t ticks; /* without those of reading the clock */
+    uint64_t count;
+};
+
+/* mmap's platform, with an ear for steps. */
+struct listening {
+    struct goheap_platform table; /* what the heap is given; it must not move */
+    unsigned steps;               /* bits, by enum goheap_step */
+    uint64_t swept;               /* slots */
 };
 
 struct program_heap {
     const struct objects *objects;
-    struct timed_platform platform;
+    struct listening platform;
     struct lab lab;
-    double in_use; /* bytes */
-    double slot;   /* bytes, the mean of the objects' */
+    size_t at;             /* object that is replaced next, unless that would be another batch's, */
+    uint64_t sizes[SIZES]; /* by one of one of these sizes, bytes */
+    double in_use;         /* bytes */
+    struct calls calls[KINDS];
+    double swept;  /* slots, by the refills */
+    double zeroed; /* bytes */
 };
 
 struct program {
+    const struct bench *bench;
     struct ticks ticks;
     struct program_heap heaps[HEAPS];
 };
+
+/* --- a heap -------------------------------------------------------------------------------------------- */
+
+static void note_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
+{
+    (void)p;
+    struct listening *l = self;
+    l->steps |= 1u << step;
+    if (step == GOHEAP_STEP_SWEEP)
+        l->swept += amount;
+}
+
+/* Its functions have no use for self. */
+static void listen(struct listening *l, const struct goheap_platform *mmap)
+{
+    l->table = *mmap;
+    l->table.self = l;
+    l->table.step = note_step;
+}
 
 /* Writes to each line of it. */
 static void use(uint64_t addr, uint64_t bytes)
@@ -51,9 +94,19 @@ static void use(uint64_t addr, uint64_t bytes)
         *(volatile char *)(uintptr_t)(addr + at) = 1;
 }
 
-static uint64_t random_size(struct program_heap *h)
+/* From 1 to below `most`, the logarithms evenly spread. */
+static double spread(struct lab *lab, double most)
 {
-    return h->objects->smallest + lab_random(&h->lab, h->objects->largest - h->objects->smallest + 1);
+    enum { STEPS = 1 << 20 };
+    return pow(most, (double)lab_random(lab, STEPS) / STEPS);
+}
+
+/* Of the objects of a batch. */
+static void choose_sizes(struct program_heap *h)
+{
+    const struct objects *o = h->objects;
+    for (int i = 0; i < SIZES; i++)
+        h->sizes[i] = (uint64_t)(o->smallest * spread(&h->lab, o->largest / o->smallest));
 }
 
 static bool fill(struct program_heap *h)
@@ -61,7 +114,9 @@ static bool fill(struct program_heap *h)
     struct lab *lab = &h->lab;
     bool ok = true;
     for (size_t i = 0; ok && i < lab->n; i++) {
-        uint64_t size = random_size(h);
+        if (i % BATCH == 0)
+            choose_sizes(h);
+        uint64_t size = h->sizes[i % SIZES];
         ok = (lab->objects[i] = goheap_alloc(lab->p, size, GOHEAP_NOSCAN)) != 0;
         if (ok)
             use(lab->objects[i], size);
@@ -81,13 +136,11 @@ static bool heap_open(struct program_heap *h, const struct bench *bench, const s
 {
     struct goheap_gauges g;
     h->objects = which;
-    timed_platform_init(&h->platform, bench->platform);
+    listen(&h->platform, bench->platform);
     if (!lab_open(&h->lab, &bench->configs->immediate, &h->platform.table, which->n) || !fill(h))
         return false;
     goheap_gauges(h->lab.heap, &g);
     h->in_use = (double)g.heap_inuse;
-    for (size_t i = 0; i < which->n; i++)
-        h->slot += (double)goheap_usable_size(h->lab.heap, h->lab.objects[i]) / (double)which->n;
     return true;
 }
 
@@ -96,6 +149,7 @@ static void *program_open(const struct bench *bench)
     struct program *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
+    p->bench = bench;
     ticks_init(&p->ticks);
     for (int i = 0; i < HEAPS; i++)
         if (!heap_open(&p->heaps[i], bench, &objects[i])) {
@@ -105,88 +159,165 @@ static void *program_open(const struct bench *bench)
     return p;
 }
 
+/* --- its calls ----------------------------------------------------------------------------------------- */
+
+/* Unless somebody else had the core meanwhile. */
+static void note_call(const struct ticks *t, struct calls *calls, uint64_t began, uint64_t ended)
+{
+    int64_t took = (int64_t)(ended - began) - (int64_t)t->cost;
+    if (took > t->plausible)
+        return;
+    calls->ticks += took;
+    calls->count++;
+}
+
+static void note_alloc(const struct ticks *t, struct program_heap *h, unsigned flags, uint64_t began, uint64_t ended)
+{
+    const struct listening *l = &h->platform;
+    const unsigned refill = 1u << GOHEAP_STEP_REFILL | 1u << GOHEAP_STEP_SWEEP;
+    if (l->steps == 0) {
+        note_call(t, &h->calls[flags & GOHEAP_ZEROED ? ZEROED : PLAIN], began, ended);
+    } else if (l->steps == refill && !(flags & GOHEAP_ZEROED)) {
+        note_call(t, &h->calls[REFILL], began, ended);
+        h->swept += (double)l->swept;
+    }
+}
+
+/* All of a batch, one by one, then another's. */
+static size_t next_object(struct program_heap *h)
+{
+    const size_t batches = h->lab.n / BATCH;
+    if (h->at % BATCH == 0) {
+        size_t next = h->objects->in_turn ? h->at / BATCH % batches : (size_t)spread(&h->lab, (double)batches) - 1;
+        h->at = next * BATCH;
+        choose_sizes(h);
+    }
+    return h->at++;
+}
+
 /* Another object for one of those that there are. */
-static bool replace(const struct ticks *t, struct program_heap *h, unsigned flags, struct calls *frees,
-                    struct calls *allocs)
+static bool replace(const struct ticks *t, struct program_heap *h)
 {
     struct lab *lab = &h->lab;
-    uint64_t *object = &lab->objects[lab_random(lab, lab->n)], size = random_size(h), came_by = h->platform.at;
+    struct listening *l = &h->platform;
+    uint64_t *object = &lab->objects[next_object(h)], size = h->sizes[lab_random(lab, SIZES)];
+    unsigned flags = lab_random(lab, 2) ? GOHEAP_ZEROED : 0;
+    l->steps = 0;
     uint64_t began = ticks_now(t);
     goheap_free(lab->p, *object);
-    uint64_t freed = ticks_now(t);
-    if (h->platform.at == came_by)
-        *frees = (struct calls){frees->ticks + freed - began, frees->count + 1};
-    came_by = h->platform.at;
+    uint64_t ended = ticks_now(t);
+    if (l->steps == 0)
+        note_call(t, &h->calls[FREES], began, ended);
+    l->steps = 0;
+    l->swept = 0;
     began = ticks_now(t);
     *object = goheap_alloc(lab->p, size, GOHEAP_NOSCAN | flags);
-    uint64_t allocated = ticks_now(t);
-    if (h->platform.at == came_by)
-        *allocs = (struct calls){allocs->ticks + allocated - began, allocs->count + 1};
+    ended = ticks_now(t);
+    note_alloc(t, h, flags, began, ended);
     if (*object)
         use(*object, size);
+    if (flags & GOHEAP_ZEROED && l->steps == 0)
+        h->zeroed += (double)goheap_usable_size(lab->heap, *object);
     return *object != 0;
 }
 
-static double mean_ns(const struct ticks *t, const struct calls *c)
-{
-    return c->count ? ((double)c->ticks / (double)c->count - (double)t->cost) * t->ns : 0;
-}
-
-/* ns of an allocation and of a free in one heap. */
+/* ns of each kind of call in one heap; slots that a refill swept, bytes that were zeroed. 0 where there was none. */
+enum { SWEPT = KINDS, ZEROED_BYTES, VALUES };
 struct means {
-    double alloc, free;
+    double of[VALUES];
 };
 
-/* Of the means of many pieces the medians, as somebody else may have the CPU meanwhile. */
-static bool run_heap(const struct ticks *t, struct program_heap *h, unsigned flags, struct means *means)
+static double mean(double sum, const struct calls *calls)
 {
-    double frees[PIECES], allocs[PIECES];
-    for (int i = 0; i < PIECES; i++) {
-        struct calls freed = {0, 0}, allocated = {0, 0};
-        for (int step = 0; step < PIECE; step++)
-            if (!replace(t, h, flags, &freed, &allocated))
-                return false;
-        frees[i] = mean_ns(t, &freed);
-        allocs[i] = mean_ns(t, &allocated);
-    }
-    *means = (struct means){statistics_quartiles(allocs, PIECES).median, statistics_quartiles(frees, PIECES).median};
+    return calls->count ? sum / (double)calls->count : 0;
+}
+
+static bool run_piece(const struct ticks *t, struct program_heap *h, struct means *m)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        h->calls[kind] = (struct calls){0, 0};
+    h->swept = h->zeroed = 0;
+    for (int step = 0; step < PIECE; step++)
+        if (!replace(t, h))
+            return false;
+    for (int kind = 0; kind < KINDS; kind++)
+        m->of[kind] = mean((double)h->calls[kind].ticks * t->ns, &h->calls[kind]);
+    m->of[SWEPT] = mean(h->swept, &h->calls[REFILL]);
+    m->of[ZEROED_BYTES] = mean(h->zeroed, &h->calls[ZEROED]);
     return true;
 }
 
-static bool run_all(struct program *p, unsigned flags, struct means *means)
+/* Of the pieces that have such a value; 0 if none has. */
+static double median_of(const struct means *pieces, int which)
 {
-    for (int i = 0; i < HEAPS; i++)
-        if (!run_heap(&p->ticks, &p->heaps[i], flags, &means[i]))
+    double values[PIECES];
+    size_t n = 0;
+    for (int i = 0; i < PIECES; i++)
+        if (pieces[i].of[which] != 0)
+            values[n++] = pieces[i].of[which];
+    return n ? statistics_quartiles(values, n).median : 0;
+}
+
+/* Of the means of many pieces the medians, as the core's speed may change. */
+static bool run_heap(const struct ticks *t, struct program_heap *h, struct means *means)
+{
+    struct means pieces[PIECES];
+    for (int i = 0; i < PIECES; i++)
+        if (!run_piece(t, h, &pieces[i]))
             return false;
+    for (int which = 0; which < VALUES; which++)
+        means->of[which] = median_of(pieces, which);
     return true;
+}
+
+/* --- what they say ------------------------------------------------------------------------------------- */
+
+static double zero_extra(const struct means *m)
+{
+    return m->of[ZEROED] - m->of[PLAIN];
+}
+
+static double refill(const struct costs *known, const struct means *m)
+{
+    return m->of[REFILL] - m->of[PLAIN] - known->sweep_span - m->of[SWEPT] * known->sweep_object;
+}
+
+static double doublings(const struct program_heap *near, const struct program_heap *far)
+{
+    return log2(far->in_use / near->in_use);
 }
 
 static bool program_sample(void *state, double *ns)
 {
     struct program *p = state;
-    const struct program_heap *near = &p->heaps[NEAR], *far = &p->heaps[FAR], *large = &p->heaps[LARGE];
-    struct means plain[HEAPS], zeroed[HEAPS];
-    if (!run_all(p, 0, plain) || !run_all(p, GOHEAP_ZEROED, zeroed))
-        return false;
-    const double doublings = log2(far->in_use / near->in_use);
-    const double near_extra = zeroed[NEAR].alloc - plain[NEAR].alloc;
-    const double large_extra = zeroed[LARGE].alloc - plain[LARGE].alloc;
-    ns[0] = plain[NEAR].alloc;
-    ns[1] = (plain[FAR].alloc - plain[NEAR].alloc) / doublings;
-    ns[2] = plain[NEAR].free;
-    ns[3] = (plain[FAR].free - plain[NEAR].free) / doublings;
-    ns[5] = (large_extra - near_extra) / (large->slot - near->slot);
-    ns[4] = near_extra - ns[5] * near->slot;
+    const struct program_heap *h = p->heaps;
+    struct means m[HEAPS];
+    for (int i = 0; i < HEAPS; i++)
+        if (!run_heap(&p->ticks, &p->heaps[i], &m[i]))
+            return false;
+    const struct means *near = &m[NEAR], *far = &m[FAR], *large = &m[LARGE], *large_far = &m[LARGE_FAR];
+    const double farther = doublings(&h[NEAR], &h[FAR]), larger = large->of[ZEROED_BYTES] - near->of[ZEROED_BYTES];
+    ns[0] = near->of[PLAIN];
+    ns[1] = (far->of[PLAIN] - near->of[PLAIN]) / farther;
+    ns[2] = near->of[FREES];
+    ns[3] = (far->of[FREES] - near->of[FREES]) / farther;
+    ns[5] = (zero_extra(large) - zero_extra(near)) / larger;
+    ns[4] = zero_extra(near) - ns[5] * near->of[ZEROED_BYTES];
+    const double far_byte = (zero_extra(large_far) - ns[4]) / large_far->of[ZEROED_BYTES];
+    ns[6] = (far_byte - ns[5]) / doublings(&h[LARGE], &h[LARGE_FAR]);
+    ns[7] = (refill(p->bench->known, near) + refill(p->bench->known, far)) / 2;
     return true;
 }
 
 const struct experiment program_experiment = {
-    .findings = {FINDING(alloc, "1,000 objects of 16 to 256 B, at random one for another, each call timed"),
-                 FINDING(alloc_doubling, "the same with 64,000, less that, a doubling of the heap"),
+    .findings = {FINDING(alloc, "1,024 objects of 16 B to 1 KiB, most of which die young, each call timed"),
+                 FINDING(alloc_doubling, "the same with 65,536, less that, a doubling of the heap"),
                  FINDING(free, "the objects that were there before, immediate reclaim"),
-                 FINDING(free_doubling, "the same with 64,000, less that, a doubling of the heap"),
-                 FINDING(zero, "the same zeroed, less not zeroed, and with 1 to 4 KiB: where a line begins"),
-                 FINDING(zero_byte, "and its slope")},
+                 FINDING(free_doubling, "the same with 65,536, less that, a doubling of the heap"),
+                 FINDING(zero, "the same zeroed, less not zeroed, and 128 of 1 to 4 KiB: where a line begins"),
+                 FINDING(zero_byte, "and its slope"),
+                 FINDING(zero_doubling, "and, of 4,096 of 1 to 8 KiB, the oldest dying first, less that, a doubling"),
+                 FINDING(refill, "allocating from another span, less alloc and sweeping: the mean of both heaps")},
     .open = program_open,
     .sample = program_sample,
     .close = program_close,

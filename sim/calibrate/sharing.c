@@ -90,8 +90,8 @@ static void ask_for_lock(void *arg)
     }
 }
 
-/* ns from letting go of the lock to the partner's running on. */
-static double time_handoff(struct locking *l, unsigned round)
+/* ns from letting go of the lock to the partner's running on; *call: of letting go. */
+static double time_handoff(struct locking *l, unsigned round, double *call)
 {
     atomic_store(&l->running, 0);
     take(l);
@@ -101,6 +101,7 @@ static double time_handoff(struct locking *l, unsigned round)
         ;
     uint64_t released = now_ns(), running;
     let_go(l);
+    *call = ns_since(released);
     while (!(running = atomic_load(&l->running)))
         ;
     return (double)(running - released);
@@ -109,21 +110,24 @@ static double time_handoff(struct locking *l, unsigned round)
 static bool handoff_sample(void *state, double *ns)
 {
     struct locking *l = state;
-    double times[HANDOFFS];
+    double times[HANDOFFS], calls[HANDOFFS];
     atomic_store(&l->turn, 0);
     atomic_store(&l->arrived, 0);
     partner_pin(l->bench->partner);
     partner_start(l->bench->partner, ask_for_lock, l);
     for (unsigned i = 0; i < HANDOFFS; i++)
-        times[i] = time_handoff(l, i + 1);
+        times[i] = time_handoff(l, i + 1, &calls[i]);
     partner_wait(l->bench->partner);
     partner_part(l->bench->partner);
-    ns[0] = statistics_quartiles(times, HANDOFFS).median;
+    ns[0] = ns[1] = statistics_quartiles(times, HANDOFFS).median;
+    ns[2] = statistics_quartiles(calls, HANDOFFS).median - l->bench->known->lock / 2;
     return true;
 }
 
 const struct experiment handoff_experiment = {
-    .findings = {FINDING(handoff, "from letting go of a lock held for 5 us to the thread that waited running on")},
+    .findings = {FINDING(handoff, "from letting go of a lock held for 5 us to the thread that waited running on"),
+                 FINDING(wake, "the same, for a mutex that others may take meanwhile"),
+                 FINDING(sleep, "letting go of it, which wakes the thread up")},
     .two_cpus = true,
     .open = lock_open,
     .sample = handoff_sample,

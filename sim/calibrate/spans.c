@@ -50,14 +50,9 @@ static struct spans *spans_new(const struct bench *bench, const struct goheap_co
     return NULL;
 }
 
-/* --- refill, central ----------------------------------------------------------------------------------- */
+/* --- central ------------------------------------------------------------------------------------------- */
 
 enum { REFILLS = 1000, REFILL_SIZE = 1024, REFILL_SLOTS = 8 };
-
-static void *refill_open(const struct bench *bench)
-{
-    return spans_new(bench, &bench->configs->gc, false, REFILLS * REFILL_SLOTS, REFILL_SIZE);
-}
 
 static void *central_open(const struct bench *bench)
 {
@@ -77,22 +72,6 @@ static double time_refills(struct spans *s, bool *ok)
     return ns_since(began);
 }
 
-static bool refill_sample(void *state, double *ns)
-{
-    struct spans *s = state;
-    bool ok = true;
-    double refills = (double)(s->lab.n / s->slots);
-    ns[0] = time_refills(s, &ok) / refills - s->bench->known->alloc;
-    return ok;
-}
-
-const struct experiment refill_experiment = {
-    .findings = {FINDING(refill, "allocating where each span has room for one object, less alloc")},
-    .open = refill_open,
-    .sample = refill_sample,
-    .close = spans_close,
-};
-
 static bool central_sample(void *state, double *ns)
 {
     struct spans *s = state;
@@ -111,7 +90,7 @@ const struct experiment central_experiment = {
 
 /* --- page_cache, span_setup ---------------------------------------------------------------------------- */
 
-enum { SINGLES = 512, SINGLE_SIZE = 8192, PAGES_A_CACHE = 64 };
+enum { SINGLES = 512, SINGLE_SIZE = 8192 };
 
 /* Objects that have a span of one page each. */
 static void *page_cache_open(const struct bench *bench)
@@ -119,52 +98,24 @@ static void *page_cache_open(const struct bench *bench)
     return spans_new(bench, &bench->configs->gc, true, SINGLES, SINGLE_SIZE);
 }
 
-static void *span_setup_open(const struct bench *bench)
-{
-    return spans_new(bench, &bench->configs->gc, false, SINGLES, SINGLE_SIZE);
-}
-
-/* All spans go back to mheap, and are made again. ns of that. */
-static double time_setups(struct spans *s, bool *ok)
-{
-    lab_free_all(&s->lab);
-    lab_collect(&s->lab);
-    timed_restart(&s->timed);
-    uint64_t began = now_ns();
-    *ok &= lab_alloc_all(&s->lab, GOHEAP_NOSCAN);
-    return ns_since(began);
-}
-
+/* All spans go back to mheap, and are made again. */
 static bool page_cache_sample(void *state, double *ns)
 {
     struct spans *s = state;
-    bool ok = true;
-    time_setups(s, &ok);
+    lab_free_all(&s->lab);
+    lab_collect(&s->lab);
+    timed_restart(&s->timed);
+    bool ok = lab_alloc_all(&s->lab, GOHEAP_NOSCAN);
     ns[0] = timed_mean(&s->timed, GOHEAP_STEP_PAGE_CACHE, TIMED_UNLOCK);
+    ns[1] = timed_mean(&s->timed, TIMED_UNLOCK, GOHEAP_STEP_SPAN_ALLOC);
     return ok;
 }
 
 const struct experiment page_cache_experiment = {
-    .findings = {FINDING(page_cache, "spans of one page: how long filling a page cache holds the heap lock")},
+    .findings = {FINDING(page_cache, "spans of one page: how long filling a page cache holds the heap lock"),
+                 FINDING(span_setup, "the same: making one of a page from the P's cache")},
     .open = page_cache_open,
     .sample = page_cache_sample,
-    .close = spans_close,
-};
-
-static bool span_setup_sample(void *state, double *ns)
-{
-    struct spans *s = state;
-    const struct costs *known = s->bench->known;
-    bool ok = true;
-    ns[0] = time_setups(s, &ok) / SINGLES - known->alloc - known->refill -
-            (known->lock + known->page_cache) / PAGES_A_CACHE;
-    return ok;
-}
-
-const struct experiment span_setup_experiment = {
-    .findings = {FINDING(span_setup, "spans of one page, less alloc, refill and their part of page_cache and lock")},
-    .open = span_setup_open,
-    .sample = span_setup_sample,
     .close = spans_close,
 };
 
@@ -213,14 +164,15 @@ static bool pages_sample(void *state, double *ns)
         ok &= s->lab.objects[from] != 0;
     }
     ns[0] = timed_mean(&s->timed, GOHEAP_STEP_PAGE_FIND, TIMED_UNLOCK);
-    ns[1] = timed_mean(&s->timed, GOHEAP_STEP_SPAN_FREE, TIMED_HEAP) + timed_mean(&s->timed, TIMED_HEAP, TIMED_UNLOCK) -
-            s->bench->known->lock;
+    ns[1] = timed_mean(&s->timed, GOHEAP_STEP_SPAN_FREE, TIMED_HEAP) - s->bench->known->lock;
+    ns[2] = timed_mean(&s->timed, TIMED_HEAP, TIMED_UNLOCK);
     return ok;
 }
 
 const struct experiment pages_experiment = {
     .findings = {FINDING(page_find, "spans of 16 to 80 pages among holes: how long the search holds the heap lock"),
-                 FINDING(span_free, "the same: giving one back, less lock")},
+                 FINDING(span_free, "the same: giving one back, before it has the heap lock, less lock"),
+                 FINDING(span_free_hold, "and how long it holds it")},
     .open = pages_open,
     .sample = pages_sample,
     .close = spans_close,

@@ -25,7 +25,8 @@ struct costs {
     double free_doubling;  /* and more, likewise; of a death, too */
     double death;          /* dropping the last reference to an object, under collection */
     double zero;           /* zeroing a slot that was used before, */
-    double zero_byte;      /* and each byte of it */
+    double zero_byte;      /* and each byte of it, if it is near, */
+    double zero_doubling;  /* and more, each time that twice COSTS_NEAR have been zeroed since it was */
     double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
     double zero_miss;      /* up to so much an object */
     double zero_cache;     /* bytes */
@@ -37,8 +38,11 @@ struct costs {
     double page_find;      /* searching the page allocator, under the heap lock */
     double span_setup;     /* making a span of pages */
     double span_free;      /* giving a span's pages back */
+    double span_free_hold; /* and what it does of that under the heap lock */
     double grow;           /* asking the OS for address space, under the heap lock */
+    double grow_first;     /* and more the first time, and where all else of the heap's tables is first used */
     double fault_byte;     /* first touch of memory that the OS has to back */
+    double zero_fault_byte; /* the same where zeroing comes before the program: the allocation's time */
     double scavenge;       /* giving a run of free pages back to the OS: the call */
     double scavenge_byte;  /* and what it unmaps */
     double sweep_span;     /* looking after one span */

@@ -55,14 +55,26 @@ static void sim_forget(void *self, uint64_t addr, uint64_t bytes)
     (void)bytes;
 }
 
+/* ns a byte that zeroing takes for not being near. What has to be backed for it has been charged when the span was
+ * made, as the program's time, which it now is not. */
+static double zero_farther(struct sim *sim, struct goheap_p *p, uint64_t addr, uint64_t bytes)
+{
+    const struct costs *c = &sim->config.costs;
+    uint64_t unbacked;
+    double doublings = warmth_zero(sim->warmth, addr, bytes, sim->doublings, &unbacked);
+    if (unbacked && p)
+        ((struct sim_p *)goheap_p_user(p))->fault_ns -= (uint64_t)((double)unbacked * c->zero_fault_byte);
+    return doublings * c->zero_doubling;
+}
+
 static void sim_zero(void *self, struct goheap_p *p, uint64_t addr, uint64_t bytes)
 {
-    (void)p;
-    (void)addr;
     struct sim *sim = self;
     const struct costs *c = &sim->config.costs;
-    double fetch = (double)bytes * c->zero_miss_byte;
-    charge(sim, c->zero + (double)bytes * c->zero_byte + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
+    double fetch = (double)bytes * c->zero_miss_byte, byte = c->zero_byte;
+    if (sim->warmth)
+        byte += zero_farther(sim, p, addr, bytes);
+    charge(sim, c->zero + (double)bytes * byte + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
 }
 
 static void *sim_metadata_alloc(void *self, size_t bytes)
@@ -125,9 +137,29 @@ static bool alone(const struct sim *sim)
     return !sim->engine.current || sim->aside;
 }
 
+/* The heap lock has been taken. */
+static void charge_giving_span(struct sim *sim, struct sim_p *sp)
+{
+    if (sp->gives_span)
+        charge(sim, sim->config.costs.span_free_hold);
+    sp->gives_span = false;
+}
+
+/* The part of it that comes before the lock. */
+static void charge_span_free(struct sim *sim, struct goheap_p *p)
+{
+    const struct costs *c = &sim->config.costs;
+    charge(sim, c->span_free);
+    if (c->span_free_hold <= 0)
+        return;
+    if (p)
+        ((struct sim_p *)goheap_p_user(p))->gives_span = true;
+    else
+        charge(sim, c->span_free_hold);
+}
+
 static void sim_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
 {
-    (void)p;
     struct sim *sim = self;
     struct named_lock *named = *lock_of(lock);
     bool sets = named->kind == GOHEAP_LOCK_SETS;
@@ -143,6 +175,8 @@ static void sim_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
     }
     if (named->kind == GOHEAP_LOCK_CENTRAL)
         charge(sim, sim->config.costs.central);
+    else if (named->kind == GOHEAP_LOCK_HEAP && p)
+        charge_giving_span(sim, goheap_p_user(p));
 }
 
 static void sim_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
@@ -188,6 +222,13 @@ static void charge_fault(struct sim *sim, struct goheap_p *p, double ns)
         ((struct sim_p *)goheap_p_user(p))->fault_ns += me->now - before;
 }
 
+/* Pages of a new span that the OS has to back. */
+static void note_fresh(struct goheap_p *p, uint64_t bytes)
+{
+    if (p)
+        ((struct sim_p *)goheap_p_user(p))->fresh_bytes = bytes;
+}
+
 static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
 {
     struct sim *sim = self;
@@ -205,7 +246,7 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         charge(sim, c->span_setup);
         break;
     case GOHEAP_STEP_SPAN_FREE:
-        charge(sim, c->span_free);
+        charge_span_free(sim, p);
         break;
     case GOHEAP_STEP_PAGE_CACHE:
         charge(sim, c->page_cache);
@@ -215,10 +256,12 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         break;
     case GOHEAP_STEP_GROW:
         reach_tier(p, TIER_OS);
-        charge(sim, c->grow);
+        charge(sim, sim->grown ? c->grow : c->grow + c->grow_first);
+        sim->grown = true;
         break;
     case GOHEAP_STEP_FAULT:
         charge_fault(sim, p, (double)amount * c->fault_byte);
+        note_fresh(p, amount);
         break;
     case GOHEAP_STEP_SCAVENGE:
         sim->scavenger.released_by_all += amount;
@@ -234,6 +277,12 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
 
 void sim_platform_init(struct sim *sim)
 {
+    const struct costs *c = &sim->config.costs;
+    if (c->zero_doubling > 0 || c->zero_fault_byte > 0) {
+        sim->warmth = warmth_new();
+        if (!sim->warmth)
+            abort(); /* a megabyte at the start of a run */
+    }
     sim->platform = (struct goheap_platform){
         .self = sim,
         .zero_base = (const void *)(uintptr_t)ZERO_BASE,
@@ -254,6 +303,7 @@ void sim_platform_init(struct sim *sim)
 
 void sim_platform_destroy(struct sim *sim)
 {
+    warmth_free(sim->warmth);
     for (struct named_lock *lock = sim->locks, *next; lock; lock = next) {
         next = lock->next;
         free(lock->times);

@@ -19,6 +19,7 @@
 #include "model/scavenger.h"
 #include "model/timeline.h"
 #include "model/wait_series.h"
+#include "model/warmth.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -54,13 +55,14 @@ struct sim_p {
     bool in_hand;
     uint8_t tier;       /* of the allocation under way */
     bool check_gc;      /* the heap grew: look at the trigger */
+    bool gives_span;    /* back, as soon as it has the heap lock */
     bool idle;          /* nothing to do before its next event's time, or ever */
     bool lent;          /* the sweeper is using its time */
     bool waits;         /* idle until its process' time, with an event in hand */
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
     bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
     uint8_t look_at;
-    uint64_t fault_ns;   /* that backing the pages of a new span takes, once the program touches them */
+    uint64_t fault_ns;   /* of the time that has passed: the program's, once it touches a new span's pages */
     _Alignas(64) struct sim *sim;
     struct event_ring ring; /* its share of the trace, in file order, while it has a stream of its own */
     struct stream *stream;  /* else the one that it runs, or will when that can go on; NULL if there is none */
@@ -71,6 +73,8 @@ struct sim_p {
     uint64_t preempt_at; /* end of its goroutine's time slice */
     uint64_t fractional_ns; /* marking in this cycle as a fractional worker */
     uint64_t idle_since;
+    uint64_t fresh_bytes; /* of the span that it has just got: so much has never been touched */
+    struct fresh_span *fresh; /* by span class; NULL while there is none */
     struct process *wants_back; /* its own process, when that waits for the sweeper */
     struct look look[3]; /* one a step; look_at is where the next group goes */
 };
@@ -305,6 +309,8 @@ struct sim {
     uint64_t alloc_scan_1024; /* for 1,024 bytes of an object that may hold pointers */
     double doublings; /* from COSTS_NEAR to what is in use */
     double cold; /* how likely it is that memory is not in the cache when it is zeroed */
+    struct warmth *warmth; /* how far it is; NULL where that costs nothing */
+    bool grown; /* the heap has */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 
     /* the trace */

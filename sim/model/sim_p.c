@@ -82,12 +82,27 @@ static void tell_awaiting(struct sim *sim, uint32_t slot, uint64_t now)
     sched_wake_for(sim, &sim->awaiting[slot % AWAITING_LISTS], slot, now);
 }
 
-/* ns for pages that became a span: the program waits for them when it first touches them, not the allocation. */
+/* ns for pages that became a span: the program waits for them when it first touches them, not the allocation; less
+ * those for pages that an allocation has zeroed before that. It wraps around 0. */
 static uint64_t take_faults(struct sim_p *sp)
 {
     uint64_t ns = sp->fault_ns;
     sp->fault_ns = 0;
     return ns;
+}
+
+/* The P allocates from another span of a class than before; of one that is new, little has been touched. */
+static void note_span(struct sim_p *sp, unsigned class, bool noscan, uint64_t addr)
+{
+    uint64_t bytes = sp->fresh_bytes;
+    sp->fresh_bytes = 0;
+    if (class == 0 || class >= GOHEAP_MAX_CLASSES)
+        return; /* a large object is touched whole, a tiny block before this */
+    if (!sp->fresh && !(sp->fresh = calloc(2 * GOHEAP_MAX_CLASSES, sizeof *sp->fresh))) {
+        sim_fail(sp->sim, "out of memory");
+        return;
+    }
+    warmth_take_span(sp->sim->warmth, &sp->fresh[2 * class + noscan], addr, bytes);
 }
 
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
@@ -122,13 +137,16 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
         sim->accounts.scan_allocated += event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     }
-    histogram_add(&sim->accounts.latency[sp->tier], me->now - began - (sp->tier < TIER_HEAP ? 0 : take_faults(sp)));
+    histogram_add(&sim->accounts.latency[sp->tier], me->now - began - (sp->fault_ns ? take_faults(sp) : 0));
     if (sim->addresses)
         address_log_put(sim->addresses, event->number, addr);
     if (__builtin_expect(awaited, 0))
         tell_awaiting(sim, event->slot, me->now);
-    if (__builtin_expect(sp->check_gc, 0))
+    if (__builtin_expect(sp->check_gc, 0)) {
+        if (sim->warmth)
+            note_span(sp, account, event->noscan, addr);
         collector_check(sim, sp);
+    }
 }
 
 /* What is awaited of the slot's object is another's to do; whatever comes first wakes all Ps that wait. False if the
@@ -226,6 +244,7 @@ static void do_stack_alloc(struct sim_p *sp, const struct trace_event *event)
     uint64_t addr = goheap_stack_alloc(sp->p, event->size);
     world_leave_core(sim, &sp->process);
     take_faults(sp); /* its time is nobody's latency */
+    sp->fresh_bytes = 0;
     if (addr == 0) {
         out_of_space(sp, event);
         return;
@@ -404,5 +423,6 @@ void sim_p_destroy(struct sim_p *sp)
 {
     process_destroy(&sp->process);
     event_ring_free(&sp->ring);
+    free(sp->fresh);
     free(sp);
 }

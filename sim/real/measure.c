@@ -73,6 +73,23 @@ static void tell_readings(struct goheap_p *p, unsigned n)
         rp->readings += n;
 }
 
+/* The operation under way waits for others, or for the OS, for as long as they take. */
+static void expect_waiting(struct goheap_p *p)
+{
+    struct real_p *rp = real_p_of(p);
+    if (rp)
+        rp->plausible = INT64_MAX;
+}
+
+/* It sweeps a span, one of many perhaps. */
+static void expect_sweeping(struct goheap_p *p)
+{
+    enum { AT_ONCE = 8 }; /* in the time that is plausible for all else */
+    struct real_p *rp = real_p_of(p);
+    if (rp && rp->plausible != INT64_MAX)
+        rp->plausible += rp->real->ticks.plausible / AT_ONCE;
+}
+
 /* Somebody holds the lock. `waiting` counts those who wait, and is the only one of these that is not the holder's. */
 static void wait_turn(const struct real *real, struct real_lock *rl, uint64_t arrived)
 {
@@ -104,6 +121,7 @@ static void measured_lock(void *self, struct goheap_p *p, struct goheap_lock *lo
         tell_readings(p, 1);
     } else {
         wait_turn(real, rl, arrived);
+        expect_waiting(p);
         tell_readings(p, 2);
     }
     rl->named->lock.acquisitions++;
@@ -138,14 +156,19 @@ static void reach_tier(struct goheap_p *p, enum tier tier)
 static void measured_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
 {
     struct real *real = self;
-    if (step == GOHEAP_STEP_REFILL)
+    if (step == GOHEAP_STEP_REFILL) {
         reach_tier(p, TIER_CENTRAL);
-    else if (step == GOHEAP_STEP_SPAN_ALLOC)
+    } else if (step == GOHEAP_STEP_SWEEP) {
+        expect_sweeping(p);
+    } else if (step == GOHEAP_STEP_SPAN_ALLOC) {
         reach_tier(p, TIER_HEAP);
-    else if (step == GOHEAP_STEP_GROW)
+    } else if (step == GOHEAP_STEP_GROW) {
         reach_tier(p, TIER_OS);
-    else if (step == GOHEAP_STEP_SCAVENGE)
+        expect_waiting(p);
+    } else if (step == GOHEAP_STEP_SCAVENGE) {
         __atomic_fetch_add(&real->sim.scavenger.released_by_all, amount, __ATOMIC_RELAXED);
+        expect_waiting(p);
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Setting a run of threads up, running it, and taking it down. */
 #include "real/real.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,23 @@ static void look(struct real *real)
         real_fail(real, "interrupted");
 }
 
+/* Gives each thread a CPU of its own, if there are as many: left to itself the OS may run several on one for a while,
+ * in turns, so that they never meet. */
+static void spread_threads(const struct real *real, uint32_t n)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || n < 2 || n > (uint32_t)CPU_COUNT(&allowed))
+        return;
+    for (uint32_t i = 0, cpu = 0; i < n; i++, cpu++) {
+        cpu_set_t one;
+        while (!CPU_ISSET(cpu, &allowed))
+            cpu++;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        pthread_setaffinity_np(real->ps[i]->thread, sizeof one, &one);
+    }
+}
+
 /* Starts as many as can be; they wait for each other. */
 static uint32_t create_threads(struct real *real)
 {
@@ -140,6 +158,7 @@ static void run_threads(struct real *real)
     real->counting = true;
     uint32_t n = create_threads(real);
     stops_gather(&real->stops, n);
+    spread_threads(real, n);
     real->began = ticks_now(&real->ticks);
     stops_end(&real->stops, false);
     while (!stops_wait_end(&real->stops, SAMPLE_MS))

@@ -22,10 +22,20 @@ static bool was_preempted(struct real_p *rp)
     return rp->preemptions != before;
 }
 
-static uint64_t begin_timing(struct real_p *rp)
+/* Of an operation that has at most so many bytes to zero. */
+static uint64_t begin_timing(struct real_p *rp, uint64_t bytes)
 {
+    const struct ticks *t = &rp->real->ticks;
     rp->readings = 1;
-    return ticks_now(&rp->real->ticks);
+    rp->plausible = t->plausible + (int64_t)((double)bytes * t->plausible_byte);
+    return ticks_now(t);
+}
+
+/* Whether the core was somebody else's meanwhile: the OS has given it away, or an interrupt or the hypervisor, of which
+ * a thread is told nothing, has kept it for longer than the operation can have taken. */
+static bool was_interrupted(struct real_p *rp, int64_t took)
+{
+    return took > rp->plausible || (took > rp->real->ticks.suspicious && was_preempted(rp));
 }
 
 static void end_timing(struct real_p *rp, unsigned what, uint64_t began)
@@ -33,7 +43,7 @@ static void end_timing(struct real_p *rp, unsigned what, uint64_t began)
     const struct ticks *t = &rp->real->ticks;
     uint64_t ended = ticks_now(t);
     int64_t took = (int64_t)(ended - began) - (int64_t)(rp->readings * t->cost);
-    if (__builtin_expect(took > t->suspicious, 0) && was_preempted(rp)) {
+    if (__builtin_expect(took > t->plausible, 0) && was_interrupted(rp, took)) {
         rp->preempted++; /* how long it took is not known, only that this is next to nothing beside the rest */
         rp->preempted_ticks += took;
         took = 0;
@@ -105,7 +115,7 @@ static void do_alloc(struct real_p *rp, const struct real_event *event)
     struct real *real = rp->real;
     unsigned flags = GOHEAP_ZEROED | (event->noscan ? GOHEAP_NOSCAN : 0);
     rp->tier = TIER_FAST;
-    uint64_t began = begin_timing(rp);
+    uint64_t began = begin_timing(rp, event->size);
     uint64_t addr = event->align_log2
                         ? goheap_alloc_aligned(rp->p, event->size, UINT64_C(1) << event->align_log2, flags)
                         : goheap_alloc(rp->p, event->size, flags);
@@ -135,7 +145,7 @@ static void do_free(struct real_p *rp, const struct real_event *event)
     struct object *o = existing(rp, event->slot);
     if (!o)
         return;
-    uint64_t addr = addr_of(o), began = begin_timing(rp);
+    uint64_t addr = addr_of(o), began = begin_timing(rp, 0);
     enum goheap_result result = goheap_free(rp->p, addr);
     end_timing(rp, TIMED_FREES, began);
     check_result(rp->real, result, addr);
@@ -212,6 +222,7 @@ void *thread_main(void *arg)
     struct real_p *rp = arg;
     struct real *real = rp->real;
     stops_arrive(&real->stops);
+    was_preempted(rp); /* before, maybe */
     for (uint64_t at = 0; at < rp->count && !real_failed(real); at++) {
         stops_check(&real->stops);
         do_event(rp, &rp->events[at]);

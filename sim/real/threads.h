@@ -32,6 +32,7 @@ struct real_p {
     uint64_t at;     /* events executed; atomic: others look */
     uint64_t folded; /* of them, those that are in sim->accounts */
     uint64_t readings; /* of the clock within the operation under way */
+    int64_t plausible; /* ticks that it may take by itself */
     uint8_t tier;      /* of the allocation under way */
     bool check_gc;     /* the heap grew: look at the trigger */
     pthread_t thread;

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-enum { RATE_NS = 20 * 1000 * 1000, READINGS = 4001, SUSPICIOUS_NS = 100 * 1000 };
+enum { RATE_NS = 20 * 1000 * 1000, READINGS = 4001, SUSPICIOUS_NS = 100 * 1000, PLAUSIBLE_NS = 20 * 1000,
+       PLAUSIBLE_BYTE_NS = 2 };
 
 static double rate(const struct ticks *ticks)
 {
@@ -40,4 +41,6 @@ void ticks_init(struct ticks *ticks)
         ticks->ns = rate(ticks);
     ticks->cost = cost(ticks);
     ticks->suspicious = (int64_t)(SUSPICIOUS_NS / ticks->ns);
+    ticks->plausible = (int64_t)(PLAUSIBLE_NS / ticks->ns);
+    ticks->plausible_byte = PLAUSIBLE_BYTE_NS / ticks->ns;
 }

@@ -14,7 +14,9 @@ struct ticks {
     bool tsc;
     double ns;     /* of one tick */
     uint64_t cost; /* ticks that a reading takes: the median of many */
-    int64_t suspicious; /* ticks: what takes longer may have been interrupted by the OS for another's sake */
+    int64_t suspicious; /* ticks: what takes longer may have been interrupted by the OS for another's sake, */
+    int64_t plausible;  /* and longer than this takes nothing that the allocator does without the OS or others, */
+    double plausible_byte; /* but for so much a byte of zeroing */
 };
 
 /* Finds out all of it, in some 20 ms. */

@@ -21,6 +21,7 @@ fault_byte
 free
 free_doubling
 grow
+grow_first
 handoff
 lock
 page_cache
@@ -28,12 +29,17 @@ page_find
 refill
 scavenge
 scavenge_byte
+sleep
 span_free
+span_free_hold
 span_setup
 sweep_object
 sweep_span
+wake
 zero
 zero_byte
+zero_doubling
+zero_fault_byte
 zero_miss
 zero_miss_byte
 END

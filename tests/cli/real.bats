@@ -93,11 +93,22 @@ keys() {
 @test "scripts/predicted: a row for each trace and number of threads" {
     need timeout
     GOHEAP=$goheap "$root/scripts/predicted" -n 3 -t "1 3" -s reclaim=immediate churn.csv "$sqlite" >table
-    awk 'NR > 2 { print $1, $2, NF, ($3 > 0 && $4 > 0 && $5 > 0), ($6 >= 0 && $7 >= 0) }' table >rows
-    diff rows - <<<"churn 1 7 1 1
-churn 3 7 1 1
-sqlite 1 7 1 1
-sqlite 3 7 1 1"
-    run "$root/scripts/predicted" -n none
-    [ "$status" -eq 2 ]
+    figures='NR > 2 { print $1, $2, NF, ($3 > 0 && $4 > 0 && $5 > 0 && $6 ~ /^[0-9.]+-[0-9.]+$/), ($7 >= 0 && $8 >= 0) }'
+    awk "$figures" table >rows
+    diff rows - <<<"churn 1 8 1 1
+churn 3 8 1 1
+sqlite 1 8 1 1
+sqlite 3 8 1 1"
+    for wrong in "-n none" "-r 0" "-c -k cost/seeds"; do
+        # shellcheck disable=SC2086 # words are wanted
+        run "$root/scripts/predicted" $wrong
+        [ "$status" -eq 2 ]
+    done
+}
+
+@test "scripts/predicted calibrates before each round" {
+    need timeout
+    [ -z "${GOHEAP_SANITIZE:-}" ] || skip "a sanitizer takes minutes, and has other costs"
+    GOHEAP=$goheap "$root/scripts/predicted" -c -r 1 -n 1 -t 1 churn.csv >table
+    [ "$(awk 'NR > 2 { print $1, $2, NF, ($3 > 0 && $4 > 0 && $5 > 0) }' table)" = "churn 1 8 1" ]
 }

@@ -50,6 +50,67 @@ static void test_larger_heaps_are_farther_away(void **state)
     end_run(&r);
 }
 
+/* The first growth costs 100 and 1,000 more, as all of the heap's tables are new; the second, for 64 MiB, 100. */
+static void test_the_first_growth_costs_more(void **state)
+{
+    (void)state;
+    struct run r;
+    run_trace(&r, "p,op,id,size\n0,alloc,1,100\n0,alloc,2,67108864\n",
+              (const char *const[]){NOTHING_COSTS, "costs.grow=100", "costs.grow_first=1000", NULL});
+    assert_int_equal(r.sim->accounts.latency[TIER_OS].count, 2);
+    assert_int_equal(served_ns(r.sim), 1200);
+    end_run(&r);
+}
+
+/* Objects of 2 KiB in a new span of 8 KiB: the first dies, so that all that follow are zeroed, and the third and fourth
+ * lie in a page that nobody has touched. The 4 KiB that are backed for the third, at 1 ns a byte, are its time; they are
+ * no longer the program's, whose time they were to be, so that the whole takes as long as ever. */
+static void test_zeroing_may_touch_first(void **state)
+{
+    (void)state;
+    static const char trace[] = "p,op,id,size,noscan\n0,alloc,1,2048,1\n0,free,1,,\n0,alloc,2,2048,1\n"
+                                "0,alloc,3,2048,1\n0,alloc,4,2048,1\n";
+    struct run r;
+    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.fault_byte=1",
+                                               "costs.zero_fault_byte=1", NULL});
+    assert_int_equal(served_ns(r.sim), 4096);
+    assert_int_equal(r.sim->accounts.latency[TIER_FAST].max, 4096);
+    assert_int_equal(r.sim->end_ns, 8192);
+    end_run(&r);
+}
+
+/* Objects of 1 MiB by turns, of which there is room for two: the first two are new. Of the next two it is not known when
+ * they were zeroed, and they are as far away as what is in use tells, when it was last looked at: 1 MiB, two doublings
+ * of 256 KiB, then 2 MiB, three. The last two are two away, as 1 MiB has been zeroed since they were. */
+static void test_zeroing_what_was_zeroed_long_ago(void **state)
+{
+    (void)state;
+    static const char trace[] = "p,op,id,size,noscan\n0,alloc,1,1048576,1\n0,alloc,2,1048576,1\n"
+                                "0,free,1,,\n0,alloc,3,1048576,1\n0,free,2,,\n0,alloc,4,1048576,1\n"
+                                "0,free,3,,\n0,alloc,5,1048576,1\n0,free,4,,\n0,alloc,6,1048576,1\n";
+    struct run r;
+    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_doubling=1", NULL});
+    assert_int_equal(served_ns(r.sim), (2 + 3 + 2 + 2) * 1048576);
+    end_run(&r);
+}
+
+/* A large object's span goes back under the heap lock, which it is held for so long, beside what it takes without. */
+static void test_giving_a_span_back_holds_the_lock(void **state)
+{
+    (void)state;
+    struct run r;
+    run_trace(&r, "p,op,id,size\n0,alloc,1,100000\n0,free,1,\n",
+              (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.sweep_span=0", "costs.sweep_object=0",
+                                    "costs.span_free=100", "costs.span_free_hold=1000", NULL});
+    const struct named_lock *heap = r.sim->locks;
+    while (heap && heap->kind != GOHEAP_LOCK_HEAP)
+        heap = heap->next;
+    assert_non_null(heap);
+    assert_int_equal(heap->lock.hold_ns, 1000);
+    assert_int_equal(r.sim->end_ns, 1100);
+    end_run(&r);
+}
+
 /* 100,000 objects without pointers, of 64 bytes, are found by 800,000 bytes of pointers that the trace does not show, in
  * 10 ms at 100 ns an object. Who allocates while that goes on marks for 64 KiB of them at a time: 0.82 ms, a twelfth,
  * and not all of it for the 16 KiB of stacks and globals that there are. */
@@ -81,6 +142,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_touch_is_the_programs),
         cmocka_unit_test(test_larger_heaps_are_farther_away),
+        cmocka_unit_test(test_the_first_growth_costs_more),
+        cmocka_unit_test(test_zeroing_may_touch_first),
+        cmocka_unit_test(test_zeroing_what_was_zeroed_long_ago),
+        cmocka_unit_test(test_giving_a_span_back_holds_the_lock),
         cmocka_unit_test(test_assists_without_pointers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
