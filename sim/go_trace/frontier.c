@@ -28,7 +28,7 @@ static void open_batch(struct go_cursor *cursor)
 }
 
 /* Reads the next event; false at the end. All that is here has been checked by the loader. */
-static bool advance(struct go_cursor *cursor, unsigned version)
+static bool advance(struct go_cursor *cursor)
 {
     if (cursor->next == cursor->end) {
         struct go_batch *done = cursor->batch;
@@ -40,12 +40,13 @@ static bool advance(struct go_cursor *cursor, unsigned version)
     }
     struct go_event *event = &cursor->event;
     event->offset = cursor->batch->offset + (uint64_t)(cursor->next - cursor->batch->payload);
-    event->op = *cursor->next++;
-    unsigned count = go_numbers_after(version, event->op);
-    cursor->clock += go_number_again(&cursor->next);
+    const unsigned char *next = cursor->next;
+    event->op = *next++;
+    cursor->clock += *next < 0x80 ? *next++ : go_number_again(&next);
     event->time = cursor->clock;
-    for (unsigned i = 1; i < count; i++)
-        event->arg[i - 1] = go_number_again(&cursor->next);
+    for (unsigned i = 1; i < go_numbers_after[event->op]; i++)
+        event->arg[i - 1] = go_number_again(&next);
+    cursor->next = next;
     cursor->key = is_snapshot(event->op) ? 0 : event->time;
     return true;
 }
@@ -87,8 +88,12 @@ static void sift_down(struct go_frontier *frontier, size_t i)
     }
 }
 
+/* Mostly the first of all has got another key, and is still not above those below it. */
 static void update(struct go_frontier *frontier, size_t i)
 {
+    if (i == 0 && (frontier->count < 2 || key(frontier, 0) <= key(frontier, 1)) &&
+        (frontier->count < 3 || key(frontier, 0) <= key(frontier, 2)))
+        return;
     if (sift_up(frontier, i) == i)
         sift_down(frontier, i);
 }
@@ -112,20 +117,20 @@ static void sort(struct go_frontier *frontier)
 
 /* ---- init ---- */
 
-bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation, unsigned version)
+bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation)
 {
-    *frontier = (struct go_frontier){.version = version, .patience = generation->frequency / PATIENCE_PER_SECOND};
+    *frontier = (struct go_frontier){.patience = generation->frequency / PATIENCE_PER_SECOND};
     frontier->cursors = calloc(generation->m_count + 1, sizeof *frontier->cursors);
     frontier->heap = calloc(generation->m_count + 1, sizeof *frontier->heap);
     if (frontier->cursors == NULL || frontier->heap == NULL)
         return false;
     for (size_t i = 0; i < generation->m_count; i++) {
         struct go_cursor *cursor = &frontier->cursors[i];
-        cursor->m = generation->ms[i].m;
+        cursor->writer.m = generation->ms[i].m;
         cursor->batch = generation->ms[i].first;
         generation->ms[i].first = NULL;
         open_batch(cursor);
-        advance(cursor, version);
+        advance(cursor);
         frontier->heap[frontier->count++] = cursor;
         sift_up(frontier, frontier->count - 1);
     }
@@ -174,14 +179,14 @@ static enum go_take try(struct go_frontier *frontier, struct go_taker *taker, si
 {
     struct go_cursor *cursor = frontier->heap[i];
     taker->changed = GO_NONE;
-    enum go_take result = taker->take(taker, cursor->m, &cursor->event, cursor->held);
+    enum go_take result = taker->take(taker, &cursor->writer, &cursor->event, cursor->held);
     if (result == GO_TAKE_HOLD)
         hold(frontier, i, taker->wanted);
     if (result != GO_TAKEN)
         return result;
     frontier->held -= cursor->held;
     cursor->held = false;
-    if (advance(cursor, frontier->version))
+    if (advance(cursor))
         update(frontier, i);
     else
         remove_at(frontier, i);

@@ -69,7 +69,7 @@ static bool next_generation(struct reader *r)
     go_generation_free(&r->generation);
     if (!go_loader_next(&r->loader, &r->generation, &r->failure))
         return false;
-    if (!go_frontier_init(&r->frontier, &r->generation, r->loader.version))
+    if (!go_frontier_init(&r->frontier, &r->generation))
         return go_fail(&r->failure, &r->loader.input, r->loader.input.offset, "out of memory");
     return go_heap_events_begin_generation(&r->events, &r->generation, &r->failure);
 }
@@ -137,28 +137,23 @@ static bool set_time(struct reader *r, struct trace_row *row, const struct go_ro
 
 static bool make_row(struct reader *r, struct trace_row *row, const struct go_row *from)
 {
-    *row = row_begin(from->op, ++r->rows);
-    row_set(row, ROW_P, from->p);
-    if (from->g != GO_NONE)
-        row_set(row, ROW_G, from->g);
-    if (from->id != 0)
-        row_set(row, ROW_ID, from->id);
-    switch (from->op) {
-    case TRACE_ALLOC:
-        row_set(row, ROW_NOSCAN, from->noscan);
-        if (from->type != 0)
-            row_set_type(row, r->loader.types.list[from->type].name, r->loader.types.list[from->type].name_length);
-        row_set(row, ROW_SIZE, from->value);
-        break;
-    case TRACE_STACKALLOC:
-    case TRACE_PROCS:
-    case TRACE_HEAPLIVE:
-    case TRACE_HEAPGOAL:
-        row_set(row, ROW_SIZE, from->value);
-        break;
-    default:
-        break;
-    }
+    enum { SIZE = 1u << ROW_SIZE, NOSCAN = 1u << ROW_NOSCAN };
+    static const uint16_t own_columns[TRACE_OPS] = {
+        [TRACE_ALLOC] = SIZE | NOSCAN, [TRACE_STACKALLOC] = SIZE, [TRACE_PROCS] = SIZE,
+        [TRACE_HEAPLIVE] = SIZE,       [TRACE_HEAPGOAL] = SIZE,
+    };
+    const struct go_type *type = &r->loader.types.list[from->type];
+    unsigned present = 1u << ROW_OP | 1u << ROW_P | own_columns[from->op] | (unsigned)(from->g != GO_NONE) << ROW_G |
+                       (unsigned)(from->id != 0) << ROW_ID | (unsigned)(from->type != 0) << ROW_TYPE;
+    *row = (struct trace_row){
+        .value = {[ROW_P] = from->p, [ROW_G] = from->g != GO_NONE ? from->g : 0, [ROW_ID] = from->id,
+                  [ROW_SIZE] = from->value, [ROW_NOSCAN] = from->op == TRACE_ALLOC ? from->noscan : 1},
+        .line = ++r->rows,
+        .type = type->name,
+        .type_length = type->name_length,
+        .present = (uint16_t)present,
+        .op = from->op,
+    };
     return set_time(r, row, from);
 }
 
@@ -175,15 +170,15 @@ static bool make_meta(struct reader *r, struct trace_row *row)
 /* False at the end and after a failure. */
 static bool next_row(struct reader *r, struct trace_row *row)
 {
-    struct go_row from;
+    const struct go_row *from;
     if (make_meta(r, row))
         return true;
-    while (!go_rows_next(&r->events.rows, &from)) {
+    while ((from = go_rows_next(&r->events.rows)) == NULL) {
         if (r->finished)
             return false;
         fill_queue(r);
     }
-    return make_row(r, row, &from);
+    return make_row(r, row, from);
 }
 
 static size_t read_rows(struct row_source *source, struct trace_row *rows, size_t max, struct error *error)

@@ -12,7 +12,7 @@
 #define ADDRESS_LIMIT (UINT64_C(1) << 61) /* units of 8 bytes */
 #define ANY_SPAN ADDRESS_LIMIT /* what a held event may wait for, beside an address */
 
-enum { MOST_STACK_ORDER = 47 };
+enum { MOST_STACK_ORDER = 47, NS_PER_SECOND = 1000000000 };
 
 void go_heap_events_free(struct go_heap_events *events)
 {
@@ -41,11 +41,16 @@ static enum go_take fail_memory(struct go_heap_events *events, const struct go_e
 static uint64_t ns_at(const struct go_clock *clock, uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 wide;
+    uint64_t ns;
+    if (ticks >= clock->ticks && clock->tick_ns != 0 &&
+        !__builtin_mul_overflow(ticks - clock->ticks, clock->tick_ns, &ns) &&
+        !__builtin_add_overflow(ns, clock->ns, &ns))
+        return ns < LATEST_NS ? ns : LATEST_NS;
     if (ticks >= clock->ticks) {
-        wide after = (wide)(ticks - clock->ticks) * 1000000000 / clock->frequency + clock->ns;
+        wide after = (wide)(ticks - clock->ticks) * NS_PER_SECOND / clock->frequency + clock->ns;
         return after < LATEST_NS ? (uint64_t)after : LATEST_NS;
     }
-    wide before = (wide)(clock->ticks - ticks) * 1000000000 / clock->frequency;
+    wide before = (wide)(clock->ticks - ticks) * NS_PER_SECOND / clock->frequency;
     return before < clock->ns ? clock->ns - (uint64_t)before : 0;
 }
 
@@ -55,9 +60,11 @@ bool go_heap_events_begin_generation(struct go_heap_events *events, const struct
     struct go_clock *clock = &events->clock;
     uint64_t start = generation->snapshot_time != 0 ? generation->snapshot_time : generation->min_time;
     if (clock->frequency == 0)
-        *clock = (struct go_clock){.ticks = start, .frequency = generation->frequency};
+        *clock = (struct go_clock){.ticks = start};
     else if (clock->frequency != generation->frequency)
-        *clock = (struct go_clock){generation->min_time, ns_at(clock, generation->min_time), generation->frequency};
+        *clock = (struct go_clock){.ticks = generation->min_time, .ns = ns_at(clock, generation->min_time)};
+    clock->frequency = generation->frequency;
+    clock->tick_ns = NS_PER_SECOND % clock->frequency == 0 ? NS_PER_SECOND / clock->frequency : 0;
     return go_order_begin_generation(&events->order, generation->number) ||
            go_fail(error, events->input, events->input->offset, "out of memory");
 }
@@ -255,7 +262,7 @@ struct place {
     uint32_t first; /* what is there already, as objects.h has it */
 };
 
-static struct place find_place(const struct go_heap_events *events, const struct go_event *event)
+static struct place find_place(struct go_heap_events *events, const struct go_event *event)
 {
     struct place place = {.span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS)};
     if (place.span != NULL) {
@@ -275,8 +282,9 @@ static enum go_take add_object(struct go_heap_events *events, const struct go_m_
                                const struct place *place)
 {
     struct go_row row = {.op = TRACE_ALLOC, .noscan = place->span->noscan};
-    uint64_t type_size = type_of(events, event->arg[1], &row), random = random_of(events, events->rows.tail.id + 1);
     unsigned policy = events->options.size;
+    uint64_t type_size = type_of(events, event->arg[1], &row);
+    uint64_t random = policy == SIZE_UNIFORM ? random_of(events, events->rows.tail.id + 1) : 0;
     row.value = place->first != 0 ? go_tiny_request(policy, event->arg[0] != address_of(place), type_size, random)
                                   : go_request(policy, place->span, type_size, random);
     struct go_object object;
@@ -453,12 +461,13 @@ static enum go_take take_heap_event(struct go_heap_events *events, const struct 
     }
 }
 
-static enum go_take take_runtime_event(struct go_heap_events *events, uint64_t m, const struct go_m_state *state,
+/* state: the M's before the event, which may change it. */
+static enum go_take take_runtime_event(struct go_heap_events *events, struct go_writer *writer, struct go_m_state state,
                                        const struct go_event *event)
 {
-    switch (go_order_take(&events->order, m, event)) {
+    switch (go_order_take(&events->order, writer, event)) {
     case GO_ORDER_NEXT:
-        return tell_runtime(events, state, event);
+        return tell_runtime(events, &state, event);
     case GO_ORDER_NOT_YET:
         return GO_TAKE_NOT_YET;
     case GO_ORDER_NO_MEMORY:
@@ -472,23 +481,18 @@ static enum go_take take_runtime_event(struct go_heap_events *events, uint64_t m
 }
 
 /* What happens is what the M does with the P and the goroutine that it has before. */
-static enum go_take take(struct go_taker *taker, uint64_t m, const struct go_event *event, bool forced)
+static enum go_take take(struct go_taker *taker, struct go_writer *writer, const struct go_event *event, bool forced)
 {
+    static const struct go_m_state none = {.m = GO_NONE, .p = GO_NONE, .g = GO_NONE};
     struct go_heap_events *events = (struct go_heap_events *)taker;
-    struct go_m_state before = {.m = m, .p = GO_NONE, .g = GO_NONE};
-    if (m != GO_NONE) {
-        const struct go_m_state *state = go_order_m(&events->order, m);
-        if (state == NULL)
-            return fail_memory(events, event);
-        before = *state;
-        if (!add_cycle_begun_before(events, &before, event))
-            return fail_memory(events, event);
-    }
+    const struct go_m_state *m = writer->m != GO_NONE ? go_order_m(&events->order, writer) : &none;
+    if (m == NULL || (m != &none && !add_cycle_begun_before(events, m, event)))
+        return fail_memory(events, event);
     if (event->op < GO_SPAN)
-        return take_runtime_event(events, m, &before, event);
-    if (m == GO_NONE)
+        return take_runtime_event(events, writer, *m, event);
+    if (m == &none)
         return fail(events, event, "expected an event of a thread, got one of none");
-    return take_heap_event(events, &before, event, forced);
+    return take_heap_event(events, m, event, forced);
 }
 
 bool go_heap_events_init(struct go_heap_events *events, const struct row_options *options, const struct go_types *types,

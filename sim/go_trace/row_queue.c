@@ -1,8 +1,11 @@
-/* A row in the queue: its op and what has changed since the row before, then numbers as in wire.h.
+/* A row in the queue is one word, of 64 bits:
  *
- *   op | NOSCAN | PLACE   [p, g + 1 if PLACE]   time since the row before   size, type | id | value
+ *   what 4 | noscan | long | number 42 | time since the row before 16
  *
- * A time may be before that of the row before: the least bit is its sign. */
+ *   what: the op      number: size and type (24 bits and 18) of an alloc | id | value
+ *
+ * What does not fit is in words of its own: a number that is long in the next word, its type in this one; a P and
+ * goroutine other than the row before's, or a longer or negative time, before the row. */
 #include "go_trace/row_queue.h"
 
 #include <stdlib.h>
@@ -11,14 +14,17 @@
 #include "go_trace/wire.h"
 #include "trace/trace.h"
 
-enum { CHUNK = 64 * 1024 - 32, MOST = 64 /* bytes of a row */, OP = 15, NOSCAN = 16, PLACE = 32 };
+enum { CHUNK = 8188 /* words: 64 KiB with the rest */, MOST = 6 /* words of a row */ };
+enum { WHAT = 15, NOSCAN = 16, LONG = 32, NUMBER = 6 /* first bit */, TIME = 48 };
+enum { PLACE = TRACE_OPS /* what: P << 4, and a word for the goroutine */, STEP /* what: a word for the time */ };
+enum { NUMBER_BITS = TIME - NUMBER, SIZE_BITS = 24, TYPE_BITS = NUMBER_BITS - SIZE_BITS, TIME_BITS = 64 - TIME };
 
-_Static_assert(TRACE_OPS <= OP + 1, "an op and two flags in a byte");
+_Static_assert((int)STEP <= WHAT, "four bits for ops and what comes before them");
 
 struct go_row_chunk {
     struct go_row_chunk *next;
     size_t used;
-    unsigned char bytes[CHUNK];
+    uint64_t words[CHUNK];
 };
 
 void go_rows_init(struct go_row_queue *queue, bool by_time)
@@ -35,16 +41,10 @@ void go_rows_free(struct go_row_queue *queue)
     }
     free(queue->later.list);
     free(queue->due.list);
+    free(queue->turns);
 }
 
 /* ---- writing ---- */
-
-static void put(struct go_row_chunk *chunk, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        chunk->bytes[chunk->used++] = (unsigned char)(value | 0x80);
-    chunk->bytes[chunk->used++] = (unsigned char)value;
-}
 
 /* The chunk to write a row into; NULL: no memory. */
 static struct go_row_chunk *room(struct go_row_queue *queue)
@@ -75,22 +75,49 @@ static void pass(const struct go_row_queue *queue, struct go_row_end *end, unsig
     end->id += trace_op_begins(op);
 }
 
+/* What a row's own word cannot say of its P, goroutine and time. */
+static uint64_t *put_before(uint64_t *to, const struct go_row_end *tail, const struct go_row *row, uint64_t *step)
+{
+    if (row->p != tail->p || row->g != tail->g) {
+        *to++ = PLACE | (uint64_t)row->p << 4;
+        *to++ = row->g;
+    }
+    if (*step >> TIME_BITS != 0) {
+        *to++ = STEP;
+        *to++ = *step;
+        *step = 0;
+    }
+    return to;
+}
+
+static uint64_t *put_row(uint64_t *to, const struct go_row *row, uint64_t step)
+{
+    uint64_t number = row->op == TRACE_ALLOC ? row->value | (uint64_t)row->type << SIZE_BITS
+                                             : trace_op_ends(row->op) ? row->id : row->value;
+    bool fits = row->op == TRACE_ALLOC ? row->value >> SIZE_BITS == 0 && row->type >> TYPE_BITS == 0
+                                       : number >> NUMBER_BITS == 0;
+    uint64_t word = row->op | (row->noscan ? NOSCAN : 0) | step << TIME;
+    if (fits) {
+        *to++ = word | number << NUMBER;
+    } else {
+        *to++ = word | LONG | (uint64_t)row->type << NUMBER;
+        *to++ = row->op == TRACE_ALLOC ? row->value : number;
+    }
+    return to;
+}
+
 bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
 {
     struct go_row_chunk *chunk = room(queue);
     if (chunk == NULL)
         return false;
     struct go_row_end *tail = &queue->tail;
-    bool place = row->p != tail->p || row->g != tail->g;
-    chunk->bytes[chunk->used++] = (unsigned char)(row->op | (row->noscan ? NOSCAN : 0) | (place ? PLACE : 0));
-    if (place) {
-        put(chunk, tail->p = row->p);
-        put(chunk, (tail->g = row->g) + 1);
-    }
-    put(chunk, row->ns >= tail->ns ? (row->ns - tail->ns) << 1 : (tail->ns - row->ns) << 1 | 1);
-    put(chunk, trace_op_ends(row->op) ? row->id : row->value);
-    if (row->op == TRACE_ALLOC)
-        put(chunk, row->type);
+    uint64_t step = row->ns - tail->ns, *to = chunk->words + chunk->used;
+    to = put_before(to, tail, row, &step);
+    to = put_row(to, row, step);
+    chunk->used = (size_t)(to - chunk->words);
+    tail->p = row->p;
+    tail->g = row->g;
     pass(queue, tail, row->op, row->ns);
     if (trace_op_begins(row->op))
         row->id = tail->id;
@@ -100,28 +127,46 @@ bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
 
 /* ---- reading ---- */
 
+/* What comes before a row: it moves the head. */
+static const uint64_t *take_before(const uint64_t *at, struct go_row_end *head)
+{
+    for (;; at += 2) {
+        if ((at[0] & WHAT) == PLACE) {
+            head->p = (uint32_t)(at[0] >> 4);
+            head->g = at[1];
+        } else if ((at[0] & WHAT) == STEP) {
+            head->ns += at[1];
+        } else {
+            return at;
+        }
+    }
+}
+
 static void decode(struct go_row_queue *queue)
 {
     struct go_row_end *head = &queue->head;
-    struct go_row *row = &queue->ahead;
-    const unsigned char *at = queue->first->bytes + queue->read;
-    unsigned flags = *at++;
-    *row = (struct go_row){.op = flags & OP, .noscan = (flags & NOSCAN) != 0};
-    if ((flags & PLACE) != 0) {
-        head->p = (uint32_t)go_number_again(&at);
-        head->g = go_number_again(&at) - 1;
+    const uint64_t *at = take_before(queue->first->words + queue->read, head);
+    uint64_t word = *at++, number = word >> NUMBER & ((UINT64_C(1) << NUMBER_BITS) - 1), type = 0;
+    unsigned op = word & WHAT;
+    if ((word & LONG) != 0) {
+        type = number;
+        number = *at++;
+    } else if (op == TRACE_ALLOC) {
+        type = number >> SIZE_BITS;
+        number &= (1u << SIZE_BITS) - 1;
     }
-    row->p = head->p;
-    row->g = head->g;
-    uint64_t step = go_number_again(&at);
-    row->ns = (step & 1) == 0 ? head->ns + (step >> 1) : head->ns - (step >> 1);
-    uint64_t number = go_number_again(&at);
-    if (row->op == TRACE_ALLOC)
-        row->type = (uint32_t)go_number_again(&at);
-    pass(queue, head, row->op, row->ns);
-    row->id = trace_op_begins(row->op) ? head->id : trace_op_ends(row->op) ? number : 0;
-    row->value = trace_op_ends(row->op) ? 0 : number;
-    queue->read = (size_t)(at - queue->first->bytes);
+    queue->read = (size_t)(at - queue->first->words);
+    pass(queue, head, op, head->ns + (word >> TIME));
+    queue->ahead = (struct go_row){
+        .ns = head->ns,
+        .g = head->g,
+        .id = trace_op_begins(op) ? head->id : trace_op_ends(op) ? number : 0,
+        .value = trace_op_ends(op) ? 0 : number,
+        .p = head->p,
+        .type = (uint32_t)type,
+        .op = (uint8_t)op,
+        .noscan = (word & NOSCAN) != 0,
+    };
 }
 
 /* Whether there is a row ahead. */
@@ -146,22 +191,21 @@ static bool look_ahead(struct go_row_queue *queue)
     return true;
 }
 
-bool go_rows_next(struct go_row_queue *queue, struct go_row *row)
+const struct go_row *go_rows_next(struct go_row_queue *queue)
 {
     bool released = look_ahead(queue) && queue->head.when < queue->limit;
     if (queue->next_due < queue->due.count) {
-        const struct go_death *death = &queue->due.list[queue->next_due];
-        if (!released || death->when <= queue->head.when) {
-            *row = (struct go_row){.op = TRACE_FREE, .ns = death->ns, .id = death->id, .p = death->p, .g = GO_NONE};
+        const struct go_turn *turn = &queue->turns[queue->next_due];
+        if (!released || turn->when <= queue->head.when) {
+            const struct go_death *death = &queue->due.list[turn->index];
             queue->next_due++;
-            return true;
+            queue->death = (struct go_row){
+                .op = TRACE_FREE, .ns = death->ns, .id = death->id, .p = death->p, .g = GO_NONE};
+            return &queue->death;
         }
     }
-    if (released) {
-        *row = queue->ahead;
-        queue->has_ahead = false;
-    }
-    return released;
+    queue->has_ahead &= !released;
+    return released ? &queue->ahead : NULL;
 }
 
 /* ---- deaths ---- */
@@ -185,48 +229,13 @@ bool go_rows_die(struct go_row_queue *queue, const struct go_death *death)
     return append(&queue->later, death);
 }
 
-/* By the byte of when - from that lies so far up; equals keep their order. */
-static void sort_by_byte(const struct go_death *list, size_t n, uint64_t from, unsigned shift, struct go_death *sorted)
-{
-    size_t place[257] = {0};
-    for (size_t i = 0; i < n; i++)
-        place[((list[i].when - from) >> shift & 255) + 1]++;
-    for (unsigned byte = 0; byte < 255; byte++)
-        place[byte + 1] += place[byte];
-    for (size_t i = 0; i < n; i++)
-        sorted[place[(list[i].when - from) >> shift & 255]++] = list[i];
-}
-
-/* By when, from the least byte up: there are tens of thousands in a collection, and few bytes in its time. False: no
- * memory. */
-static bool sort_deaths(struct go_death *list, size_t n, uint64_t from)
-{
-    struct go_death *other = n > 1 ? reallocarray(NULL, n, sizeof *other) : NULL;
-    uint64_t most = 0;
-    if (other == NULL)
-        return n <= 1;
-    for (size_t i = 0; i < n; i++)
-        most = list[i].when - from > most ? list[i].when - from : most;
-    struct go_death *in = list, *out = other;
-    for (unsigned shift = 0; shift < 64 && most >> shift > 0; shift += 8) {
-        sort_by_byte(in, n, from, shift, out);
-        struct go_death *sorted = out;
-        out = in;
-        in = sorted;
-    }
-    if (in != list)
-        memcpy(list, in, n * sizeof *list);
-    free(other);
-    return true;
-}
-
-/* Of most policies most deaths are of one moment, the earliest: those need no sorting. */
-static bool take_due(struct go_row_queue *queue, uint64_t from, uint64_t limit)
+/* Those before the limit become due. False: no memory. */
+static bool take_due(struct go_row_queue *queue, uint64_t limit)
 {
     struct go_deaths *later = &queue->later;
     size_t kept = 0;
     for (size_t i = 0; i < later->count; i++) {
-        if (later->list[i].when < from || later->list[i].when >= limit)
+        if (later->list[i].when >= limit)
             later->list[kept++] = later->list[i];
         else if (!append(&queue->due, &later->list[i]))
             return false;
@@ -235,21 +244,64 @@ static bool take_due(struct go_row_queue *queue, uint64_t from, uint64_t limit)
     return true;
 }
 
+/* Room for as many turns as there are deaths due, twice: sorting takes the other half. */
+static bool make_room_for_turns(struct go_row_queue *queue)
+{
+    if (queue->turns_capacity >= queue->due.capacity)
+        return true;
+    struct go_turn *larger = reallocarray(NULL, queue->due.capacity, 2 * sizeof *larger);
+    if (larger == NULL || queue->due.capacity > UINT32_MAX) {
+        free(larger);
+        return false;
+    }
+    free(queue->turns);
+    queue->turns = larger;
+    queue->turns_capacity = queue->due.capacity;
+    return true;
+}
+
+/* By the byte of when - least that lies so far up; equals keep their order. */
+static void sort_by_byte(const struct go_turn *turns, size_t n, uint64_t least, unsigned shift, struct go_turn *sorted)
+{
+    size_t place[257] = {0};
+    for (size_t i = 0; i < n; i++)
+        place[((turns[i].when - least) >> shift & 255) + 1]++;
+    for (unsigned byte = 0; byte < 255; byte++)
+        place[byte + 1] += place[byte];
+    for (size_t i = 0; i < n; i++)
+        sorted[place[(turns[i].when - least) >> shift & 255]++] = turns[i];
+}
+
+/* By when, from the least byte up: there are tens of thousands in a collection, and few bytes in its time. Of most
+ * policies most deaths are of one moment, which needs no sorting. */
+static void sort_turns(struct go_row_queue *queue, uint64_t least, uint64_t most)
+{
+    size_t n = queue->due.count;
+    struct go_turn *in = queue->turns, *out = queue->turns + queue->turns_capacity;
+    for (unsigned shift = 0; shift < 64 && (most - least) >> shift > 0; shift += 8) {
+        sort_by_byte(in, n, least, shift, out);
+        struct go_turn *sorted = out;
+        out = in;
+        in = sorted;
+    }
+    if (in != queue->turns)
+        memcpy(queue->turns, in, n * sizeof *in);
+}
+
 bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
 {
-    struct go_deaths *later = &queue->later, *due = &queue->due;
-    uint64_t earliest = limit;
-    for (size_t i = 0; i < later->count; i++)
-        if (later->list[i].when < earliest)
-            earliest = later->list[i].when;
-    due->count = queue->next_due = 0;
+    queue->due.count = queue->next_due = 0;
     queue->limit = limit;
-    if (earliest == limit)
-        return true;
-    if (!take_due(queue, earliest, earliest + 1))
+    if (!take_due(queue, limit) || !make_room_for_turns(queue))
         return false;
-    size_t first = due->count;
-    if (!take_due(queue, earliest, limit))
-        return false;
-    return sort_deaths(due->list + first, due->count - first, earliest);
+    uint64_t least = UINT64_MAX, most = 0;
+    for (size_t i = 0; i < queue->due.count; i++) {
+        uint64_t when = queue->due.list[i].when;
+        least = when < least ? when : least;
+        most = when > most ? when : most;
+        queue->turns[i] = (struct go_turn){when, (uint32_t)i};
+    }
+    if (least < most)
+        sort_turns(queue, least, most);
+    return true;
 }

@@ -1,8 +1,8 @@
 /* Rows that wait until it is known who has died before them.
  *
- *   go_rows_add -->  rows, a few bytes each, in order  ---\
- *                                                          merge by when, up to the limit --> go_rows_next
- *   go_rows_die -->  deaths: when, who                  ---/
+ *   go_rows_add -->  rows, a word or two each, in order          ---\
+ *                                                                   merge by when, up to the limit --> go_rows_next
+ *   go_rows_die -->  deaths: when, who  --release--> due, sorted ---/
  *
  * That an object is dead is recorded when it is swept; it died up to two collections before. When counts rows (or, if
  * the queue is by time, the greatest time in ns so far): a death comes before the first row whose when is not less.
@@ -37,6 +37,12 @@ struct go_deaths {
     size_t count, capacity;
 };
 
+/* Of a death that is due: which is next. */
+struct go_turn {
+    uint64_t when;
+    uint32_t index;
+};
+
 struct go_row_chunk;
 
 /* One end of the rows, where the next is written or read: what the row before was like. */
@@ -48,14 +54,16 @@ struct go_row_end {
 struct go_row_queue {
     bool by_time;
     struct go_row_chunk *first, *last;
-    size_t read; /* bytes, of the first chunk */
+    size_t read; /* words, of the first chunk */
     struct go_row_end head, tail;
     struct go_row ahead; /* the next row, if has_ahead */
     bool has_ahead;
+    struct go_row death;    /* the latest that was handed out */
     uint64_t limit;         /* what is before may go */
     struct go_deaths later; /* in the order of their coming */
-    struct go_deaths due;   /* before the limit; sorted by when */
-    size_t next_due;
+    struct go_deaths due;   /* before the limit; in that order, too */
+    struct go_turn *turns;  /* of those due, by when; equals in that order */
+    size_t turns_capacity, next_due;
 };
 
 void go_rows_init(struct go_row_queue *queue, bool by_time);
@@ -70,7 +78,7 @@ bool go_rows_die(struct go_row_queue *queue, const struct go_death *death);
 /* No death will come with a when below the limit. Only when go_rows_next has said that there is no more. */
 bool go_rows_release(struct go_row_queue *queue, uint64_t limit);
 
-/* The next row or death (a free) before the limit; false if there is none. */
-bool go_rows_next(struct go_row_queue *queue, struct go_row *row);
+/* The next row or death (a free) before the limit, valid until the next of these calls; NULL if there is none. */
+const struct go_row *go_rows_next(struct go_row_queue *queue);
 
 #endif
