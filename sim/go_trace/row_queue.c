@@ -17,6 +17,7 @@
 enum { CHUNK = 8188 /* words: 64 KiB with the rest */, MOST = 6 /* words of a row */ };
 enum { WHAT = 15, NOSCAN = 16, LONG = 32, NUMBER = 6 /* first bit */, TIME = 48 };
 enum { PLACE = TRACE_OPS /* what: P << 4, and a word for the goroutine */, STEP /* what: a word for the time */ };
+enum { FEW = 48 /* deaths that are sorted one by one */ };
 enum { NUMBER_BITS = TIME - NUMBER, SIZE_BITS = 24, TYPE_BITS = NUMBER_BITS - SIZE_BITS, TIME_BITS = 64 - TIME };
 
 _Static_assert((int)STEP <= WHAT, "four bits for ops and what comes before them");
@@ -29,7 +30,8 @@ struct go_row_chunk {
 
 void go_rows_init(struct go_row_queue *queue, bool by_time)
 {
-    *queue = (struct go_row_queue){.by_time = by_time};
+    memset(queue, 0, sizeof *queue);
+    queue->by_time = by_time;
     queue->head.g = queue->tail.g = GO_NONE;
 }
 
@@ -41,7 +43,6 @@ void go_rows_free(struct go_row_queue *queue)
     }
     free(queue->later.list);
     free(queue->due.list);
-    free(queue->turns);
 }
 
 /* ---- writing ---- */
@@ -195,9 +196,8 @@ const struct go_row *go_rows_next(struct go_row_queue *queue)
 {
     bool released = look_ahead(queue) && queue->head.when < queue->limit;
     if (queue->next_due < queue->due.count) {
-        const struct go_turn *turn = &queue->turns[queue->next_due];
-        if (!released || turn->when <= queue->head.when) {
-            const struct go_death *death = &queue->due.list[turn->index];
+        const struct go_death *death = &queue->due.list[queue->next_due];
+        if (!released || death->when <= queue->head.when) {
             queue->next_due++;
             queue->death = (struct go_row){
                 .op = TRACE_FREE, .ns = death->ns, .id = death->id, .p = death->p, .g = GO_NONE};
@@ -210,98 +210,135 @@ const struct go_row *go_rows_next(struct go_row_queue *queue)
 
 /* ---- deaths ---- */
 
-static bool append(struct go_deaths *deaths, const struct go_death *death)
-{
-    if (deaths->count == deaths->capacity) {
-        size_t capacity = deaths->capacity == 0 ? 64 : deaths->capacity * 2;
-        struct go_death *larger = reallocarray(deaths->list, capacity, sizeof *larger);
-        if (larger == NULL)
-            return false;
-        deaths->list = larger;
-        deaths->capacity = capacity;
-    }
-    deaths->list[deaths->count++] = *death;
-    return true;
-}
-
 bool go_rows_die(struct go_row_queue *queue, const struct go_death *death)
 {
-    return append(&queue->later, death);
+    struct go_deaths *later = &queue->later;
+    if (later->count == later->capacity) {
+        size_t capacity = later->capacity == 0 ? 64 : later->capacity * 2;
+        struct go_death *larger = reallocarray(later->list, capacity, sizeof *larger);
+        if (larger == NULL)
+            return false;
+        later->list = larger;
+        later->capacity = capacity;
+    }
+    later->list[later->count++] = *death;
+    return true;
 }
 
-/* Those before the limit become due. False: no memory. */
-static bool take_due(struct go_row_queue *queue, uint64_t limit)
+/* Room for so many deaths that are due, and as much to sort in. */
+static bool make_room_for_due(struct go_deaths *due, size_t count)
 {
-    struct go_deaths *later = &queue->later;
+    if (count <= due->capacity)
+        return true;
+    free(due->list);
+    due->list = reallocarray(NULL, count, 2 * sizeof *due->list);
+    due->capacity = due->list != NULL ? count : 0;
+    return due->list != NULL;
+}
+
+/* Deaths between these two, both included, by some bits of when - least. */
+struct sieve {
+    uint64_t least, most;
+    unsigned shift; /* of the lowest of these bits */
+    size_t buckets; /* as many as these bits have values */
+};
+
+static bool is_in(const struct sieve *sieve, const struct go_death *death)
+{
+    return death->when - sieve->least <= sieve->most - sieve->least;
+}
+
+static size_t bucket_of(const struct sieve *sieve, const struct go_death *death)
+{
+    return (death->when - sieve->least) >> sieve->shift & (sieve->buckets - 1);
+}
+
+/* Into buckets; what is in one keeps its order. Afterwards ends says where each ends. */
+static void distribute(const struct sieve *sieve, const struct go_death *from, size_t n, struct go_death *to,
+                       size_t *ends)
+{
+    memset(ends, 0, sieve->buckets * sizeof *ends);
+    for (size_t i = 0; i < n; i++)
+        if (is_in(sieve, &from[i]))
+            ends[bucket_of(sieve, &from[i])]++;
+    for (size_t bucket = 0, first = 0, count; bucket < sieve->buckets; bucket++, first += count) {
+        count = ends[bucket];
+        ends[bucket] = first;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (is_in(sieve, &from[i]))
+            to[ends[bucket_of(sieve, &from[i])]++] = from[i];
+}
+
+static void sort_few(struct go_death *list, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct go_death death = list[i];
+        size_t j = i;
+        for (; j > 0 && list[j - 1].when > death.when; j--)
+            list[j] = list[j - 1];
+        list[j] = death;
+    }
+}
+
+/* By the bits that the sieve has not looked at, from the least up. */
+static void sort_many(const struct sieve *sieve, struct go_death *list, size_t n, struct go_death *spare)
+{
+    size_t ends[256];
+    struct sieve bits = {.least = sieve->least, .most = sieve->most, .buckets = 256};
+    for (; bits.shift < sieve->shift; bits.shift += 8) {
+        distribute(&bits, list, n, spare, ends);
+        memcpy(list, spare, n * sizeof *list);
+    }
+}
+
+/* Those of the sieve, by when; equals keep their order. There are tens of thousands in a collection, spread over its
+ * time: first into buckets by the highest bits, where there are a few in each. Under most policies most are of one
+ * moment, and of one bucket. */
+static void sort_due(struct go_row_queue *queue, struct sieve *sieve)
+{
+    struct go_death *due = queue->due.list, *spare = due + queue->due.capacity;
+    while ((sieve->most - sieve->least) >> sieve->shift >= sieve->buckets)
+        sieve->shift++;
+    distribute(sieve, queue->later.list, queue->later.count, due, queue->bucket_ends);
+    for (size_t bucket = 0, first = 0, end; bucket < sieve->buckets; bucket++, first = end) {
+        end = queue->bucket_ends[bucket];
+        if (sieve->shift > 0 && end - first > FEW)
+            sort_many(sieve, due + first, end - first, spare);
+        else if (sieve->shift > 0)
+            sort_few(due + first, end - first);
+    }
+}
+
+static void keep_from(struct go_deaths *later, uint64_t limit)
+{
     size_t kept = 0;
-    for (size_t i = 0; i < later->count; i++) {
+    for (size_t i = 0; i < later->count; i++)
         if (later->list[i].when >= limit)
             later->list[kept++] = later->list[i];
-        else if (!append(&queue->due, &later->list[i]))
-            return false;
-    }
     later->count = kept;
-    return true;
-}
-
-/* Room for as many turns as there are deaths due, twice: sorting takes the other half. */
-static bool make_room_for_turns(struct go_row_queue *queue)
-{
-    if (queue->turns_capacity >= queue->due.capacity)
-        return true;
-    struct go_turn *larger = reallocarray(NULL, queue->due.capacity, 2 * sizeof *larger);
-    if (larger == NULL || queue->due.capacity > UINT32_MAX) {
-        free(larger);
-        return false;
-    }
-    free(queue->turns);
-    queue->turns = larger;
-    queue->turns_capacity = queue->due.capacity;
-    return true;
-}
-
-/* By the byte of when - least that lies so far up; equals keep their order. */
-static void sort_by_byte(const struct go_turn *turns, size_t n, uint64_t least, unsigned shift, struct go_turn *sorted)
-{
-    size_t place[257] = {0};
-    for (size_t i = 0; i < n; i++)
-        place[((turns[i].when - least) >> shift & 255) + 1]++;
-    for (unsigned byte = 0; byte < 255; byte++)
-        place[byte + 1] += place[byte];
-    for (size_t i = 0; i < n; i++)
-        sorted[place[(turns[i].when - least) >> shift & 255]++] = turns[i];
-}
-
-/* By when, from the least byte up: there are tens of thousands in a collection, and few bytes in its time. Of most
- * policies most deaths are of one moment, which needs no sorting. */
-static void sort_turns(struct go_row_queue *queue, uint64_t least, uint64_t most)
-{
-    size_t n = queue->due.count;
-    struct go_turn *in = queue->turns, *out = queue->turns + queue->turns_capacity;
-    for (unsigned shift = 0; shift < 64 && (most - least) >> shift > 0; shift += 8) {
-        sort_by_byte(in, n, least, shift, out);
-        struct go_turn *sorted = out;
-        out = in;
-        in = sorted;
-    }
-    if (in != queue->turns)
-        memcpy(queue->turns, in, n * sizeof *in);
 }
 
 bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
 {
-    queue->due.count = queue->next_due = 0;
-    queue->limit = limit;
-    if (!take_due(queue, limit) || !make_room_for_turns(queue))
-        return false;
-    uint64_t least = UINT64_MAX, most = 0;
-    for (size_t i = 0; i < queue->due.count; i++) {
-        uint64_t when = queue->due.list[i].when;
-        least = when < least ? when : least;
-        most = when > most ? when : most;
-        queue->turns[i] = (struct go_turn){when, (uint32_t)i};
+    struct sieve sieve = {.least = UINT64_MAX, .buckets = GO_DEATH_BUCKETS};
+    size_t count = 0;
+    for (size_t i = 0; i < queue->later.count; i++) {
+        uint64_t when = queue->later.list[i].when;
+        if (when >= limit)
+            continue;
+        count++;
+        sieve.least = when < sieve.least ? when : sieve.least;
+        sieve.most = when > sieve.most ? when : sieve.most;
     }
-    if (least < most)
-        sort_turns(queue, least, most);
+    queue->limit = limit;
+    queue->next_due = 0;
+    queue->due.count = count;
+    if (count == 0)
+        return true;
+    if (!make_room_for_due(&queue->due, count))
+        return false;
+    sort_due(queue, &sieve);
+    keep_from(&queue->later, limit);
     return true;
 }

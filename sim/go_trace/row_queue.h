@@ -37,11 +37,7 @@ struct go_deaths {
     size_t count, capacity;
 };
 
-/* Of a death that is due: which is next. */
-struct go_turn {
-    uint64_t when;
-    uint32_t index;
-};
+enum { GO_DEATH_BUCKETS = 4096 };
 
 struct go_row_chunk;
 
@@ -61,9 +57,10 @@ struct go_row_queue {
     struct go_row death;    /* the latest that was handed out */
     uint64_t limit;         /* what is before may go */
     struct go_deaths later; /* in the order of their coming */
-    struct go_deaths due;   /* before the limit; in that order, too */
-    struct go_turn *turns;  /* of those due, by when; equals in that order */
-    size_t turns_capacity, next_due;
+    struct go_deaths due;   /* before the limit; sorted by when, equals in that order. Its list has room for twice its
+                             * capacity, to sort in */
+    size_t next_due;
+    size_t bucket_ends[GO_DEATH_BUCKETS];
 };
 
 void go_rows_init(struct go_row_queue *queue, bool by_time);
