@@ -14,7 +14,7 @@ enum { PATIENCE_PER_SECOND = 500 };
 
 /* ---- a cursor ---- */
 
-static bool is_snapshot(unsigned op)
+static inline bool is_snapshot(unsigned op)
 {
     return op == GO_SPAN || op == GO_HEAP_OBJECT || op == GO_GOROUTINE_STACK;
 }
@@ -27,25 +27,31 @@ static void open_batch(struct go_cursor *cursor)
     cursor->clock = batch->time;
 }
 
-/* Reads the next event; false at the end. All that is here has been checked by the loader. */
-static bool advance(struct go_cursor *cursor)
+/* False if there is none. */
+static bool next_batch(struct go_cursor *cursor)
 {
-    if (cursor->next == cursor->end) {
-        struct go_batch *done = cursor->batch;
-        cursor->batch = done->next;
-        free(done);
-        if (cursor->batch == NULL)
-            return false;
+    struct go_batch *done = cursor->batch;
+    cursor->batch = done->next;
+    free(done);
+    if (cursor->batch != NULL)
         open_batch(cursor);
-    }
+    return cursor->batch != NULL;
+}
+
+/* Reads the next event; false at the end. All that is here has been checked by the loader. */
+static inline bool advance(struct go_cursor *cursor)
+{
+    if (cursor->next == cursor->end && !next_batch(cursor))
+        return false;
     struct go_event *event = &cursor->event;
     event->offset = cursor->batch->offset + (uint64_t)(cursor->next - cursor->batch->payload);
     const unsigned char *next = cursor->next;
     event->op = *next++;
     cursor->clock += *next < 0x80 ? *next++ : go_number_again(&next);
     event->time = cursor->clock;
-    for (unsigned i = 1; i < go_numbers_after[event->op]; i++)
-        event->arg[i - 1] = go_number_again(&next);
+    uint64_t *arg = event->arg, *end = arg + go_numbers_after[event->op] - 1;
+    while (arg < end)
+        *arg++ = go_number_again(&next);
     cursor->next = next;
     cursor->key = is_snapshot(event->op) ? 0 : event->time;
     return true;
@@ -89,7 +95,7 @@ static void sift_down(struct go_frontier *frontier, size_t i)
 }
 
 /* Mostly the first of all has got another key, and is still not above those below it. */
-static void update(struct go_frontier *frontier, size_t i)
+static inline void update(struct go_frontier *frontier, size_t i)
 {
     if (i == 0 && (frontier->count < 2 || key(frontier, 0) <= key(frontier, 1)) &&
         (frontier->count < 3 || key(frontier, 0) <= key(frontier, 2)))
@@ -175,7 +181,7 @@ static void wake(struct go_frontier *frontier, uint64_t changed)
 }
 
 /* Has the event of heap[i] taken if it can be. A held one's patience may be over, or nothing else left. */
-static enum go_take try(struct go_frontier *frontier, struct go_taker *taker, size_t i)
+static inline enum go_take try(struct go_frontier *frontier, struct go_taker *taker, size_t i)
 {
     struct go_cursor *cursor = frontier->heap[i];
     taker->changed = GO_NONE;

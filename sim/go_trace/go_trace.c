@@ -121,40 +121,20 @@ static bool grow_latest(struct reader *r, uint64_t p)
     return true;
 }
 
-/* Deaths are dated back by the policy, so that theirs are no repairs of the recorded times. */
-static bool set_time(struct reader *r, struct trace_row *row, const struct go_row *from)
+/* Line and time. Deaths are dated back by the policy, so that theirs are no repairs of the recorded times. */
+static bool complete(struct reader *r, struct trace_row *row)
 {
-    if (from->p >= r->ps && !grow_latest(r, from->p))
+    uint64_t p = row->value[ROW_P], *ns = &row->value[ROW_T_NS];
+    row->line = ++r->rows;
+    if (p >= r->ps && !grow_latest(r, p))
         return false;
-    uint64_t *latest = &r->latest[from->p];
-    if (from->ns >= *latest)
-        *latest = from->ns;
+    uint64_t *latest = &r->latest[p];
+    if (*ns >= *latest)
+        *latest = *ns;
     else
-        r->clamped += from->op != TRACE_FREE || r->events.options.death == DEATH_SWEEP;
-    row_set(row, ROW_T_NS, *latest);
+        r->clamped += row->op != TRACE_FREE || r->events.options.death == DEATH_SWEEP;
+    *ns = *latest;
     return true;
-}
-
-static bool make_row(struct reader *r, struct trace_row *row, const struct go_row *from)
-{
-    enum { SIZE = 1u << ROW_SIZE, NOSCAN = 1u << ROW_NOSCAN };
-    static const uint16_t own_columns[TRACE_OPS] = {
-        [TRACE_ALLOC] = SIZE | NOSCAN, [TRACE_STACKALLOC] = SIZE, [TRACE_PROCS] = SIZE,
-        [TRACE_HEAPLIVE] = SIZE,       [TRACE_HEAPGOAL] = SIZE,
-    };
-    const struct go_type *type = &r->loader.types.list[from->type];
-    unsigned present = 1u << ROW_OP | 1u << ROW_P | own_columns[from->op] | (unsigned)(from->g != GO_NONE) << ROW_G |
-                       (unsigned)(from->id != 0) << ROW_ID | (unsigned)(from->type != 0) << ROW_TYPE;
-    *row = (struct trace_row){
-        .value = {[ROW_P] = from->p, [ROW_G] = from->g != GO_NONE ? from->g : 0, [ROW_ID] = from->id,
-                  [ROW_SIZE] = from->value, [ROW_NOSCAN] = from->op == TRACE_ALLOC ? from->noscan : 1},
-        .line = ++r->rows,
-        .type = type->name,
-        .type_length = type->name_length,
-        .present = (uint16_t)present,
-        .op = from->op,
-    };
-    return set_time(r, row, from);
 }
 
 static bool make_meta(struct reader *r, struct trace_row *row)
@@ -167,26 +147,25 @@ static bool make_meta(struct reader *r, struct trace_row *row)
     return true;
 }
 
-/* False at the end and after a failure. */
-static bool next_row(struct reader *r, struct trace_row *row)
+/* Of those that are in the queue, or come into it; 0 at the end and after a failure. */
+static size_t next_rows(struct reader *r, struct trace_row *rows, size_t max)
 {
-    const struct go_row *from;
-    if (make_meta(r, row))
-        return true;
-    while ((from = go_rows_next(&r->events.rows)) == NULL) {
-        if (r->finished)
-            return false;
+    size_t count, done = 0;
+    while ((count = go_rows_read(&r->events.rows, rows, max)) == 0 && !r->finished)
         fill_queue(r);
-    }
-    return make_row(r, row, from);
+    while (done < count && complete(r, &rows[done]))
+        done++;
+    return done;
 }
 
 static size_t read_rows(struct row_source *source, struct trace_row *rows, size_t max, struct error *error)
 {
     struct reader *r = (struct reader *)source;
-    size_t count = 0;
-    while (count < max && next_row(r, &rows[count]))
+    size_t count = 0, more = 1;
+    while (count < max && make_meta(r, &rows[count]))
         count++;
+    for (; count < max && more > 0; count += more)
+        more = next_rows(r, rows + count, max - count);
     if (count == 0 && r->failure.text[0] != '\0')
         error_set(error, "%s", r->failure.text);
     return count;

@@ -503,7 +503,7 @@ bool go_heap_events_init(struct go_heap_events *events, const struct row_options
     events->options = *options;
     events->types = types;
     events->input = input;
-    go_rows_init(&events->rows, options->death == DEATH_UNIFORM);
+    go_rows_init(&events->rows, options->death == DEATH_UNIFORM, types);
     if (options->death == DEATH_SWEEP)
         events->rows.limit = UINT64_MAX;
     bool order = go_order_init(&events->order), spans = go_spans_init(&events->spans);

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "go_trace/wire.h"
-#include "trace/trace.h"
 
 enum { CHUNK = 8188 /* words: 64 KiB with the rest */, MOST = 6 /* words of a row */ };
 enum { WHAT = 15, NOSCAN = 16, LONG = 32, NUMBER = 6 /* first bit */, TIME = 48 };
 enum { PLACE = TRACE_OPS /* what: P << 4, and a word for the goroutine */, STEP /* what: a word for the time */ };
+enum { ALL_HAVE = 1u << ROW_OP | 1u << ROW_T_NS | 1u << ROW_P };
 enum { FEW = 48 /* deaths that are sorted one by one */ };
 enum { NUMBER_BITS = TIME - NUMBER, SIZE_BITS = 24, TYPE_BITS = NUMBER_BITS - SIZE_BITS, TIME_BITS = 64 - TIME };
 
@@ -28,9 +28,10 @@ struct go_row_chunk {
     uint64_t words[CHUNK];
 };
 
-void go_rows_init(struct go_row_queue *queue, bool by_time)
+void go_rows_init(struct go_row_queue *queue, bool by_time, const struct go_types *types)
 {
     memset(queue, 0, sizeof *queue);
+    queue->types = types;
     queue->by_time = by_time;
     queue->head.g = queue->tail.g = GO_NONE;
 }
@@ -143,31 +144,17 @@ static const uint64_t *take_before(const uint64_t *at, struct go_row_end *head)
     }
 }
 
-static void decode(struct go_row_queue *queue)
+/* Moves the head over the next row, of which all but what the head says stays in queue->ahead. */
+static void pass_next(struct go_row_queue *queue)
 {
     struct go_row_end *head = &queue->head;
     const uint64_t *at = take_before(queue->first->words + queue->read, head);
-    uint64_t word = *at++, number = word >> NUMBER & ((UINT64_C(1) << NUMBER_BITS) - 1), type = 0;
-    unsigned op = word & WHAT;
-    if ((word & LONG) != 0) {
-        type = number;
-        number = *at++;
-    } else if (op == TRACE_ALLOC) {
-        type = number >> SIZE_BITS;
-        number &= (1u << SIZE_BITS) - 1;
-    }
+    uint64_t word = *at++;
+    queue->ahead = word;
+    if ((word & LONG) != 0)
+        queue->ahead_number = *at++;
     queue->read = (size_t)(at - queue->first->words);
-    pass(queue, head, op, head->ns + (word >> TIME));
-    queue->ahead = (struct go_row){
-        .ns = head->ns,
-        .g = head->g,
-        .id = trace_op_begins(op) ? head->id : trace_op_ends(op) ? number : 0,
-        .value = trace_op_ends(op) ? 0 : number,
-        .p = head->p,
-        .type = (uint32_t)type,
-        .op = (uint8_t)op,
-        .noscan = (word & NOSCAN) != 0,
-    };
+    pass(queue, head, word & WHAT, head->ns + (word >> TIME));
 }
 
 /* Whether there is a row ahead. */
@@ -187,25 +174,73 @@ static bool look_ahead(struct go_row_queue *queue)
         queue->first = done->next;
         free(done);
     }
-    decode(queue);
-    queue->has_ahead = true;
-    return true;
+    pass_next(queue);
+    return queue->has_ahead = true;
 }
 
-const struct go_row *go_rows_next(struct go_row_queue *queue)
+static void set_type(struct trace_row *row, const struct go_type *type)
 {
-    bool released = look_ahead(queue) && queue->head.when < queue->limit;
-    if (queue->next_due < queue->due.count) {
-        const struct go_death *death = &queue->due.list[queue->next_due];
-        if (!released || death->when <= queue->head.when) {
-            queue->next_due++;
-            queue->death = (struct go_row){
-                .op = TRACE_FREE, .ns = death->ns, .id = death->id, .p = death->p, .g = GO_NONE};
-            return &queue->death;
+    row_set_type(row, type->name, type->name_length);
+}
+
+/* The row ahead. */
+static void make_row(const struct go_row_queue *queue, struct trace_row *row)
+{
+    enum { SIZE = 1u << ROW_SIZE, ID = 1u << ROW_ID, NOSCAN_COLUMN = 1u << ROW_NOSCAN };
+    static const uint16_t own_columns[TRACE_OPS] = {
+        [TRACE_ALLOC] = ID | SIZE | NOSCAN_COLUMN, [TRACE_STACKALLOC] = ID | SIZE, [TRACE_FREE] = ID,
+        [TRACE_STACKFREE] = ID, [TRACE_PROCS] = SIZE, [TRACE_HEAPLIVE] = SIZE, [TRACE_HEAPGOAL] = SIZE,
+    };
+    const struct go_row_end *head = &queue->head;
+    uint64_t word = queue->ahead, number = word >> NUMBER & ((UINT64_C(1) << NUMBER_BITS) - 1), type = 0;
+    uint8_t op = word & WHAT;
+    if ((word & LONG) != 0) {
+        type = number;
+        number = queue->ahead_number;
+    } else if (op == TRACE_ALLOC) {
+        type = number >> SIZE_BITS;
+        number &= (1u << SIZE_BITS) - 1;
+    }
+    bool ends = trace_op_ends(op), has_g = head->g != GO_NONE;
+    *row = (struct trace_row){
+        .value = {[ROW_T_NS] = head->ns,
+                  [ROW_P] = head->p,
+                  [ROW_G] = has_g ? head->g : 0,
+                  [ROW_ID] = trace_op_begins(op) ? head->id : ends ? number : 0,
+                  [ROW_SIZE] = ends ? 0 : number,
+                  [ROW_NOSCAN] = op == TRACE_ALLOC ? (word & NOSCAN) != 0 : 1},
+        .present = (uint16_t)(ALL_HAVE | own_columns[op] | (unsigned)has_g << ROW_G),
+        .op = op,
+    };
+    if (type != 0)
+        set_type(row, &queue->types->list[type]);
+}
+
+static void make_death(const struct go_death *death, struct trace_row *row)
+{
+    *row = (struct trace_row){
+        .value = {[ROW_T_NS] = death->ns, [ROW_P] = death->p, [ROW_ID] = death->id, [ROW_NOSCAN] = 1},
+        .present = ALL_HAVE | 1u << ROW_ID,
+        .op = TRACE_FREE,
+    };
+}
+
+size_t go_rows_read(struct go_row_queue *queue, struct trace_row *rows, size_t max)
+{
+    size_t count = 0;
+    for (; count < max; count++) {
+        bool released = look_ahead(queue) && queue->head.when < queue->limit;
+        if (queue->next_due < queue->due.count &&
+            (!released || queue->due.list[queue->next_due].when <= queue->head.when)) {
+            make_death(&queue->due.list[queue->next_due++], &rows[count]);
+        } else if (released) {
+            make_row(queue, &rows[count]);
+            queue->has_ahead = false;
+        } else {
+            break;
         }
     }
-    queue->has_ahead &= !released;
-    return released ? &queue->ahead : NULL;
+    return count;
 }
 
 /* ---- deaths ---- */

@@ -1,7 +1,7 @@
 /* Rows that wait until it is known who has died before them.
  *
  *   go_rows_add -->  rows, a word or two each, in order          ---\
- *                                                                   merge by when, up to the limit --> go_rows_next
+ *                                                                   merge by when, up to the limit --> go_rows_read
  *   go_rows_die -->  deaths: when, who  --release--> due, sorted ---/
  *
  * That an object is dead is recorded when it is swept; it died up to two collections before. When counts rows (or, if
@@ -12,10 +12,10 @@
 #ifndef GO_TRACE_ROW_QUEUE_H
 #define GO_TRACE_ROW_QUEUE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "go_trace/types.h"
+#include "trace/row.h"
 
+/* A row as it comes. */
 struct go_row {
     uint64_t ns;
     uint64_t g;     /* GO_NONE: none */
@@ -52,9 +52,9 @@ struct go_row_queue {
     struct go_row_chunk *first, *last;
     size_t read; /* words, of the first chunk */
     struct go_row_end head, tail;
-    struct go_row ahead; /* the next row, if has_ahead */
+    uint64_t ahead, ahead_number; /* the next row, over which the head has passed, if has_ahead */
     bool has_ahead;
-    struct go_row death;    /* the latest that was handed out */
+    const struct go_types *types; /* the owner's */
     uint64_t limit;         /* what is before may go */
     struct go_deaths later; /* in the order of their coming */
     struct go_deaths due;   /* before the limit; sorted by when, equals in that order. Its list has room for twice its
@@ -63,7 +63,8 @@ struct go_row_queue {
     size_t bucket_ends[GO_DEATH_BUCKETS];
 };
 
-void go_rows_init(struct go_row_queue *queue, bool by_time);
+/* types: the owner's, of the rows' types. */
+void go_rows_init(struct go_row_queue *queue, bool by_time, const struct go_types *types);
 void go_rows_free(struct go_row_queue *queue);
 
 /* Appends a row; sets *when, and row->id of one that begins a lifetime. False: no memory. */
@@ -72,10 +73,10 @@ bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
 /* A free of this id, by p at ns, not before when. False: no memory. */
 bool go_rows_die(struct go_row_queue *queue, const struct go_death *death);
 
-/* No death will come with a when below the limit. Only when go_rows_next has said that there is no more. */
+/* No death will come with a when below the limit. Only when go_rows_read has said that there is no more. */
 bool go_rows_release(struct go_row_queue *queue, uint64_t limit);
 
-/* The next row or death (a free) before the limit, valid until the next of these calls; NULL if there is none. */
-const struct go_row *go_rows_next(struct go_row_queue *queue);
+/* Up to max of the next rows and deaths (frees) before the limit, all but their lines; 0 if there is none. */
+size_t go_rows_read(struct go_row_queue *queue, struct trace_row *rows, size_t max);
 
 #endif
