@@ -14,7 +14,7 @@ enum { PATIENCE_PER_SECOND = 500 };
 
 /* ---- a cursor ---- */
 
-static inline bool is_snapshot(unsigned op)
+static bool is_snapshot(unsigned op)
 {
     return op == GO_SPAN || op == GO_HEAP_OBJECT || op == GO_GOROUTINE_STACK;
 }
@@ -39,7 +39,7 @@ static bool next_batch(struct go_cursor *cursor)
 }
 
 /* Reads the next event; false at the end. All that is here has been checked by the loader. */
-static inline bool advance(struct go_cursor *cursor)
+static inline __attribute__((always_inline)) bool advance(struct go_cursor *cursor)
 {
     if (cursor->next == cursor->end && !next_batch(cursor))
         return false;
@@ -95,7 +95,7 @@ static void sift_down(struct go_frontier *frontier, size_t i)
 }
 
 /* Mostly the first of all has got another key, and is still not above those below it. */
-static inline void update(struct go_frontier *frontier, size_t i)
+static inline __attribute__((always_inline)) void update(struct go_frontier *frontier, size_t i)
 {
     if (i == 0 && (frontier->count < 2 || key(frontier, 0) <= key(frontier, 1)) &&
         (frontier->count < 3 || key(frontier, 0) <= key(frontier, 2)))
@@ -181,7 +181,8 @@ static void wake(struct go_frontier *frontier, uint64_t changed)
 }
 
 /* Has the event of heap[i] taken if it can be. A held one's patience may be over, or nothing else left. */
-static inline enum go_take try(struct go_frontier *frontier, struct go_taker *taker, size_t i)
+static inline __attribute__((always_inline)) enum go_take try(struct go_frontier *frontier, struct go_taker *taker,
+                                                             size_t i)
 {
     struct go_cursor *cursor = frontier->heap[i];
     taker->changed = GO_NONE;

@@ -53,12 +53,11 @@ bool go_number(const unsigned char **at, const unsigned char *end, uint64_t *val
     return false;
 }
 
-uint64_t go_long_number_again(const unsigned char **at)
+const unsigned char *go_long_number_again(const unsigned char *at, uint64_t *value)
 {
-    const unsigned char *from = *at;
-    uint64_t value = *from & 0x7fu;
-    for (unsigned shift = 7; (*from++ & 0x80u) != 0; shift += 7)
-        value |= (uint64_t)(*from & 0x7fu) << shift;
-    *at = from;
-    return value;
+    uint64_t sum = *at & 0x7fu;
+    for (unsigned shift = 7; (*at++ & 0x80u) != 0; shift += 7)
+        sum |= (uint64_t)(*at & 0x7fu) << shift;
+    *value = sum;
+    return at;
 }

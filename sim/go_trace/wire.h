@@ -97,17 +97,19 @@ static inline unsigned go_numbers_length(const unsigned char *at, unsigned count
     return ends != 0 ? (unsigned)__builtin_ctzll(ends) / 8 + 1 : 0;
 }
 
-/* A number of nine bytes or ten, where go_number has succeeded before. */
-uint64_t go_long_number_again(const unsigned char **at);
+/* What go_number_again does with a number of nine bytes or ten. Returns where it ends. */
+const unsigned char *go_long_number_again(const unsigned char *at, uint64_t *value);
 
-/* The same for any number, GO_SLACK bytes after which may be read. */
+/* The number at *at, which is moved on, where go_number has succeeded before. Reads GO_SLACK bytes. */
 static inline uint64_t go_number_again(const unsigned char **at)
 {
     uint64_t ends = go_number_ends(*at), value;
-    if (ends == 0)
-        return go_long_number_again(at);
+    if (ends == 0) {
+        *at = go_long_number_again(*at, &value);
+        return value;
+    }
     memcpy(&value, *at, sizeof value);
-    *at += __builtin_ctzll(ends) / 8 + 1;
+    *at += (unsigned)__builtin_ctzll(ends) / 8 + 1;
     value &= (ends ^ (ends - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
     value = (value & UINT64_C(0x007f007f007f007f)) | (value & UINT64_C(0x7f007f007f007f00)) >> 1;
     value = (value & UINT64_C(0x00003fff00003fff)) | (value & UINT64_C(0x3fff00003fff0000)) >> 2;
