@@ -86,9 +86,10 @@ static bool see_p(struct go_heap_events *events, uint64_t p)
     return true;
 }
 
-/* Adds the row, of which all but time and place is set, as what the M did in the event. */
+/* Adds the row, of which all but time and place is set, as what the M did in the event. When it is, and its id, are at
+ * the tail of the queue. */
 static bool add_row(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                    struct go_row *row, uint64_t *when)
+                    struct go_row *row)
 {
     bool exists = event->op == GO_HEAP_OBJECT || event->op == GO_GOROUTINE_STACK;
     events->counts.no_p += m->p == GO_NONE;
@@ -97,7 +98,7 @@ static bool add_row(struct go_heap_events *events, const struct go_m_state *m, c
     row->ns = exists ? 0 : ns_at(&events->clock, event->time);
     if (row->ns > events->now)
         events->now = row->ns;
-    return see_p(events, row->p) && go_rows_add(&events->rows, row, when);
+    return see_p(events, row->p) && go_rows_add(&events->rows, row);
 }
 
 /* ---- deaths ---- */
@@ -140,11 +141,10 @@ static struct go_death death_of(struct go_heap_events *events, const struct go_o
 static bool end_lifetime(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                          const struct go_object *object)
 {
-    uint64_t when;
     events->counts.frees++;
     events->live--;
     if (events->options.death == DEATH_SWEEP)
-        return add_row(events, m, event, &(struct go_row){.op = TRACE_FREE, .id = object->id}, &when);
+        return add_row(events, m, event, &(struct go_row){.op = TRACE_FREE, .value = object->id});
     struct go_death death = death_of(events, object);
     return go_rows_die(&events->rows, &death);
 }
@@ -191,10 +191,9 @@ static void begin_cycle(struct go_heap_events *events, uint64_t when, uint64_t n
 static bool add_cycle(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
     struct go_row row = {.op = TRACE_GCBEGIN};
-    uint64_t when;
-    if (!add_row(events, m, event, &row, &when))
+    if (!add_row(events, m, event, &row))
         return false;
-    begin_cycle(events, when, row.ns);
+    begin_cycle(events, events->rows.tail.when, row.ns);
     return true;
 }
 
@@ -226,8 +225,7 @@ static enum go_take tell_runtime(struct go_heap_events *events, const struct go_
     if (event->op >= sizeof ops || ops[event->op] == 0)
         return GO_TAKEN;
     struct go_row row = {.op = ops[event->op], .value = event->op != GO_GC_END ? event->arg[0] : 0};
-    uint64_t when;
-    if (!add_row(events, m, event, &row, &when))
+    if (!add_row(events, m, event, &row))
         return fail_memory(events, event);
     return event->op != GO_GC_END || end_cycle(events) ? GO_TAKEN : fail_memory(events, event);
 }
@@ -287,11 +285,9 @@ static enum go_take add_object(struct go_heap_events *events, const struct go_m_
     uint64_t random = policy == SIZE_UNIFORM ? random_of(events, events->rows.tail.id + 1) : 0;
     row.value = place->first != 0 ? go_tiny_request(policy, event->arg[0] != address_of(place), type_size, random)
                                   : go_request(policy, place->span, type_size, random);
-    struct go_object object;
-    if (!add_row(events, m, event, &row, &object.born) || (place->first == 0 && !go_slot_fill(place->span)))
+    if (!add_row(events, m, event, &row) || (place->first == 0 && !go_slot_fill(place->span)))
         return fail_memory(events, event);
-    object.id = row.id;
-    object.p = row.p;
+    struct go_object object = {.id = events->rows.tail.id, .born = events->rows.tail.when, .p = row.p};
     events->live++;
     if (event->op == GO_HEAP_OBJECT) {
         events->counts.start_objects++;
@@ -407,20 +403,17 @@ static bool end_stack(struct go_heap_events *events, const struct go_m_state *m,
                       struct id_entry *entry)
 {
     struct go_object stack = go_objects_take(&events->objects, &entry->number);
-    uint64_t when;
     id_map_remove(&events->stacks, entry);
-    return add_row(events, m, event, &(struct go_row){.op = TRACE_STACKFREE, .id = stack.id}, &when);
+    return add_row(events, m, event, &(struct go_row){.op = TRACE_STACKFREE, .value = stack.id});
 }
 
 static bool begin_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
     struct go_row row = {.op = TRACE_STACKALLOC, .value = UINT64_C(1) << (event->arg[1] - 1)};
-    struct go_object stack;
     bool added;
-    if (!add_row(events, m, event, &row, &stack.born))
+    if (!add_row(events, m, event, &row))
         return false;
-    stack.id = row.id;
-    stack.p = row.p;
+    struct go_object stack = {.id = events->rows.tail.id, .born = events->rows.tail.when, .p = row.p};
     events->counts.start_stacks += event->op == GO_GOROUTINE_STACK;
     struct id_entry *entry = id_map_put(&events->stacks, event->arg[0], &added);
     return entry != NULL && go_objects_add(&events->objects, &entry->number, &stack);
@@ -514,9 +507,8 @@ bool go_heap_events_init(struct go_heap_events *events, const struct row_options
 bool go_heap_events_finish(struct go_heap_events *events, struct error *error)
 {
     for (uint64_t p = 0; p < events->ps_count; p++) {
-        uint64_t when;
         struct go_row row = {.op = TRACE_END, .ns = events->now, .p = (uint32_t)p, .g = GO_NONE};
-        if (events->ps_seen[p] && !go_rows_add(&events->rows, &row, &when))
+        if (events->ps_seen[p] && !go_rows_add(&events->rows, &row))
             return go_fail(error, events->input, events->input->offset, "out of memory");
     }
     return go_rows_release(&events->rows, UINT64_MAX) ||

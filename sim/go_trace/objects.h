@@ -24,10 +24,34 @@ struct go_objects {
 
 void go_objects_free(struct go_objects *objects);
 
+/* Room for more. False: no memory. */
+bool go_objects_grow(struct go_objects *objects);
+
 /* Into the slot, before what is there already. False: no memory. */
-bool go_objects_add(struct go_objects *objects, uint32_t *first, const struct go_object *object);
+static inline bool go_objects_add(struct go_objects *objects, uint32_t *first, const struct go_object *object)
+{
+    uint32_t number = objects->unused;
+    if (number != 0)
+        objects->unused = objects->list[number - 1].shared;
+    else if (objects->count < objects->capacity || go_objects_grow(objects))
+        number = ++objects->count;
+    else
+        return false;
+    objects->list[number - 1] = *object;
+    objects->list[number - 1].shared = *first;
+    *first = number;
+    return true;
+}
 
 /* Takes the latest object out of a slot that is not empty. */
-struct go_object go_objects_take(struct go_objects *objects, uint32_t *first);
+static inline struct go_object go_objects_take(struct go_objects *objects, uint32_t *first)
+{
+    uint32_t number = *first;
+    struct go_object object = objects->list[number - 1];
+    *first = object.shared;
+    objects->list[number - 1].shared = objects->unused;
+    objects->unused = number;
+    return object;
+}
 
 #endif

@@ -48,14 +48,11 @@ void go_rows_free(struct go_row_queue *queue)
 
 /* ---- writing ---- */
 
-/* The chunk to write a row into; NULL: no memory. */
-static struct go_row_chunk *room(struct go_row_queue *queue)
+static bool add_chunk(struct go_row_queue *queue)
 {
-    if (queue->last != NULL && queue->last->used <= CHUNK - MOST)
-        return queue->last;
     struct go_row_chunk *chunk = malloc(sizeof *chunk);
     if (chunk == NULL)
-        return NULL;
+        return false;
     chunk->next = NULL;
     chunk->used = 0;
     if (queue->last != NULL)
@@ -63,7 +60,7 @@ static struct go_row_chunk *room(struct go_row_queue *queue)
     else
         queue->first = chunk;
     queue->last = chunk;
-    return chunk;
+    return true;
 }
 
 /* After a row of this op and time: what the next is compared with, at either end. */
@@ -94,25 +91,24 @@ static uint64_t *put_before(uint64_t *to, const struct go_row_end *tail, const s
 
 static uint64_t *put_row(uint64_t *to, const struct go_row *row, uint64_t step)
 {
-    uint64_t number = row->op == TRACE_ALLOC ? row->value | (uint64_t)row->type << SIZE_BITS
-                                             : trace_op_ends(row->op) ? row->id : row->value;
-    bool fits = row->op == TRACE_ALLOC ? row->value >> SIZE_BITS == 0 && row->type >> TYPE_BITS == 0
-                                       : number >> NUMBER_BITS == 0;
-    uint64_t word = row->op | (row->noscan ? NOSCAN : 0) | step << TIME;
-    if (fits) {
-        *to++ = word | number << NUMBER;
-    } else {
-        *to++ = word | LONG | (uint64_t)row->type << NUMBER;
-        *to++ = row->op == TRACE_ALLOC ? row->value : number;
+    uint64_t number = row->value, too_much = number >> NUMBER_BITS;
+    if (row->op == TRACE_ALLOC) {
+        number |= (uint64_t)row->type << SIZE_BITS;
+        too_much = row->value >> SIZE_BITS | row->type >> TYPE_BITS;
     }
-    return to;
+    *to = row->op | (row->noscan ? NOSCAN : 0) | number << NUMBER | step << TIME;
+    if (too_much != 0) {
+        *to++ = row->op | (row->noscan ? NOSCAN : 0) | LONG | (uint64_t)row->type << NUMBER | step << TIME;
+        *to = row->value;
+    }
+    return to + 1;
 }
 
-bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
+bool go_rows_add(struct go_row_queue *queue, const struct go_row *row)
 {
-    struct go_row_chunk *chunk = room(queue);
-    if (chunk == NULL)
+    if ((queue->last == NULL || queue->last->used > CHUNK - MOST) && !add_chunk(queue))
         return false;
+    struct go_row_chunk *chunk = queue->last;
     struct go_row_end *tail = &queue->tail;
     uint64_t step = row->ns - tail->ns, *to = chunk->words + chunk->used;
     to = put_before(to, tail, row, &step);
@@ -121,9 +117,6 @@ bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
     tail->p = row->p;
     tail->g = row->g;
     pass(queue, tail, row->op, row->ns);
-    if (trace_op_begins(row->op))
-        row->id = tail->id;
-    *when = tail->when;
     return true;
 }
 

@@ -19,8 +19,7 @@
 struct go_row {
     uint64_t ns;
     uint64_t g;     /* GO_NONE: none */
-    uint64_t id;    /* of a lifetime; one that begins has the number of those that began before, plus 1 */
-    uint64_t value; /* a size, or what the runtime said */
+    uint64_t value; /* a size, the id of a lifetime that ends, or what the runtime said */
     uint32_t p;
     uint32_t type;  /* of an object, by number */
     uint8_t op;     /* enum trace_op */
@@ -67,8 +66,9 @@ struct go_row_queue {
 void go_rows_init(struct go_row_queue *queue, bool by_time, const struct go_types *types);
 void go_rows_free(struct go_row_queue *queue);
 
-/* Appends a row; sets *when, and row->id of one that begins a lifetime. False: no memory. */
-bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when);
+/* Appends a row. Afterwards queue->tail says when it is, and the id of a lifetime that it begins: the number of those
+ * that began before, plus 1. False: no memory. */
+bool go_rows_add(struct go_row_queue *queue, const struct go_row *row);
 
 /* A free of this id, by p at ns, not before when. False: no memory. */
 bool go_rows_die(struct go_row_queue *queue, const struct go_death *death);
