@@ -197,7 +197,7 @@ static inline __attribute__((always_inline)) enum go_take try(struct go_frontier
         update(frontier, i);
     else
         remove_at(frontier, i);
-    if (taker->changed != GO_NONE && frontier->held > 0)
+    if (frontier->held > 0 && taker->changed != GO_NONE)
         wake(frontier, taker->changed);
     return result;
 }

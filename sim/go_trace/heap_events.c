@@ -149,11 +149,13 @@ static bool end_lifetime(struct go_heap_events *events, const struct go_m_state 
     return go_rows_die(&events->rows, &death);
 }
 
-/* Everything in the slot, of which there is something. */
+/* Everything in the slot, of which there is something. Slots are swept in their order: the next is often the next. */
 static bool empty_slot(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                        struct go_span *span, uint32_t slot)
 {
     uint32_t *first = &span->slots[slot];
+    if (slot + 1 < span->slot_count)
+        go_objects_fetch(&events->objects, first[1]);
     while (*first != 0) {
         struct go_object object = go_objects_take(&events->objects, first);
         if (!end_lifetime(events, m, event, &object))

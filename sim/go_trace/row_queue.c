@@ -171,11 +171,6 @@ static bool look_ahead(struct go_row_queue *queue)
     return queue->has_ahead = true;
 }
 
-static void set_type(struct trace_row *row, const struct go_type *type)
-{
-    row_set_type(row, type->name, type->name_length);
-}
-
 /* The row ahead. */
 static void make_row(const struct go_row_queue *queue, struct trace_row *row)
 {
@@ -194,6 +189,7 @@ static void make_row(const struct go_row_queue *queue, struct trace_row *row)
         type = number >> SIZE_BITS;
         number &= (1u << SIZE_BITS) - 1;
     }
+    const struct go_type *row_type = &queue->types->list[type]; /* of no type: without a name */
     bool ends = trace_op_ends(op), has_g = head->g != GO_NONE;
     *row = (struct trace_row){
         .value = {[ROW_T_NS] = head->ns,
@@ -202,11 +198,11 @@ static void make_row(const struct go_row_queue *queue, struct trace_row *row)
                   [ROW_ID] = trace_op_begins(op) ? head->id : ends ? number : 0,
                   [ROW_SIZE] = ends ? 0 : number,
                   [ROW_NOSCAN] = op == TRACE_ALLOC ? (word & NOSCAN) != 0 : 1},
-        .present = (uint16_t)(ALL_HAVE | own_columns[op] | (unsigned)has_g << ROW_G),
+        .type = row_type->name,
+        .type_length = row_type->name_length,
+        .present = (uint16_t)(ALL_HAVE | own_columns[op] | (unsigned)has_g << ROW_G | (unsigned)(type != 0) << ROW_TYPE),
         .op = op,
     };
-    if (type != 0)
-        set_type(row, &queue->types->list[type]);
 }
 
 static void make_death(const struct go_death *death, struct trace_row *row)

@@ -56,6 +56,7 @@ bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint6
         return true;
     span->size_class = (uint8_t)size_class;
     span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
+    span->slot_count = (uint32_t)((pages * PAGE + span->slot - 1) / span->slot);
     span->slot_inverse = size_class == 0 ? 0 : (uint32_t)(((UINT64_C(1) << 32) + span->slot - 1) / span->slot);
     span->pages_found = size_class == 0 ? 1 : pages;
     return size_class == 0 || (pages <= MAX_SMALL_PAGES && pages * PAGE / span->slot <= MAX_SLOTS);
@@ -105,7 +106,7 @@ bool go_spans_add(struct go_spans *spans, const struct go_span *span)
 bool go_slot_fill(struct go_span *span)
 {
     if (span->slots == NULL)
-        span->slots = calloc(go_slots(span), sizeof *span->slots);
+        span->slots = calloc(span->slot_count, sizeof *span->slots);
     if (span->slots == NULL)
         return false;
     span->live++;

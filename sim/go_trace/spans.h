@@ -20,6 +20,7 @@ struct go_span {
     uint64_t pages_found;    /* pages by which it can be found; 0: it has been removed */
     uint64_t slot;           /* bytes */
     uint32_t slot_inverse;   /* 2^32 / slot, rounded up; 0: large */
+    uint32_t slot_count;     /* what is left at the end counts as one */
     uint8_t size_class;      /* 0: large */
     bool noscan;             /* objects without pointers */
     uint32_t *slots;         /* what is in each, as objects.h has it; NULL while all are empty */
@@ -65,12 +66,6 @@ static inline uint32_t go_slot_of(const struct go_span *span, uint64_t address)
 {
     uint64_t offset = (address - span->page * GO_PAGE_UNITS) * 8;
     return (uint32_t)(offset * span->slot_inverse >> 32);
-}
-
-/* What is left at the end counts as one. */
-static inline uint32_t go_slots(const struct go_span *span)
-{
-    return (uint32_t)((span->pages * GO_PAGE_UNITS * 8 + span->slot - 1) / span->slot);
 }
 
 /* To be called before an object goes into an empty slot of the span. False: no memory. */
