@@ -170,7 +170,7 @@ struct call {
 };
 
 /* A space and a number; `at` may be NULL. Returns what follows; NULL: it is something else. */
-static const char *take_number(const char *at, uint64_t *value)
+static inline __attribute__((always_inline)) const char *take_number(const char *at, uint64_t *value)
 {
     unsigned length = at != NULL && *at == ' ' ? text_hex_ahead(at + 1, value) : 0;
     return length > 0 ? at + 1 + length : NULL;

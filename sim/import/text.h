@@ -63,8 +63,8 @@ static inline bool text_hex(struct text *text, uint64_t *value)
     return true;
 }
 
-/* The same at `at`, 16 bytes from which may be read. Returns how many digits there are, of which *value takes up to 16; 0:
- * there are none. */
+/* The same at `at`, 16 bytes from which may be read. Returns how many digits there are, up to 16; 0: there are
+ * none, and *value means nothing. */
 static inline unsigned text_hex_ahead(const char *at, uint64_t *value)
 {
 #ifdef __SSE2__
@@ -81,7 +81,7 @@ static inline unsigned text_hex_ahead(const char *at, uint64_t *value)
     __m128i pairs = _mm_or_si128(_mm_slli_epi16(values, 4), _mm_srli_epi16(values, 8));
     __m128i packed = _mm_packus_epi16(_mm_and_si128(pairs, _mm_set1_epi16(0xff)), _mm_setzero_si128());
     uint64_t number = __builtin_bswap64((uint64_t)_mm_cvtsi128_si64(packed));
-    *value = length > 0 ? number >> (64 - 4 * length) : 0;
+    *value = number >> ((64 - 4 * length) & 63);
     return length;
 #else
     uint64_t n = 0;
