@@ -219,25 +219,37 @@ static enum go_step try_others(struct go_frontier *frontier, struct go_taker *ta
     return GO_STEP_STUCK;
 }
 
-enum go_step go_frontier_step(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck)
+/* Any but the first, which cannot be taken; *stuck is set if it is. */
+static enum go_step step_over(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck)
 {
-    if (frontier->count == 0)
-        return GO_STEP_END;
-    switch (try(frontier, taker, 0)) {
-    case GO_TAKEN:
-        return GO_STEP_TAKEN;
-    case GO_TAKE_HOLD:
-        sift_down(frontier, 0);
-        return GO_STEP_TAKEN;
-    case GO_TAKE_FAILED:
-        return GO_STEP_FAILED;
-    case GO_TAKE_NOT_YET:
-        break;
-    }
     sort(frontier);
     enum go_step step = try_others(frontier, taker, false);
     if (step == GO_STEP_STUCK)
         step = try_others(frontier, taker, true);
     *stuck = &frontier->heap[0]->event;
+    return step;
+}
+
+enum go_step go_frontier_run(struct go_frontier *frontier, struct go_taker *taker, unsigned most,
+                             const struct go_event **stuck)
+{
+    enum go_step step = GO_STEP_TAKEN;
+    taker->pause = false;
+    for (; step == GO_STEP_TAKEN && most > 0 && !taker->pause; most--) {
+        if (frontier->count == 0)
+            return GO_STEP_END;
+        switch (try(frontier, taker, 0)) {
+        case GO_TAKEN:
+            break;
+        case GO_TAKE_HOLD:
+            sift_down(frontier, 0);
+            break;
+        case GO_TAKE_FAILED:
+            return GO_STEP_FAILED;
+        case GO_TAKE_NOT_YET:
+            step = step_over(frontier, taker, stuck);
+            break;
+        }
+    }
     return step;
 }

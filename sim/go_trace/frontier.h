@@ -26,6 +26,7 @@ struct go_taker {
     enum go_take (*take)(struct go_taker *taker, struct go_writer *writer, const struct go_event *event, bool forced);
     uint64_t wanted;  /* set with GO_TAKE_HOLD: what the event waits for */
     uint64_t changed; /* set with GO_TAKEN if something has happened that one may wait for; else GO_NONE */
+    bool pause;       /* set with GO_TAKEN: no more for now */
 };
 
 struct go_cursor {
@@ -53,7 +54,9 @@ void go_frontier_free(struct go_frontier *frontier);
 
 enum go_step { GO_STEP_TAKEN, GO_STEP_END, GO_STEP_STUCK, GO_STEP_FAILED };
 
-/* Has one event taken. GO_STEP_STUCK: there is none that can be; *stuck is the first of them. */
-enum go_step go_frontier_step(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck);
+/* Has events taken, up to most (at least 1) or until the taker wants a pause. GO_STEP_TAKEN: they were. GO_STEP_STUCK:
+ * there is none that can be; *stuck is the first of them. */
+enum go_step go_frontier_run(struct go_frontier *frontier, struct go_taker *taker, unsigned most,
+                             const struct go_event **stuck);
 
 #endif

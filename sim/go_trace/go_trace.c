@@ -17,7 +17,7 @@
 /* No row has an alignment. */
 enum { COLUMNS = (1u << ROW_COLUMNS) - 1 - (1u << ROW_ALIGN) };
 
-enum { STEPS = 256 /* events between two looks at the rows */, METAS = 5, META_LENGTH = 40 };
+enum { STEPS = 256 /* events between two looks at the rows, at most */, METAS = 5, META_LENGTH = 40 };
 
 struct reader {
     struct row_source source; /* first: the two share their address */
@@ -74,21 +74,24 @@ static bool next_generation(struct reader *r)
     return go_heap_events_begin_generation(&r->events, &r->generation, &r->failure);
 }
 
-static bool finish(struct reader *r)
+static void finish(struct reader *r)
 {
     r->finished = true;
-    return r->failure.text[0] == '\0' && go_heap_events_finish(&r->events, &r->failure);
+    if (r->failure.text[0] == '\0')
+        go_heap_events_finish(&r->events, &r->failure);
 }
 
-/* One event more. False when the queue has got all there is, and after a failure. */
-static bool step(struct reader *r)
+/* Some events more, or all there is. */
+static void fill_queue(struct reader *r)
 {
     const struct go_event *stuck = NULL;
-    switch (go_frontier_step(&r->frontier, &r->events.taker, &stuck)) {
+    switch (go_frontier_run(&r->frontier, &r->events.taker, STEPS, &stuck)) {
     case GO_STEP_TAKEN:
-        return true;
+        return;
     case GO_STEP_END:
-        return next_generation(r) || (finish(r), false);
+        if (!next_generation(r))
+            finish(r);
+        return;
     case GO_STEP_STUCK:
         go_fail(&r->failure, &r->loader.input, stuck->offset, "expected an event that can be the next, got none of any "
                 "thread: the trace is damaged, or what went before is missing");
@@ -96,15 +99,8 @@ static bool step(struct reader *r)
     case GO_STEP_FAILED:
         break;
     }
-    return loosen(r) || end_by_damage(r) || (finish(r), false);
-}
-
-static void fill_queue(struct reader *r)
-{
-    uint64_t limit = r->events.rows.limit;
-    for (int i = 0; i < STEPS && r->events.rows.limit == limit && step(r); i++)
-        ;
-    r->source.bytes_done = byte_stream_done(r->bytes);
+    if (!loosen(r) && !end_by_damage(r))
+        finish(r);
 }
 
 /* ---- rows out of it ---- */
@@ -166,6 +162,7 @@ static size_t read_rows(struct row_source *source, struct trace_row *rows, size_
         count++;
     for (; count < max && more > 0; count += more)
         more = next_rows(r, rows + count, max - count);
+    source->bytes_done = byte_stream_done(r->bytes);
     if (count == 0 && r->failure.text[0] != '\0')
         error_set(error, "%s", r->failure.text);
     return count;

@@ -167,10 +167,12 @@ static bool empty_slot(struct go_heap_events *events, const struct go_m_state *m
 
 /* ---- collections ---- */
 
-/* Frees that are yet to come were found by the latest collection or a later one. */
+/* Frees that are yet to come were found by the latest collection or a later one: what is released by that is for the
+ * reader to take. */
 static bool end_cycle(struct go_heap_events *events)
 {
     events->marking = false;
+    events->taker.pause = true;
     switch (events->options.death) {
     case DEATH_GC:
         return go_rows_release(&events->rows, events->cycles[0].begin);
