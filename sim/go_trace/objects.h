@@ -40,10 +40,12 @@ static inline bool go_objects_add(struct go_objects *objects, uint32_t *first, c
     uint32_t number = objects->unused;
     if (number == 0 && objects->count == objects->capacity && !go_objects_grow(objects))
         return false;
-    if (number != 0)
-        go_objects_fetch(objects, objects->unused = objects->list[number - 1].shared);
-    else
+    if (number == 0) {
         number = ++objects->count;
+    } else {
+        objects->unused = objects->list[number - 1].shared;
+        go_objects_fetch(objects, objects->unused);
+    }
     objects->list[number - 1] = *object;
     objects->list[number - 1].shared = *first;
     *first = number;

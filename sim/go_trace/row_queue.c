@@ -254,9 +254,10 @@ static bool make_room_for_due(struct go_deaths *due, size_t count)
 {
     if (count <= due->capacity)
         return true;
+    size_t capacity = count + count / 2;
     free(due->list);
-    due->list = reallocarray(NULL, count, 2 * sizeof *due->list);
-    due->capacity = due->list != NULL ? count : 0;
+    due->list = reallocarray(NULL, capacity, 2 * sizeof *due->list);
+    due->capacity = due->list != NULL ? capacity : 0;
     return due->list != NULL;
 }
 
@@ -356,12 +357,12 @@ bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
         sieve.most = when > sieve.most ? when : sieve.most;
     }
     queue->limit = limit;
-    queue->next_due = 0;
-    queue->due.count = count;
+    queue->next_due = queue->due.count = 0;
     if (count == 0)
         return true;
     if (!make_room_for_due(&queue->due, count))
         return false;
+    queue->due.count = count;
     sort_due(queue, &sieve);
     keep_from(&queue->later, limit);
     return true;

@@ -162,7 +162,7 @@ static bool read_line(struct import *import, struct text line)
 
 /* ---- calls of a raw file, many at a time ---- */
 
-enum { CALLS = 32 /* at a time */, CALL_ROWS = 2, LINE_AHEAD = 80 /* bytes of a call's line, and what is read with it */ };
+enum { CALLS = 32 /* at a time */, CALL_ROWS = 2, LINE_AHEAD = 64 /* bytes, more than are read of a call's line */ };
 
 struct call {
     uint64_t address, size;
