@@ -191,6 +191,7 @@ static void make_row(const struct go_row_queue *queue, struct trace_row *row)
     }
     const struct go_type *row_type = &queue->types->list[type]; /* of no type: without a name */
     bool ends = trace_op_ends(op), has_g = head->g != GO_NONE;
+    unsigned more_columns = (unsigned)has_g << ROW_G | (unsigned)(type != 0) << ROW_TYPE;
     *row = (struct trace_row){
         .value = {[ROW_T_NS] = head->ns,
                   [ROW_P] = head->p,
@@ -200,7 +201,7 @@ static void make_row(const struct go_row_queue *queue, struct trace_row *row)
                   [ROW_NOSCAN] = op == TRACE_ALLOC ? (word & NOSCAN) != 0 : 1},
         .type = row_type->name,
         .type_length = row_type->name_length,
-        .present = (uint16_t)(ALL_HAVE | own_columns[op] | (unsigned)has_g << ROW_G | (unsigned)(type != 0) << ROW_TYPE),
+        .present = (uint16_t)(ALL_HAVE | own_columns[op] | more_columns),
         .op = op,
     };
 }

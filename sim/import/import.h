@@ -31,9 +31,9 @@ struct import_format {
     /* What a line says that is not empty; false after import_fail. Calls import_start before all else that makes rows,
      * and makes at most IMPORT_ROWS of them. */
     bool (*line)(struct import *import, struct text line);
-    /* Takes those calls off the lines ahead that it knows at a glance, up to a line that is anything else, or not wholly
-     * in the chunk, for which there is the function above; and while there is import_room. False after import_fail.
-     * NULL: it knows none. */
+    /* Takes those calls off the lines ahead that it knows at a glance, up to a line that is anything else, or not
+     * wholly in the chunk, for which there is the function above; and while there is import_room. False after
+     * import_fail. NULL: it knows none. */
     bool (*calls)(struct import *import);
     /* After the last line: import_finish, or what the format has to say about the end; false after import_fail. */
     bool (*finish)(struct import *import);
