@@ -127,13 +127,14 @@ static struct go_batch *take_batch(struct go_input *input, bool experimental, st
         return NULL;
     if (!take_batch_header(input, &header, error))
         return NULL;
-    struct go_batch *batch = malloc(sizeof *batch + header.size);
+    struct go_batch *batch = malloc(sizeof *batch + header.size + GO_SLACK);
     if (batch == NULL) {
         input->broken = true;
         go_fail(error, input, header.offset, "out of memory");
         return NULL;
     }
     *batch = header;
+    memset(batch->payload + batch->size, 0, GO_SLACK);
     if (take_all(input, batch->payload, batch->size, "the rest of a batch", error))
         return batch;
     free(batch);

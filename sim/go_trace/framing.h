@@ -26,7 +26,7 @@ struct go_batch {
     uint64_t offset;              /* of the payload in the file */
     uint32_t size;                /* of the payload: at most GO_MAX_BATCH */
     uint8_t experiment;           /* 0: of none; 1: AllocFree */
-    unsigned char payload[];
+    unsigned char payload[];      /* and GO_SLACK bytes */
 };
 
 enum go_record { GO_RECORD_BATCH, GO_RECORD_GENERATION_ENDS, GO_RECORD_FILE_ENDS, GO_RECORD_BAD };

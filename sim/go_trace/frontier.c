@@ -27,25 +27,32 @@ static void open_batch(struct go_cursor *cursor)
     cursor->clock = batch->time;
 }
 
-/* Reads the next event; false at the end. All that is here has been checked by the loader. */
-static bool advance(struct go_cursor *cursor, unsigned version)
+/* False if there is none. */
+static bool next_batch(struct go_cursor *cursor)
 {
-    if (cursor->next == cursor->end) {
-        struct go_batch *done = cursor->batch;
-        cursor->batch = done->next;
-        free(done);
-        if (cursor->batch == NULL)
-            return false;
+    struct go_batch *done = cursor->batch;
+    cursor->batch = done->next;
+    free(done);
+    if (cursor->batch != NULL)
         open_batch(cursor);
-    }
+    return cursor->batch != NULL;
+}
+
+/* Reads the next event; false at the end. All that is here has been checked by the loader. */
+static inline __attribute__((always_inline)) bool advance(struct go_cursor *cursor)
+{
+    if (cursor->next == cursor->end && !next_batch(cursor))
+        return false;
     struct go_event *event = &cursor->event;
     event->offset = cursor->batch->offset + (uint64_t)(cursor->next - cursor->batch->payload);
-    event->op = *cursor->next++;
-    unsigned count = go_numbers_after(version, event->op);
-    cursor->clock += go_number_again(&cursor->next);
+    const unsigned char *next = cursor->next;
+    event->op = *next++;
+    cursor->clock += *next < 0x80 ? *next++ : go_number_again(&next);
     event->time = cursor->clock;
-    for (unsigned i = 1; i < count; i++)
-        event->arg[i - 1] = go_number_again(&cursor->next);
+    uint64_t *arg = event->arg, *end = arg + go_numbers_after[event->op] - 1;
+    while (arg < end)
+        *arg++ = go_number_again(&next);
+    cursor->next = next;
     cursor->key = is_snapshot(event->op) ? 0 : event->time;
     return true;
 }
@@ -87,8 +94,12 @@ static void sift_down(struct go_frontier *frontier, size_t i)
     }
 }
 
-static void update(struct go_frontier *frontier, size_t i)
+/* Mostly the first of all has got another key, and is still not above those below it. */
+static inline __attribute__((always_inline)) void update(struct go_frontier *frontier, size_t i)
 {
+    if (i == 0 && (frontier->count < 2 || key(frontier, 0) <= key(frontier, 1)) &&
+        (frontier->count < 3 || key(frontier, 0) <= key(frontier, 2)))
+        return;
     if (sift_up(frontier, i) == i)
         sift_down(frontier, i);
 }
@@ -112,20 +123,20 @@ static void sort(struct go_frontier *frontier)
 
 /* ---- init ---- */
 
-bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation, unsigned version)
+bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation)
 {
-    *frontier = (struct go_frontier){.version = version, .patience = generation->frequency / PATIENCE_PER_SECOND};
+    *frontier = (struct go_frontier){.patience = generation->frequency / PATIENCE_PER_SECOND};
     frontier->cursors = calloc(generation->m_count + 1, sizeof *frontier->cursors);
     frontier->heap = calloc(generation->m_count + 1, sizeof *frontier->heap);
     if (frontier->cursors == NULL || frontier->heap == NULL)
         return false;
     for (size_t i = 0; i < generation->m_count; i++) {
         struct go_cursor *cursor = &frontier->cursors[i];
-        cursor->m = generation->ms[i].m;
+        cursor->writer.m = generation->ms[i].m;
         cursor->batch = generation->ms[i].first;
         generation->ms[i].first = NULL;
         open_batch(cursor);
-        advance(cursor, version);
+        advance(cursor);
         frontier->heap[frontier->count++] = cursor;
         sift_up(frontier, frontier->count - 1);
     }
@@ -170,22 +181,23 @@ static void wake(struct go_frontier *frontier, uint64_t changed)
 }
 
 /* Has the event of heap[i] taken if it can be. A held one's patience may be over, or nothing else left. */
-static enum go_take try(struct go_frontier *frontier, struct go_taker *taker, size_t i)
+static inline __attribute__((always_inline)) enum go_take try(struct go_frontier *frontier, struct go_taker *taker,
+                                                             size_t i)
 {
     struct go_cursor *cursor = frontier->heap[i];
     taker->changed = GO_NONE;
-    enum go_take result = taker->take(taker, cursor->m, &cursor->event, cursor->held);
+    enum go_take result = taker->take(taker, &cursor->writer, &cursor->event, cursor->held);
     if (result == GO_TAKE_HOLD)
         hold(frontier, i, taker->wanted);
     if (result != GO_TAKEN)
         return result;
     frontier->held -= cursor->held;
     cursor->held = false;
-    if (advance(cursor, frontier->version))
+    if (advance(cursor))
         update(frontier, i);
     else
         remove_at(frontier, i);
-    if (taker->changed != GO_NONE && frontier->held > 0)
+    if (frontier->held > 0 && taker->changed != GO_NONE)
         wake(frontier, taker->changed);
     return result;
 }
@@ -207,25 +219,37 @@ static enum go_step try_others(struct go_frontier *frontier, struct go_taker *ta
     return GO_STEP_STUCK;
 }
 
-enum go_step go_frontier_step(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck)
+/* Any but the first, which cannot be taken; *stuck is set if it is. */
+static enum go_step step_over(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck)
 {
-    if (frontier->count == 0)
-        return GO_STEP_END;
-    switch (try(frontier, taker, 0)) {
-    case GO_TAKEN:
-        return GO_STEP_TAKEN;
-    case GO_TAKE_HOLD:
-        sift_down(frontier, 0);
-        return GO_STEP_TAKEN;
-    case GO_TAKE_FAILED:
-        return GO_STEP_FAILED;
-    case GO_TAKE_NOT_YET:
-        break;
-    }
     sort(frontier);
     enum go_step step = try_others(frontier, taker, false);
     if (step == GO_STEP_STUCK)
         step = try_others(frontier, taker, true);
     *stuck = &frontier->heap[0]->event;
+    return step;
+}
+
+enum go_step go_frontier_run(struct go_frontier *frontier, struct go_taker *taker, unsigned most,
+                             const struct go_event **stuck)
+{
+    enum go_step step = GO_STEP_TAKEN;
+    taker->pause = false;
+    for (; step == GO_STEP_TAKEN && most > 0 && !taker->pause; most--) {
+        if (frontier->count == 0)
+            return GO_STEP_END;
+        switch (try(frontier, taker, 0)) {
+        case GO_TAKEN:
+            break;
+        case GO_TAKE_HOLD:
+            sift_down(frontier, 0);
+            break;
+        case GO_TAKE_FAILED:
+            return GO_STEP_FAILED;
+        case GO_TAKE_NOT_YET:
+            step = step_over(frontier, taker, stuck);
+            break;
+        }
+    }
     return step;
 }

@@ -23,14 +23,15 @@ enum go_take {
 
 /* What takes the events. forced: for better or worse, the event is the next. */
 struct go_taker {
-    enum go_take (*take)(struct go_taker *taker, uint64_t m, const struct go_event *event, bool forced);
+    enum go_take (*take)(struct go_taker *taker, struct go_writer *writer, const struct go_event *event, bool forced);
     uint64_t wanted;  /* set with GO_TAKE_HOLD: what the event waits for */
     uint64_t changed; /* set with GO_TAKEN if something has happened that one may wait for; else GO_NONE */
+    bool pause;       /* set with GO_TAKEN: no more for now */
 };
 
 struct go_cursor {
     uint64_t key; /* by which it is in the heap: ticks */
-    uint64_t m;
+    struct go_writer writer;
     struct go_batch *batch; /* NULL: at its end; the cursor's to free */
     const unsigned char *next, *end;
     struct go_event event;
@@ -45,16 +46,17 @@ struct go_frontier {
     struct go_cursor *cursors;
     size_t held;
     uint64_t patience; /* ticks for which an M is held at most */
-    unsigned version;
 };
 
 /* Takes the generation's batches over. False: no memory; go_frontier_free may be called in any case. */
-bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation, unsigned version);
+bool go_frontier_init(struct go_frontier *frontier, struct go_generation *generation);
 void go_frontier_free(struct go_frontier *frontier);
 
 enum go_step { GO_STEP_TAKEN, GO_STEP_END, GO_STEP_STUCK, GO_STEP_FAILED };
 
-/* Has one event taken. GO_STEP_STUCK: there is none that can be; *stuck is the first of them. */
-enum go_step go_frontier_step(struct go_frontier *frontier, struct go_taker *taker, const struct go_event **stuck);
+/* Has events taken, up to most (at least 1) or until the taker wants a pause. GO_STEP_TAKEN: they were. GO_STEP_STUCK:
+ * there is none that can be; *stuck is the first of them. */
+enum go_step go_frontier_run(struct go_frontier *frontier, struct go_taker *taker, unsigned most,
+                             const struct go_event **stuck);
 
 #endif

@@ -28,23 +28,39 @@ static bool fail_memory(struct go_loader *loader, const struct go_batch *batch, 
     return fail(loader, batch, batch->payload, error, "out of memory");
 }
 
+/* The numbers of an event, at *at: they end, and the first is time that passes. */
+static bool check_numbers(struct go_loader *loader, const struct go_batch *batch, const unsigned char **at,
+                          unsigned count, uint64_t *time, struct error *error)
+{
+    const unsigned char *end = batch->payload + batch->size;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t number;
+        if (!go_number(at, end, &number))
+            return fail(loader, batch, *at, error, "expected an event's number, got one that does not end");
+        if (i == 0 && (number > GO_MAX_TICKS || (*time += number) > GO_MAX_TICKS))
+            return fail(loader, batch, *at, error, "expected a time in ticks, got one beyond all clocks");
+    }
+    return true;
+}
+
+/* Nearly all events' numbers lie within eight bytes: then only the first, short one is decoded here. */
 static bool check_events(struct go_loader *loader, struct go_generation *generation, const struct go_batch *batch,
                          struct error *error)
 {
     const unsigned char *at = batch->payload, *end = at + batch->size;
-    uint64_t time = batch->time, number;
+    uint64_t time = batch->time;
     while (at < end) {
-        unsigned op = *at;
-        unsigned count = go_numbers_after(loader->version, op);
+        unsigned op = *at, count = go_numbers_after[op];
         if (count == 0)
             return go_fail(error, &loader->input, batch->offset + (uint64_t)(at - batch->payload),
                            "expected an event of Go 1.%u, got one of type %u", loader->version, op);
         at++;
-        for (unsigned i = 0; i < count; i++) {
-            if (!go_number(&at, end, &number))
-                return fail(loader, batch, at, error, "expected an event's number, got one that does not end");
-            if (i == 0 && (number > GO_MAX_TICKS || (time += number) > GO_MAX_TICKS))
-                return fail(loader, batch, at, error, "expected a time in ticks, got one beyond all clocks");
+        unsigned length = go_numbers_length(at, count);
+        if (length != 0 && length <= (size_t)(end - at) && *at < 0x80 && time + *at <= GO_MAX_TICKS) {
+            time += *at;
+            at += length;
+        } else if (!check_numbers(loader, batch, &at, count, &time, error)) {
+            return false;
         }
         loader->is_object_trace |= op >= GO_SPAN;
         if (op == GO_SPAN && generation->snapshot_time == 0)

@@ -17,7 +17,7 @@
 /* No row has an alignment. */
 enum { COLUMNS = (1u << ROW_COLUMNS) - 1 - (1u << ROW_ALIGN) };
 
-enum { STEPS = 256 /* events between two looks at the rows */, METAS = 5, META_LENGTH = 40 };
+enum { STEPS = 256 /* events between two looks at the rows, at most */, METAS = 5, META_LENGTH = 40 };
 
 struct reader {
     struct row_source source; /* first: the two share their address */
@@ -69,26 +69,29 @@ static bool next_generation(struct reader *r)
     go_generation_free(&r->generation);
     if (!go_loader_next(&r->loader, &r->generation, &r->failure))
         return false;
-    if (!go_frontier_init(&r->frontier, &r->generation, r->loader.version))
+    if (!go_frontier_init(&r->frontier, &r->generation))
         return go_fail(&r->failure, &r->loader.input, r->loader.input.offset, "out of memory");
     return go_heap_events_begin_generation(&r->events, &r->generation, &r->failure);
 }
 
-static bool finish(struct reader *r)
+static void finish(struct reader *r)
 {
     r->finished = true;
-    return r->failure.text[0] == '\0' && go_heap_events_finish(&r->events, &r->failure);
+    if (r->failure.text[0] == '\0')
+        go_heap_events_finish(&r->events, &r->failure);
 }
 
-/* One event more. False when the queue has got all there is, and after a failure. */
-static bool step(struct reader *r)
+/* Some events more, or all there is. */
+static void fill_queue(struct reader *r)
 {
     const struct go_event *stuck = NULL;
-    switch (go_frontier_step(&r->frontier, &r->events.taker, &stuck)) {
+    switch (go_frontier_run(&r->frontier, &r->events.taker, STEPS, &stuck)) {
     case GO_STEP_TAKEN:
-        return true;
+        return;
     case GO_STEP_END:
-        return next_generation(r) || (finish(r), false);
+        if (!next_generation(r))
+            finish(r);
+        return;
     case GO_STEP_STUCK:
         go_fail(&r->failure, &r->loader.input, stuck->offset, "expected an event that can be the next, got none of any "
                 "thread: the trace is damaged, or what went before is missing");
@@ -96,15 +99,8 @@ static bool step(struct reader *r)
     case GO_STEP_FAILED:
         break;
     }
-    return loosen(r) || end_by_damage(r) || (finish(r), false);
-}
-
-static void fill_queue(struct reader *r)
-{
-    uint64_t limit = r->events.rows.limit;
-    for (int i = 0; i < STEPS && r->events.rows.limit == limit && step(r); i++)
-        ;
-    r->source.bytes_done = byte_stream_done(r->bytes);
+    if (!loosen(r) && !end_by_damage(r))
+        finish(r);
 }
 
 /* ---- rows out of it ---- */
@@ -121,45 +117,20 @@ static bool grow_latest(struct reader *r, uint64_t p)
     return true;
 }
 
-/* Deaths are dated back by the policy, so that theirs are no repairs of the recorded times. */
-static bool set_time(struct reader *r, struct trace_row *row, const struct go_row *from)
+/* Line and time. Deaths are dated back by the policy, so that theirs are no repairs of the recorded times. */
+static bool complete(struct reader *r, struct trace_row *row)
 {
-    if (from->p >= r->ps && !grow_latest(r, from->p))
+    uint64_t p = row->value[ROW_P], *ns = &row->value[ROW_T_NS];
+    row->line = ++r->rows;
+    if (p >= r->ps && !grow_latest(r, p))
         return false;
-    uint64_t *latest = &r->latest[from->p];
-    if (from->ns >= *latest)
-        *latest = from->ns;
+    uint64_t *latest = &r->latest[p];
+    if (*ns >= *latest)
+        *latest = *ns;
     else
-        r->clamped += from->op != TRACE_FREE || r->events.options.death == DEATH_SWEEP;
-    row_set(row, ROW_T_NS, *latest);
+        r->clamped += row->op != TRACE_FREE || r->events.options.death == DEATH_SWEEP;
+    *ns = *latest;
     return true;
-}
-
-static bool make_row(struct reader *r, struct trace_row *row, const struct go_row *from)
-{
-    *row = row_begin(from->op, ++r->rows);
-    row_set(row, ROW_P, from->p);
-    if (from->g != GO_NONE)
-        row_set(row, ROW_G, from->g);
-    if (from->id != 0)
-        row_set(row, ROW_ID, from->id);
-    switch (from->op) {
-    case TRACE_ALLOC:
-        row_set(row, ROW_NOSCAN, from->noscan);
-        if (from->type != 0)
-            row_set_type(row, r->loader.types.list[from->type].name, r->loader.types.list[from->type].name_length);
-        row_set(row, ROW_SIZE, from->value);
-        break;
-    case TRACE_STACKALLOC:
-    case TRACE_PROCS:
-    case TRACE_HEAPLIVE:
-    case TRACE_HEAPGOAL:
-        row_set(row, ROW_SIZE, from->value);
-        break;
-    default:
-        break;
-    }
-    return set_time(r, row, from);
 }
 
 static bool make_meta(struct reader *r, struct trace_row *row)
@@ -172,26 +143,26 @@ static bool make_meta(struct reader *r, struct trace_row *row)
     return true;
 }
 
-/* False at the end and after a failure. */
-static bool next_row(struct reader *r, struct trace_row *row)
+/* Of those that are in the queue, or come into it; 0 at the end and after a failure. */
+static size_t next_rows(struct reader *r, struct trace_row *rows, size_t max)
 {
-    struct go_row from;
-    if (make_meta(r, row))
-        return true;
-    while (!go_rows_next(&r->events.rows, &from)) {
-        if (r->finished)
-            return false;
+    size_t count, done = 0;
+    while ((count = go_rows_read(&r->events.rows, rows, max)) == 0 && !r->finished)
         fill_queue(r);
-    }
-    return make_row(r, row, &from);
+    while (done < count && complete(r, &rows[done]))
+        done++;
+    return done;
 }
 
 static size_t read_rows(struct row_source *source, struct trace_row *rows, size_t max, struct error *error)
 {
     struct reader *r = (struct reader *)source;
-    size_t count = 0;
-    while (count < max && next_row(r, &rows[count]))
+    size_t count = 0, more = 1;
+    while (count < max && make_meta(r, &rows[count]))
         count++;
+    for (; count < max && more > 0; count += more)
+        more = next_rows(r, rows + count, max - count);
+    source->bytes_done = byte_stream_done(r->bytes);
     if (count == 0 && r->failure.text[0] != '\0')
         error_set(error, "%s", r->failure.text);
     return count;

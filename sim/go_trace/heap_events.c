@@ -12,7 +12,7 @@
 #define ADDRESS_LIMIT (UINT64_C(1) << 61) /* units of 8 bytes */
 #define ANY_SPAN ADDRESS_LIMIT /* what a held event may wait for, beside an address */
 
-enum { MOST_STACK_ORDER = 47 };
+enum { MOST_STACK_ORDER = 47, NS_PER_SECOND = 1000000000 };
 
 void go_heap_events_free(struct go_heap_events *events)
 {
@@ -41,11 +41,16 @@ static enum go_take fail_memory(struct go_heap_events *events, const struct go_e
 static uint64_t ns_at(const struct go_clock *clock, uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 wide;
+    uint64_t ns;
+    if (ticks >= clock->ticks && clock->tick_ns != 0 &&
+        !__builtin_mul_overflow(ticks - clock->ticks, clock->tick_ns, &ns) &&
+        !__builtin_add_overflow(ns, clock->ns, &ns))
+        return ns < LATEST_NS ? ns : LATEST_NS;
     if (ticks >= clock->ticks) {
-        wide after = (wide)(ticks - clock->ticks) * 1000000000 / clock->frequency + clock->ns;
+        wide after = (wide)(ticks - clock->ticks) * NS_PER_SECOND / clock->frequency + clock->ns;
         return after < LATEST_NS ? (uint64_t)after : LATEST_NS;
     }
-    wide before = (wide)(clock->ticks - ticks) * 1000000000 / clock->frequency;
+    wide before = (wide)(clock->ticks - ticks) * NS_PER_SECOND / clock->frequency;
     return before < clock->ns ? clock->ns - (uint64_t)before : 0;
 }
 
@@ -55,9 +60,11 @@ bool go_heap_events_begin_generation(struct go_heap_events *events, const struct
     struct go_clock *clock = &events->clock;
     uint64_t start = generation->snapshot_time != 0 ? generation->snapshot_time : generation->min_time;
     if (clock->frequency == 0)
-        *clock = (struct go_clock){.ticks = start, .frequency = generation->frequency};
+        *clock = (struct go_clock){.ticks = start};
     else if (clock->frequency != generation->frequency)
-        *clock = (struct go_clock){generation->min_time, ns_at(clock, generation->min_time), generation->frequency};
+        *clock = (struct go_clock){.ticks = generation->min_time, .ns = ns_at(clock, generation->min_time)};
+    clock->frequency = generation->frequency;
+    clock->tick_ns = NS_PER_SECOND % clock->frequency == 0 ? NS_PER_SECOND / clock->frequency : 0;
     return go_order_begin_generation(&events->order, generation->number) ||
            go_fail(error, events->input, events->input->offset, "out of memory");
 }
@@ -79,9 +86,10 @@ static bool see_p(struct go_heap_events *events, uint64_t p)
     return true;
 }
 
-/* Adds the row, of which all but time and place is set, as what the M did in the event. */
+/* Adds the row, of which all but time and place is set, as what the M did in the event. When it is, and its id, are at
+ * the tail of the queue. */
 static bool add_row(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                    struct go_row *row, uint64_t *when)
+                    struct go_row *row)
 {
     bool exists = event->op == GO_HEAP_OBJECT || event->op == GO_GOROUTINE_STACK;
     events->counts.no_p += m->p == GO_NONE;
@@ -90,7 +98,7 @@ static bool add_row(struct go_heap_events *events, const struct go_m_state *m, c
     row->ns = exists ? 0 : ns_at(&events->clock, event->time);
     if (row->ns > events->now)
         events->now = row->ns;
-    return see_p(events, row->p) && go_rows_add(&events->rows, row, when);
+    return see_p(events, row->p) && go_rows_add(&events->rows, row);
 }
 
 /* ---- deaths ---- */
@@ -133,20 +141,21 @@ static struct go_death death_of(struct go_heap_events *events, const struct go_o
 static bool end_lifetime(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                          const struct go_object *object)
 {
-    uint64_t when;
     events->counts.frees++;
     events->live--;
     if (events->options.death == DEATH_SWEEP)
-        return add_row(events, m, event, &(struct go_row){.op = TRACE_FREE, .id = object->id}, &when);
+        return add_row(events, m, event, &(struct go_row){.op = TRACE_FREE, .value = object->id});
     struct go_death death = death_of(events, object);
     return go_rows_die(&events->rows, &death);
 }
 
-/* Everything in the slot, of which there is something. */
+/* Everything in the slot, of which there is something. Slots are swept in their order: the next is often the next. */
 static bool empty_slot(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                        struct go_span *span, uint32_t slot)
 {
     uint32_t *first = &span->slots[slot];
+    if (slot + 1 < span->slot_count)
+        go_objects_fetch(&events->objects, first[1]);
     while (*first != 0) {
         struct go_object object = go_objects_take(&events->objects, first);
         if (!end_lifetime(events, m, event, &object))
@@ -158,10 +167,12 @@ static bool empty_slot(struct go_heap_events *events, const struct go_m_state *m
 
 /* ---- collections ---- */
 
-/* Frees that are yet to come were found by the latest collection or a later one. */
+/* Frees that are yet to come were found by the latest collection or a later one: what is released by that is for the
+ * reader to take. */
 static bool end_cycle(struct go_heap_events *events)
 {
     events->marking = false;
+    events->taker.pause = true;
     switch (events->options.death) {
     case DEATH_GC:
         return go_rows_release(&events->rows, events->cycles[0].begin);
@@ -184,10 +195,9 @@ static void begin_cycle(struct go_heap_events *events, uint64_t when, uint64_t n
 static bool add_cycle(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
     struct go_row row = {.op = TRACE_GCBEGIN};
-    uint64_t when;
-    if (!add_row(events, m, event, &row, &when))
+    if (!add_row(events, m, event, &row))
         return false;
-    begin_cycle(events, when, row.ns);
+    begin_cycle(events, events->rows.tail.when, row.ns);
     return true;
 }
 
@@ -219,8 +229,7 @@ static enum go_take tell_runtime(struct go_heap_events *events, const struct go_
     if (event->op >= sizeof ops || ops[event->op] == 0)
         return GO_TAKEN;
     struct go_row row = {.op = ops[event->op], .value = event->op != GO_GC_END ? event->arg[0] : 0};
-    uint64_t when;
-    if (!add_row(events, m, event, &row, &when))
+    if (!add_row(events, m, event, &row))
         return fail_memory(events, event);
     return event->op != GO_GC_END || end_cycle(events) ? GO_TAKEN : fail_memory(events, event);
 }
@@ -255,7 +264,7 @@ struct place {
     uint32_t first; /* what is there already, as objects.h has it */
 };
 
-static struct place find_place(const struct go_heap_events *events, const struct go_event *event)
+static struct place find_place(struct go_heap_events *events, const struct go_event *event)
 {
     struct place place = {.span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS)};
     if (place.span != NULL) {
@@ -275,15 +284,14 @@ static enum go_take add_object(struct go_heap_events *events, const struct go_m_
                                const struct place *place)
 {
     struct go_row row = {.op = TRACE_ALLOC, .noscan = place->span->noscan};
-    uint64_t type_size = type_of(events, event->arg[1], &row), random = random_of(events, events->rows.tail.id + 1);
     unsigned policy = events->options.size;
+    uint64_t type_size = type_of(events, event->arg[1], &row);
+    uint64_t random = policy == SIZE_UNIFORM ? random_of(events, events->rows.tail.id + 1) : 0;
     row.value = place->first != 0 ? go_tiny_request(policy, event->arg[0] != address_of(place), type_size, random)
                                   : go_request(policy, place->span, type_size, random);
-    struct go_object object;
-    if (!add_row(events, m, event, &row, &object.born) || (place->first == 0 && !go_slot_fill(place->span)))
+    if (!add_row(events, m, event, &row) || (place->first == 0 && !go_slot_fill(place->span)))
         return fail_memory(events, event);
-    object.id = row.id;
-    object.p = row.p;
+    struct go_object object = {.id = events->rows.tail.id, .born = events->rows.tail.when, .p = row.p};
     events->live++;
     if (event->op == GO_HEAP_OBJECT) {
         events->counts.start_objects++;
@@ -399,20 +407,17 @@ static bool end_stack(struct go_heap_events *events, const struct go_m_state *m,
                       struct id_entry *entry)
 {
     struct go_object stack = go_objects_take(&events->objects, &entry->number);
-    uint64_t when;
     id_map_remove(&events->stacks, entry);
-    return add_row(events, m, event, &(struct go_row){.op = TRACE_STACKFREE, .id = stack.id}, &when);
+    return add_row(events, m, event, &(struct go_row){.op = TRACE_STACKFREE, .value = stack.id});
 }
 
 static bool begin_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
     struct go_row row = {.op = TRACE_STACKALLOC, .value = UINT64_C(1) << (event->arg[1] - 1)};
-    struct go_object stack;
     bool added;
-    if (!add_row(events, m, event, &row, &stack.born))
+    if (!add_row(events, m, event, &row))
         return false;
-    stack.id = row.id;
-    stack.p = row.p;
+    struct go_object stack = {.id = events->rows.tail.id, .born = events->rows.tail.when, .p = row.p};
     events->counts.start_stacks += event->op == GO_GOROUTINE_STACK;
     struct id_entry *entry = id_map_put(&events->stacks, event->arg[0], &added);
     return entry != NULL && go_objects_add(&events->objects, &entry->number, &stack);
@@ -453,12 +458,13 @@ static enum go_take take_heap_event(struct go_heap_events *events, const struct 
     }
 }
 
-static enum go_take take_runtime_event(struct go_heap_events *events, uint64_t m, const struct go_m_state *state,
+/* state: the M's before the event, which may change it. */
+static enum go_take take_runtime_event(struct go_heap_events *events, struct go_writer *writer, struct go_m_state state,
                                        const struct go_event *event)
 {
-    switch (go_order_take(&events->order, m, event)) {
+    switch (go_order_take(&events->order, writer, event)) {
     case GO_ORDER_NEXT:
-        return tell_runtime(events, state, event);
+        return tell_runtime(events, &state, event);
     case GO_ORDER_NOT_YET:
         return GO_TAKE_NOT_YET;
     case GO_ORDER_NO_MEMORY:
@@ -472,23 +478,18 @@ static enum go_take take_runtime_event(struct go_heap_events *events, uint64_t m
 }
 
 /* What happens is what the M does with the P and the goroutine that it has before. */
-static enum go_take take(struct go_taker *taker, uint64_t m, const struct go_event *event, bool forced)
+static enum go_take take(struct go_taker *taker, struct go_writer *writer, const struct go_event *event, bool forced)
 {
+    static const struct go_m_state none = {.m = GO_NONE, .p = GO_NONE, .g = GO_NONE};
     struct go_heap_events *events = (struct go_heap_events *)taker;
-    struct go_m_state before = {.m = m, .p = GO_NONE, .g = GO_NONE};
-    if (m != GO_NONE) {
-        const struct go_m_state *state = go_order_m(&events->order, m);
-        if (state == NULL)
-            return fail_memory(events, event);
-        before = *state;
-        if (!add_cycle_begun_before(events, &before, event))
-            return fail_memory(events, event);
-    }
+    const struct go_m_state *m = writer->m != GO_NONE ? go_order_m(&events->order, writer) : &none;
+    if (m == NULL || (m != &none && !add_cycle_begun_before(events, m, event)))
+        return fail_memory(events, event);
     if (event->op < GO_SPAN)
-        return take_runtime_event(events, m, &before, event);
-    if (m == GO_NONE)
+        return take_runtime_event(events, writer, *m, event);
+    if (m == &none)
         return fail(events, event, "expected an event of a thread, got one of none");
-    return take_heap_event(events, &before, event, forced);
+    return take_heap_event(events, m, event, forced);
 }
 
 bool go_heap_events_init(struct go_heap_events *events, const struct row_options *options, const struct go_types *types,
@@ -499,7 +500,7 @@ bool go_heap_events_init(struct go_heap_events *events, const struct row_options
     events->options = *options;
     events->types = types;
     events->input = input;
-    go_rows_init(&events->rows, options->death == DEATH_UNIFORM);
+    go_rows_init(&events->rows, options->death == DEATH_UNIFORM, types);
     if (options->death == DEATH_SWEEP)
         events->rows.limit = UINT64_MAX;
     bool order = go_order_init(&events->order), spans = go_spans_init(&events->spans);
@@ -510,9 +511,8 @@ bool go_heap_events_init(struct go_heap_events *events, const struct row_options
 bool go_heap_events_finish(struct go_heap_events *events, struct error *error)
 {
     for (uint64_t p = 0; p < events->ps_count; p++) {
-        uint64_t when;
         struct go_row row = {.op = TRACE_END, .ns = events->now, .p = (uint32_t)p, .g = GO_NONE};
-        if (events->ps_seen[p] && !go_rows_add(&events->rows, &row, &when))
+        if (events->ps_seen[p] && !go_rows_add(&events->rows, &row))
             return go_fail(error, events->input, events->input->offset, "out of memory");
     }
     return go_rows_release(&events->rows, UINT64_MAX) ||

@@ -19,6 +19,7 @@
 /* From ticks to ns: ns at the moment ticks, and from there on by frequency. */
 struct go_clock {
     uint64_t ticks, ns, frequency;
+    uint64_t tick_ns; /* of one tick, where that is a whole number, as on Linux; else 0 */
 };
 
 /* A collection, or what was before the first. begin: of when, as row_queue.h counts. */

@@ -9,7 +9,7 @@ void go_objects_free(struct go_objects *objects)
     objects->list = NULL;
 }
 
-static bool grow(struct go_objects *objects)
+bool go_objects_grow(struct go_objects *objects)
 {
     if (objects->capacity > UINT32_MAX / 4)
         return false;
@@ -20,29 +20,4 @@ static bool grow(struct go_objects *objects)
     objects->list = larger;
     objects->capacity = capacity;
     return true;
-}
-
-bool go_objects_add(struct go_objects *objects, uint32_t *first, const struct go_object *object)
-{
-    uint32_t number = objects->unused;
-    if (number != 0)
-        objects->unused = objects->list[number - 1].shared;
-    else if (objects->count < objects->capacity || grow(objects))
-        number = ++objects->count;
-    else
-        return false;
-    objects->list[number - 1] = *object;
-    objects->list[number - 1].shared = *first;
-    *first = number;
-    return true;
-}
-
-struct go_object go_objects_take(struct go_objects *objects, uint32_t *first)
-{
-    uint32_t number = *first;
-    struct go_object object = objects->list[number - 1];
-    *first = object.shared;
-    objects->list[number - 1].shared = objects->unused;
-    objects->unused = number;
-    return object;
 }

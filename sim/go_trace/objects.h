@@ -24,10 +24,43 @@ struct go_objects {
 
 void go_objects_free(struct go_objects *objects);
 
+/* Room for more. False: no memory. */
+bool go_objects_grow(struct go_objects *objects);
+
+/* What a slot is known to hold, or 0, may come from memory before it is looked at. */
+static inline void go_objects_fetch(const struct go_objects *objects, uint32_t first)
+{
+    if (first != 0)
+        __builtin_prefetch(&objects->list[first - 1], 1);
+}
+
 /* Into the slot, before what is there already. False: no memory. */
-bool go_objects_add(struct go_objects *objects, uint32_t *first, const struct go_object *object);
+static inline bool go_objects_add(struct go_objects *objects, uint32_t *first, const struct go_object *object)
+{
+    uint32_t number = objects->unused;
+    if (number == 0 && objects->count == objects->capacity && !go_objects_grow(objects))
+        return false;
+    if (number == 0) {
+        number = ++objects->count;
+    } else {
+        objects->unused = objects->list[number - 1].shared;
+        go_objects_fetch(objects, objects->unused);
+    }
+    objects->list[number - 1] = *object;
+    objects->list[number - 1].shared = *first;
+    *first = number;
+    return true;
+}
 
 /* Takes the latest object out of a slot that is not empty. */
-struct go_object go_objects_take(struct go_objects *objects, uint32_t *first);
+static inline struct go_object go_objects_take(struct go_objects *objects, uint32_t *first)
+{
+    uint32_t number = *first;
+    struct go_object object = objects->list[number - 1];
+    *first = object.shared;
+    objects->list[number - 1].shared = objects->unused;
+    objects->unused = number;
+    return object;
+}
 
 #endif

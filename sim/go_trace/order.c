@@ -43,14 +43,16 @@ static struct go_m_state *find_m(const struct go_order *order, uint64_t m)
     return entry != NULL ? &order->ms[entry->number] : NULL;
 }
 
-struct go_m_state *go_order_m(struct go_order *order, uint64_t m)
+struct go_m_state *go_order_new_m(struct go_order *order, struct go_writer *writer)
 {
     bool added;
-    struct id_entry *entry = id_map_put(&order->by_m, m, &added);
+    struct id_entry *entry = id_map_put(&order->by_m, writer->m, &added);
     if (entry == NULL)
         return NULL;
-    if (!added)
+    if (!added) {
+        writer->state = entry->number + 1;
         return &order->ms[entry->number];
+    }
     if (order->m_count == order->m_capacity) {
         size_t capacity = order->m_capacity == 0 ? 16 : order->m_capacity * 2;
         struct go_m_state *larger = reallocarray(order->ms, capacity, sizeof *larger);
@@ -60,8 +62,9 @@ struct go_m_state *go_order_m(struct go_order *order, uint64_t m)
         order->m_capacity = capacity;
     }
     entry->number = (uint32_t)order->m_count;
-    order->ms[order->m_count] = (struct go_m_state){.m = m, .p = GO_NONE, .g = GO_NONE};
-    return &order->ms[order->m_count++];
+    order->ms[order->m_count++] = (struct go_m_state){.m = writer->m, .p = GO_NONE, .g = GO_NONE};
+    writer->state = (uint32_t)order->m_count;
+    return &order->ms[order->m_count - 1];
 }
 
 bool go_order_begin_generation(struct go_order *order, uint64_t generation)
@@ -78,7 +81,7 @@ bool go_order_begin_generation(struct go_order *order, uint64_t generation)
         struct go_m_state state = order->ms[i];
         if (state.p == GO_NONE && state.g == GO_NONE)
             continue;
-        struct go_m_state *kept = go_order_m(order, state.m);
+        struct go_m_state *kept = go_order_new_m(order, &(struct go_writer){.m = state.m});
         if (kept == NULL)
             return false;
         *kept = state;
@@ -258,7 +261,7 @@ static enum go_order_result bind_syscall(struct go_order *order, uint64_t writer
     struct go_m_state *other = find_m(order, where);
     if (other != NULL)
         return other->g == g ? GO_ORDER_NEXT : broken(order, "the goroutine that another thread has, in a system call");
-    other = go_order_m(order, where);
+    other = go_order_new_m(order, &(struct go_writer){.m = where});
     if (other == NULL)
         return GO_ORDER_NO_MEMORY;
     other->g = g;
@@ -488,10 +491,10 @@ static void take_loosely(struct go_m_state *m, const struct go_event *event)
     }
 }
 
-enum go_order_result go_order_take(struct go_order *order, uint64_t m, const struct go_event *event)
+enum go_order_result go_order_take(struct go_order *order, struct go_writer *writer, const struct go_event *event)
 {
-    struct go_m_state *state = m != GO_NONE ? go_order_m(order, m) : NULL;
-    if (m != GO_NONE && state == NULL)
+    struct go_m_state *state = writer->m != GO_NONE ? go_order_m(order, writer) : NULL;
+    if (writer->m != GO_NONE && state == NULL)
         return GO_ORDER_NO_MEMORY;
     if (order->loose) {
         if (state != NULL)
@@ -505,7 +508,7 @@ enum go_order_result go_order_take(struct go_order *order, uint64_t m, const str
         return proc_steal(order, event);
     case GO_STATUS:
     case GO_STATUS_STACK:
-        return go_status(order, m, state, event);
+        return go_status(order, writer->m, state, event);
     case GO_UNBLOCK:
         return go_unblock(order, event);
     case GO_GC_ACTIVE:

@@ -17,6 +17,12 @@ struct go_event {
     uint8_t op;                /* enum go_op */
 };
 
+/* Who wrote an event. */
+struct go_writer {
+    uint64_t m;
+    uint32_t state; /* of the M in this generation, as go_order_m has found it: its index plus 1; 0: it has not yet */
+};
+
 struct go_m_state {
     uint64_t m;
     uint64_t p, g;   /* GO_NONE: none */
@@ -61,10 +67,16 @@ void go_order_free(struct go_order *order);
 /* Another generation begins, the first included. Ms without P and goroutine are forgotten. False: no memory. */
 bool go_order_begin_generation(struct go_order *order, uint64_t generation);
 
+/* What go_order_m does at the first event of an M in a generation. */
+struct go_m_state *go_order_new_m(struct go_order *order, struct go_writer *writer);
+
 /* The state of an M at one of its events; valid until the next of these calls. NULL: no memory. */
-struct go_m_state *go_order_m(struct go_order *order, uint64_t m);
+static inline struct go_m_state *go_order_m(struct go_order *order, struct go_writer *writer)
+{
+    return writer->state != 0 ? &order->ms[writer->state - 1] : go_order_new_m(order, writer);
+}
 
 /* The event if it is one of the scheduler's or the collector's; of any other GO_ORDER_NEXT without effect. */
-enum go_order_result go_order_take(struct go_order *order, uint64_t m, const struct go_event *event);
+enum go_order_result go_order_take(struct go_order *order, struct go_writer *writer, const struct go_event *event);
 
 #endif

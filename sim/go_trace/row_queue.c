@@ -1,29 +1,38 @@
-/* A row in the queue: its op and what has changed since the row before, then numbers as in wire.h.
+/* A row in the queue is one word, of 64 bits:
  *
- *   op | NOSCAN | PLACE   [p, g + 1 if PLACE]   time since the row before   size, type | id | value
+ *   what 4 | noscan | long | number 42 | time since the row before 16
  *
- * A time may be before that of the row before: the least bit is its sign. */
+ *   what: the op      number: size and type (24 bits and 18) of an alloc | id | value
+ *
+ * What does not fit is in words of its own: a number that is long in the next word, its type in this one; a P and
+ * goroutine other than the row before's, or a longer or negative time, before the row. */
 #include "go_trace/row_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "go_trace/wire.h"
-#include "trace/trace.h"
 
-enum { CHUNK = 64 * 1024 - 32, MOST = 64 /* bytes of a row */, OP = 15, NOSCAN = 16, PLACE = 32 };
+enum { CHUNK = 8188 /* words: 64 KiB with the rest */, MOST = 6 /* words of a row */ };
+enum { WHAT = 15, NOSCAN = 16, LONG = 32, NUMBER = 6 /* first bit */, TIME = 48 };
+enum { PLACE = TRACE_OPS /* what: P << 4, and a word for the goroutine */, STEP /* what: a word for the time */ };
+enum { ALL_HAVE = 1u << ROW_OP | 1u << ROW_T_NS | 1u << ROW_P };
+enum { FEW = 48 /* deaths that are sorted one by one */ };
+enum { NUMBER_BITS = TIME - NUMBER, SIZE_BITS = 24, TYPE_BITS = NUMBER_BITS - SIZE_BITS, TIME_BITS = 64 - TIME };
 
-_Static_assert(TRACE_OPS <= OP + 1, "an op and two flags in a byte");
+_Static_assert((int)STEP <= WHAT, "four bits for ops and what comes before them");
 
 struct go_row_chunk {
     struct go_row_chunk *next;
     size_t used;
-    unsigned char bytes[CHUNK];
+    uint64_t words[CHUNK];
 };
 
-void go_rows_init(struct go_row_queue *queue, bool by_time)
+void go_rows_init(struct go_row_queue *queue, bool by_time, const struct go_types *types)
 {
-    *queue = (struct go_row_queue){.by_time = by_time};
+    memset(queue, 0, sizeof *queue);
+    queue->types = types;
+    queue->by_time = by_time;
     queue->head.g = queue->tail.g = GO_NONE;
 }
 
@@ -39,21 +48,11 @@ void go_rows_free(struct go_row_queue *queue)
 
 /* ---- writing ---- */
 
-static void put(struct go_row_chunk *chunk, uint64_t value)
+static bool add_chunk(struct go_row_queue *queue)
 {
-    for (; value >= 0x80; value >>= 7)
-        chunk->bytes[chunk->used++] = (unsigned char)(value | 0x80);
-    chunk->bytes[chunk->used++] = (unsigned char)value;
-}
-
-/* The chunk to write a row into; NULL: no memory. */
-static struct go_row_chunk *room(struct go_row_queue *queue)
-{
-    if (queue->last != NULL && queue->last->used <= CHUNK - MOST)
-        return queue->last;
     struct go_row_chunk *chunk = malloc(sizeof *chunk);
     if (chunk == NULL)
-        return NULL;
+        return false;
     chunk->next = NULL;
     chunk->used = 0;
     if (queue->last != NULL)
@@ -61,7 +60,7 @@ static struct go_row_chunk *room(struct go_row_queue *queue)
     else
         queue->first = chunk;
     queue->last = chunk;
-    return chunk;
+    return true;
 }
 
 /* After a row of this op and time: what the next is compared with, at either end. */
@@ -75,53 +74,80 @@ static void pass(const struct go_row_queue *queue, struct go_row_end *end, unsig
     end->id += trace_op_begins(op);
 }
 
-bool go_rows_add(struct go_row_queue *queue, struct go_row *row, uint64_t *when)
+/* What a row's own word cannot say of its P, goroutine and time. */
+static uint64_t *put_before(uint64_t *to, const struct go_row_end *tail, const struct go_row *row, uint64_t *step)
 {
-    struct go_row_chunk *chunk = room(queue);
-    if (chunk == NULL)
-        return false;
-    struct go_row_end *tail = &queue->tail;
-    bool place = row->p != tail->p || row->g != tail->g;
-    chunk->bytes[chunk->used++] = (unsigned char)(row->op | (row->noscan ? NOSCAN : 0) | (place ? PLACE : 0));
-    if (place) {
-        put(chunk, tail->p = row->p);
-        put(chunk, (tail->g = row->g) + 1);
+    if (row->p != tail->p || row->g != tail->g) {
+        *to++ = PLACE | (uint64_t)row->p << 4;
+        *to++ = row->g;
     }
-    put(chunk, row->ns >= tail->ns ? (row->ns - tail->ns) << 1 : (tail->ns - row->ns) << 1 | 1);
-    put(chunk, trace_op_ends(row->op) ? row->id : row->value);
-    if (row->op == TRACE_ALLOC)
-        put(chunk, row->type);
+    if (*step >> TIME_BITS != 0) {
+        *to++ = STEP;
+        *to++ = *step;
+        *step = 0;
+    }
+    return to;
+}
+
+static uint64_t *put_row(uint64_t *to, const struct go_row *row, uint64_t step)
+{
+    uint64_t number = row->value, too_much = number >> NUMBER_BITS;
+    if (row->op == TRACE_ALLOC) {
+        number |= (uint64_t)row->type << SIZE_BITS;
+        too_much = row->value >> SIZE_BITS | row->type >> TYPE_BITS;
+    }
+    *to = row->op | (row->noscan ? NOSCAN : 0) | number << NUMBER | step << TIME;
+    if (too_much != 0) {
+        *to++ = row->op | (row->noscan ? NOSCAN : 0) | LONG | (uint64_t)row->type << NUMBER | step << TIME;
+        *to = row->value;
+    }
+    return to + 1;
+}
+
+bool go_rows_add(struct go_row_queue *queue, const struct go_row *row)
+{
+    if ((queue->last == NULL || queue->last->used > CHUNK - MOST) && !add_chunk(queue))
+        return false;
+    struct go_row_chunk *chunk = queue->last;
+    struct go_row_end *tail = &queue->tail;
+    uint64_t step = row->ns - tail->ns, *to = chunk->words + chunk->used;
+    to = put_before(to, tail, row, &step);
+    to = put_row(to, row, step);
+    chunk->used = (size_t)(to - chunk->words);
+    tail->p = row->p;
+    tail->g = row->g;
     pass(queue, tail, row->op, row->ns);
-    if (trace_op_begins(row->op))
-        row->id = tail->id;
-    *when = tail->when;
     return true;
 }
 
 /* ---- reading ---- */
 
-static void decode(struct go_row_queue *queue)
+/* What comes before a row: it moves the head. */
+static const uint64_t *take_before(const uint64_t *at, struct go_row_end *head)
+{
+    for (;; at += 2) {
+        if ((at[0] & WHAT) == PLACE) {
+            head->p = (uint32_t)(at[0] >> 4);
+            head->g = at[1];
+        } else if ((at[0] & WHAT) == STEP) {
+            head->ns += at[1];
+        } else {
+            return at;
+        }
+    }
+}
+
+/* Moves the head over the next row, of which all but what the head says stays in queue->ahead. */
+static void pass_next(struct go_row_queue *queue)
 {
     struct go_row_end *head = &queue->head;
-    struct go_row *row = &queue->ahead;
-    const unsigned char *at = queue->first->bytes + queue->read;
-    unsigned flags = *at++;
-    *row = (struct go_row){.op = flags & OP, .noscan = (flags & NOSCAN) != 0};
-    if ((flags & PLACE) != 0) {
-        head->p = (uint32_t)go_number_again(&at);
-        head->g = go_number_again(&at) - 1;
-    }
-    row->p = head->p;
-    row->g = head->g;
-    uint64_t step = go_number_again(&at);
-    row->ns = (step & 1) == 0 ? head->ns + (step >> 1) : head->ns - (step >> 1);
-    uint64_t number = go_number_again(&at);
-    if (row->op == TRACE_ALLOC)
-        row->type = (uint32_t)go_number_again(&at);
-    pass(queue, head, row->op, row->ns);
-    row->id = trace_op_begins(row->op) ? head->id : trace_op_ends(row->op) ? number : 0;
-    row->value = trace_op_ends(row->op) ? 0 : number;
-    queue->read = (size_t)(at - queue->first->bytes);
+    const uint64_t *at = take_before(queue->first->words + queue->read, head);
+    uint64_t word = *at++;
+    queue->ahead = word;
+    if ((word & LONG) != 0)
+        queue->ahead_number = *at++;
+    queue->read = (size_t)(at - queue->first->words);
+    pass(queue, head, word & WHAT, head->ns + (word >> TIME));
 }
 
 /* Whether there is a row ahead. */
@@ -141,115 +167,204 @@ static bool look_ahead(struct go_row_queue *queue)
         queue->first = done->next;
         free(done);
     }
-    decode(queue);
-    queue->has_ahead = true;
-    return true;
+    pass_next(queue);
+    return queue->has_ahead = true;
 }
 
-bool go_rows_next(struct go_row_queue *queue, struct go_row *row)
+/* The row ahead. */
+static void make_row(const struct go_row_queue *queue, struct trace_row *row)
 {
-    bool released = look_ahead(queue) && queue->head.when < queue->limit;
-    if (queue->next_due < queue->due.count) {
-        const struct go_death *death = &queue->due.list[queue->next_due];
-        if (!released || death->when <= queue->head.when) {
-            *row = (struct go_row){.op = TRACE_FREE, .ns = death->ns, .id = death->id, .p = death->p, .g = GO_NONE};
-            queue->next_due++;
-            return true;
+    enum { SIZE = 1u << ROW_SIZE, ID = 1u << ROW_ID, NOSCAN_COLUMN = 1u << ROW_NOSCAN };
+    static const uint16_t own_columns[TRACE_OPS] = {
+        [TRACE_ALLOC] = ID | SIZE | NOSCAN_COLUMN, [TRACE_STACKALLOC] = ID | SIZE, [TRACE_FREE] = ID,
+        [TRACE_STACKFREE] = ID, [TRACE_PROCS] = SIZE, [TRACE_HEAPLIVE] = SIZE, [TRACE_HEAPGOAL] = SIZE,
+    };
+    const struct go_row_end *head = &queue->head;
+    uint64_t word = queue->ahead, number = word >> NUMBER & ((UINT64_C(1) << NUMBER_BITS) - 1), type = 0;
+    uint8_t op = word & WHAT;
+    if ((word & LONG) != 0) {
+        type = number;
+        number = queue->ahead_number;
+    } else if (op == TRACE_ALLOC) {
+        type = number >> SIZE_BITS;
+        number &= (1u << SIZE_BITS) - 1;
+    }
+    const struct go_type *row_type = &queue->types->list[type]; /* of no type: without a name */
+    bool ends = trace_op_ends(op), has_g = head->g != GO_NONE;
+    unsigned more_columns = (unsigned)has_g << ROW_G | (unsigned)(type != 0) << ROW_TYPE;
+    *row = (struct trace_row){
+        .value = {[ROW_T_NS] = head->ns,
+                  [ROW_P] = head->p,
+                  [ROW_G] = has_g ? head->g : 0,
+                  [ROW_ID] = trace_op_begins(op) ? head->id : ends ? number : 0,
+                  [ROW_SIZE] = ends ? 0 : number,
+                  [ROW_NOSCAN] = op == TRACE_ALLOC ? (word & NOSCAN) != 0 : 1},
+        .type = row_type->name,
+        .type_length = row_type->name_length,
+        .present = (uint16_t)(ALL_HAVE | own_columns[op] | more_columns),
+        .op = op,
+    };
+}
+
+static void make_death(const struct go_death *death, struct trace_row *row)
+{
+    *row = (struct trace_row){
+        .value = {[ROW_T_NS] = death->ns, [ROW_P] = death->p, [ROW_ID] = death->id, [ROW_NOSCAN] = 1},
+        .present = ALL_HAVE | 1u << ROW_ID,
+        .op = TRACE_FREE,
+    };
+}
+
+size_t go_rows_read(struct go_row_queue *queue, struct trace_row *rows, size_t max)
+{
+    size_t count = 0;
+    for (; count < max; count++) {
+        bool released = look_ahead(queue) && queue->head.when < queue->limit;
+        if (queue->next_due < queue->due.count &&
+            (!released || queue->due.list[queue->next_due].when <= queue->head.when)) {
+            make_death(&queue->due.list[queue->next_due++], &rows[count]);
+        } else if (released) {
+            make_row(queue, &rows[count]);
+            queue->has_ahead = false;
+        } else {
+            break;
         }
     }
-    if (released) {
-        *row = queue->ahead;
-        queue->has_ahead = false;
-    }
-    return released;
+    return count;
 }
 
 /* ---- deaths ---- */
 
-static bool append(struct go_deaths *deaths, const struct go_death *death)
-{
-    if (deaths->count == deaths->capacity) {
-        size_t capacity = deaths->capacity == 0 ? 64 : deaths->capacity * 2;
-        struct go_death *larger = reallocarray(deaths->list, capacity, sizeof *larger);
-        if (larger == NULL)
-            return false;
-        deaths->list = larger;
-        deaths->capacity = capacity;
-    }
-    deaths->list[deaths->count++] = *death;
-    return true;
-}
-
 bool go_rows_die(struct go_row_queue *queue, const struct go_death *death)
 {
-    return append(&queue->later, death);
-}
-
-/* By the byte of when - from that lies so far up; equals keep their order. */
-static void sort_by_byte(const struct go_death *list, size_t n, uint64_t from, unsigned shift, struct go_death *sorted)
-{
-    size_t place[257] = {0};
-    for (size_t i = 0; i < n; i++)
-        place[((list[i].when - from) >> shift & 255) + 1]++;
-    for (unsigned byte = 0; byte < 255; byte++)
-        place[byte + 1] += place[byte];
-    for (size_t i = 0; i < n; i++)
-        sorted[place[(list[i].when - from) >> shift & 255]++] = list[i];
-}
-
-/* By when, from the least byte up: there are tens of thousands in a collection, and few bytes in its time. False: no
- * memory. */
-static bool sort_deaths(struct go_death *list, size_t n, uint64_t from)
-{
-    struct go_death *other = n > 1 ? reallocarray(NULL, n, sizeof *other) : NULL;
-    uint64_t most = 0;
-    if (other == NULL)
-        return n <= 1;
-    for (size_t i = 0; i < n; i++)
-        most = list[i].when - from > most ? list[i].when - from : most;
-    struct go_death *in = list, *out = other;
-    for (unsigned shift = 0; shift < 64 && most >> shift > 0; shift += 8) {
-        sort_by_byte(in, n, from, shift, out);
-        struct go_death *sorted = out;
-        out = in;
-        in = sorted;
-    }
-    if (in != list)
-        memcpy(list, in, n * sizeof *list);
-    free(other);
-    return true;
-}
-
-/* Of most policies most deaths are of one moment, the earliest: those need no sorting. */
-static bool take_due(struct go_row_queue *queue, uint64_t from, uint64_t limit)
-{
     struct go_deaths *later = &queue->later;
-    size_t kept = 0;
-    for (size_t i = 0; i < later->count; i++) {
-        if (later->list[i].when < from || later->list[i].when >= limit)
-            later->list[kept++] = later->list[i];
-        else if (!append(&queue->due, &later->list[i]))
+    if (later->count == later->capacity) {
+        size_t capacity = later->capacity == 0 ? 64 : later->capacity * 2;
+        struct go_death *larger = reallocarray(later->list, capacity, sizeof *larger);
+        if (larger == NULL)
             return false;
+        later->list = larger;
+        later->capacity = capacity;
     }
-    later->count = kept;
+    later->list[later->count++] = *death;
     return true;
+}
+
+/* Room for so many deaths that are due, and as much to sort in. */
+static bool make_room_for_due(struct go_deaths *due, size_t count)
+{
+    if (count <= due->capacity)
+        return true;
+    size_t capacity = count + count / 2;
+    free(due->list);
+    due->list = reallocarray(NULL, capacity, 2 * sizeof *due->list);
+    due->capacity = due->list != NULL ? capacity : 0;
+    return due->list != NULL;
+}
+
+/* Deaths between these two, both included, by some bits of when - least. */
+struct sieve {
+    uint64_t least, most;
+    unsigned shift; /* of the lowest of these bits */
+    size_t buckets; /* as many as these bits have values */
+};
+
+static bool is_in(const struct sieve *sieve, const struct go_death *death)
+{
+    return death->when - sieve->least <= sieve->most - sieve->least;
+}
+
+static size_t bucket_of(const struct sieve *sieve, const struct go_death *death)
+{
+    return (death->when - sieve->least) >> sieve->shift & (sieve->buckets - 1);
+}
+
+/* Into buckets; what is in one keeps its order. Afterwards ends says where each ends. */
+static void distribute(const struct sieve *sieve, const struct go_death *from, size_t n, struct go_death *to,
+                       size_t *ends)
+{
+    memset(ends, 0, sieve->buckets * sizeof *ends);
+    for (size_t i = 0; i < n; i++)
+        if (is_in(sieve, &from[i]))
+            ends[bucket_of(sieve, &from[i])]++;
+    for (size_t bucket = 0, first = 0, count; bucket < sieve->buckets; bucket++, first += count) {
+        count = ends[bucket];
+        ends[bucket] = first;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (is_in(sieve, &from[i]))
+            to[ends[bucket_of(sieve, &from[i])]++] = from[i];
+}
+
+static void sort_few(struct go_death *list, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct go_death death = list[i];
+        size_t j = i;
+        for (; j > 0 && list[j - 1].when > death.when; j--)
+            list[j] = list[j - 1];
+        list[j] = death;
+    }
+}
+
+/* By the bits that the sieve has not looked at, from the least up. */
+static void sort_many(const struct sieve *sieve, struct go_death *list, size_t n, struct go_death *spare)
+{
+    size_t ends[256];
+    struct sieve bits = {.least = sieve->least, .most = sieve->most, .buckets = 256};
+    for (; bits.shift < sieve->shift; bits.shift += 8) {
+        distribute(&bits, list, n, spare, ends);
+        memcpy(list, spare, n * sizeof *list);
+    }
+}
+
+/* Those of the sieve, by when; equals keep their order. There are tens of thousands in a collection, spread over its
+ * time: first into buckets by the highest bits, where there are a few in each. Under most policies most are of one
+ * moment, and of one bucket. */
+static void sort_due(struct go_row_queue *queue, struct sieve *sieve)
+{
+    struct go_death *due = queue->due.list, *spare = due + queue->due.capacity;
+    while ((sieve->most - sieve->least) >> sieve->shift >= sieve->buckets)
+        sieve->shift++;
+    distribute(sieve, queue->later.list, queue->later.count, due, queue->bucket_ends);
+    for (size_t bucket = 0, first = 0, end; bucket < sieve->buckets; bucket++, first = end) {
+        end = queue->bucket_ends[bucket];
+        if (sieve->shift > 0 && end - first > FEW)
+            sort_many(sieve, due + first, end - first, spare);
+        else if (sieve->shift > 0)
+            sort_few(due + first, end - first);
+    }
+}
+
+static void keep_from(struct go_deaths *later, uint64_t limit)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < later->count; i++)
+        if (later->list[i].when >= limit)
+            later->list[kept++] = later->list[i];
+    later->count = kept;
 }
 
 bool go_rows_release(struct go_row_queue *queue, uint64_t limit)
 {
-    struct go_deaths *later = &queue->later, *due = &queue->due;
-    uint64_t earliest = limit;
-    for (size_t i = 0; i < later->count; i++)
-        if (later->list[i].when < earliest)
-            earliest = later->list[i].when;
-    due->count = queue->next_due = 0;
+    struct sieve sieve = {.least = UINT64_MAX, .buckets = GO_DEATH_BUCKETS};
+    size_t count = 0;
+    for (size_t i = 0; i < queue->later.count; i++) {
+        uint64_t when = queue->later.list[i].when;
+        if (when >= limit)
+            continue;
+        count++;
+        sieve.least = when < sieve.least ? when : sieve.least;
+        sieve.most = when > sieve.most ? when : sieve.most;
+    }
     queue->limit = limit;
-    if (earliest == limit)
+    queue->next_due = queue->due.count = 0;
+    if (count == 0)
         return true;
-    if (!take_due(queue, earliest, earliest + 1))
+    if (!make_room_for_due(&queue->due, count))
         return false;
-    size_t first = due->count;
-    if (!take_due(queue, earliest, limit))
-        return false;
-    return sort_deaths(due->list + first, due->count - first, earliest);
+    queue->due.count = count;
+    sort_due(queue, &sieve);
+    keep_from(&queue->later, limit);
+    return true;
 }

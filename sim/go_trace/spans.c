@@ -2,6 +2,7 @@
 #include "go_trace/spans.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "go_trace/sizes.h"
 #include "trace/trace.h"
@@ -9,10 +10,28 @@
 /* Go's have up to 10 pages and 1024 slots. So a span's table of slots takes at most half the room that the span had. */
 enum { PAGE = 8192, MAX_SMALL_PAGES = 16, MAX_SLOTS = 1024 };
 
+static bool grow(struct go_spans *spans)
+{
+    size_t capacity = spans->capacity == 0 ? 64 : spans->capacity * 2;
+    struct go_span *list = reallocarray(spans->list, capacity, sizeof *list);
+    if (list != NULL)
+        spans->list = list;
+    uint32_t *unused = reallocarray(spans->unused, capacity, sizeof *unused);
+    if (unused != NULL)
+        spans->unused = unused;
+    if (list == NULL || unused == NULL || capacity > UINT32_MAX)
+        return false;
+    spans->capacity = capacity;
+    return true;
+}
+
 bool go_spans_init(struct go_spans *spans)
 {
-    *spans = (struct go_spans){0};
-    return id_map_init(&spans->by_page, id_map_seed());
+    memset(spans, 0, sizeof *spans);
+    if (!id_map_init(&spans->by_page, id_map_seed()) || !grow(spans))
+        return false;
+    spans->list[0] = (struct go_span){0}; /* what is seen before there is any */
+    return true;
 }
 
 void go_spans_free(struct go_spans *spans)
@@ -37,48 +56,35 @@ bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint6
         return true;
     span->size_class = (uint8_t)size_class;
     span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
+    span->slot_count = (uint32_t)((pages * PAGE + span->slot - 1) / span->slot);
+    span->slot_inverse = size_class == 0 ? 0 : (uint32_t)(((UINT64_C(1) << 32) + span->slot - 1) / span->slot);
+    span->pages_found = size_class == 0 ? 1 : pages;
     return size_class == 0 || (pages <= MAX_SMALL_PAGES && pages * PAGE / span->slot <= MAX_SLOTS);
 }
 
-struct go_span *go_spans_find(const struct go_spans *spans, uint64_t page)
+struct go_span *go_spans_look_up(struct go_spans *spans, uint64_t page)
 {
     const struct id_entry *entry = id_map_find(&spans->by_page, page);
-    return entry != NULL ? &spans->list[entry->number] : NULL;
+    if (entry == NULL)
+        return NULL;
+    spans->seen[page % GO_PAGES_SEEN] = entry->number;
+    return &spans->list[entry->number];
 }
 
-static uint64_t pages_in_table(const struct go_span *span)
-{
-    return span->size_class == 0 ? 1 : span->pages;
-}
-
-struct go_span *go_spans_overlap(const struct go_spans *spans, const struct go_span *span)
+struct go_span *go_spans_overlap(struct go_spans *spans, const struct go_span *span)
 {
     struct go_span *other = NULL;
-    for (uint64_t i = 0; i < pages_in_table(span) && other == NULL; i++)
+    for (uint64_t i = 0; i < span->pages_found && other == NULL; i++)
         other = go_spans_find(spans, span->page + i);
     return other;
 }
 
 void go_spans_remove(struct go_spans *spans, struct go_span *span)
 {
-    for (uint64_t i = 0; i < pages_in_table(span); i++)
+    for (uint64_t i = 0; i < span->pages_found; i++)
         id_map_remove(&spans->by_page, id_map_find(&spans->by_page, span->page + i));
+    span->pages_found = 0;
     spans->unused[spans->unused_count++] = (uint32_t)(span - spans->list);
-}
-
-static bool grow(struct go_spans *spans)
-{
-    size_t capacity = spans->capacity == 0 ? 64 : spans->capacity * 2;
-    struct go_span *list = reallocarray(spans->list, capacity, sizeof *list);
-    if (list != NULL)
-        spans->list = list;
-    uint32_t *unused = reallocarray(spans->unused, capacity, sizeof *unused);
-    if (unused != NULL)
-        spans->unused = unused;
-    if (list == NULL || unused == NULL || capacity > UINT32_MAX)
-        return false;
-    spans->capacity = capacity;
-    return true;
 }
 
 bool go_spans_add(struct go_spans *spans, const struct go_span *span)
@@ -87,7 +93,7 @@ bool go_spans_add(struct go_spans *spans, const struct go_span *span)
         return false;
     uint32_t index = spans->unused_count > 0 ? spans->unused[--spans->unused_count] : (uint32_t)spans->count++;
     spans->list[index] = *span;
-    for (uint64_t i = 0; i < pages_in_table(span); i++) {
+    for (uint64_t i = 0; i < span->pages_found; i++) {
         bool added;
         struct id_entry *entry = id_map_put(&spans->by_page, span->page + i, &added);
         if (entry == NULL)
@@ -100,7 +106,7 @@ bool go_spans_add(struct go_spans *spans, const struct go_span *span)
 bool go_slot_fill(struct go_span *span)
 {
     if (span->slots == NULL)
-        span->slots = calloc(go_slots(span), sizeof *span->slots);
+        span->slots = calloc(span->slot_count, sizeof *span->slots);
     if (span->slots == NULL)
         return false;
     span->live++;

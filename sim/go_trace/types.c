@@ -2,11 +2,14 @@
 #include "go_trace/types.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 
 bool go_types_init(struct go_types *types)
 {
-    *types = (struct go_types){.count = 1, .capacity = 64};
+    memset(types, 0, sizeof *types);
+    types->count = 1;
+    types->capacity = 64;
     types->list = calloc(types->capacity, sizeof *types->list);
     bool by_address = id_map_init(&types->by_address, id_map_seed());
     bool by_id = id_map_init(&types->by_id, id_map_seed());
@@ -26,6 +29,7 @@ void go_types_free(struct go_types *types)
 
 bool go_types_next_generation(struct go_types *types)
 {
+    memset(types->low, 0, sizeof types->low);
     id_map_free(&types->by_id);
     return id_map_init(&types->by_id, id_map_seed());
 }
@@ -69,9 +73,16 @@ static bool put(struct go_types *types, uint64_t id, uint64_t address, const uns
         return false;
     if (added || !is_same(&types->list[known->number], name, length, size))
         known->number = append(types, name, length, size);
-    struct id_entry *entry = known->number != 0 ? id_map_put(&types->by_id, id, &added) : NULL;
+    uint32_t number = known->number;
+    if (number == 0)
+        return false;
+    if (id < GO_LOW_TYPES) {
+        types->low[id] = number;
+        return true;
+    }
+    struct id_entry *entry = id_map_put(&types->by_id, id, &added);
     if (entry != NULL)
-        entry->number = known->number;
+        entry->number = number;
     return entry != NULL;
 }
 
@@ -93,6 +104,8 @@ enum go_table go_types_add(struct go_types *types, const unsigned char **at, con
 
 uint32_t go_types_find(const struct go_types *types, uint64_t id)
 {
+    if (id < GO_LOW_TYPES)
+        return types->low[id];
     const struct id_entry *entry = id_map_find(&types->by_id, id);
     return entry != NULL ? entry->number : 0;
 }

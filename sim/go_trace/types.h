@@ -15,11 +15,14 @@ struct go_type {
     uint64_t size; /* bytes of one */
 };
 
+enum { GO_LOW_TYPES = 4096 }; /* a generation's ids are counted from 1: most programs' are below this */
+
 struct go_types {
     struct go_type *list; /* by number; 0 is no type */
     size_t count, capacity;
-    struct id_map by_address; /* to numbers */
-    struct id_map by_id;      /* to numbers, in the current generation */
+    struct id_map by_address;   /* to numbers */
+    uint32_t low[GO_LOW_TYPES]; /* from low ids to numbers, in the current generation; 0: none */
+    struct id_map by_id;        /* from all other ids */
 };
 
 bool go_types_init(struct go_types *types); /* false: no memory */

@@ -1,8 +1,7 @@
 /* The table of opcodes, and numbers that may be cut off or too large. */
 #include "go_trace/wire.h"
 
-/* Numbers after each opcode, its time included; 0: no timed event. */
-static const unsigned char numbers[] = {
+const unsigned char go_numbers_after[256] = {
     [GO_PROCS_CHANGE] = 3,     [GO_PROC_START] = 3,
     [GO_PROC_STOP] = 1,        [GO_PROC_STEAL] = 4,
     [GO_PROC_STATUS] = 3,      [GO_CREATE] = 4,
@@ -36,13 +35,6 @@ static const unsigned char numbers[] = {
     [GO_GOROUTINE_STACK_FREE] = 2,
 };
 
-unsigned go_numbers_after(unsigned version, unsigned op)
-{
-    if (op >= sizeof numbers || (version < GO_VERSION_OBJECTS && op > GO_USER_LOG))
-        return 0;
-    return numbers[op];
-}
-
 bool go_number(const unsigned char **at, const unsigned char *end, uint64_t *value)
 {
     const unsigned char *from = *at;
@@ -59,4 +51,13 @@ bool go_number(const unsigned char **at, const unsigned char *end, uint64_t *val
         }
     }
     return false;
+}
+
+const unsigned char *go_long_number_again(const unsigned char *at, uint64_t *value)
+{
+    uint64_t sum = *at & 0x7fu;
+    for (unsigned shift = 7; (*at++ & 0x80u) != 0; shift += 7)
+        sum |= (uint64_t)(*at & 0x7fu) << shift;
+    *value = sum;
+    return at;
 }

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are taken apart eight bytes at a time");
 
 enum go_op {
     GO_EVENT_BATCH = 1,
@@ -59,29 +62,58 @@ enum go_op {
     GO_GOROUTINE_STACK_FREE,
 };
 
-enum { GO_MAX_BATCH = 64 << 10 /* bytes of payload */, GO_MAX_ARGS = 4, GO_VERSION_OBJECTS = 23 };
+enum {
+    GO_MAX_BATCH = 64 << 10 /* bytes of payload */,
+    GO_MAX_ARGS = 4,
+    GO_SLACK = 8, /* bytes that may be read after those of a number, and mean nothing */
+};
 
 #define GO_NONE UINT64_MAX /* no M; and no P, no goroutine */
 
 /* Ticks, counted from whatever the recording machine counted from, stay below this. */
 #define GO_MAX_TICKS (UINT64_C(1) << 62)
 
-/* How many numbers, the first of them the time, follow this opcode among the timed events of a trace of this version
- * (its header's, as in 1.25); 0: none do, it is no such event there. */
-unsigned go_numbers_after(unsigned version, unsigned op);
+/* How many numbers, the first of them the time, follow an opcode among the timed events, by opcode; 0: it is none of
+ * theirs. From Go 1.23 on the same in all versions. */
+extern const unsigned char go_numbers_after[256];
 
 /* The number at *at, which is moved on. False, *at unmoved, if it does not end before end or is above 2^64 - 1. */
 bool go_number(const unsigned char **at, const unsigned char *end, uint64_t *value);
 
-/* The same where go_number has succeeded before. */
+/* The highest bit of each of the eight bytes that a number ends with. */
+static inline uint64_t go_number_ends(const unsigned char *at)
+{
+    uint64_t bytes;
+    memcpy(&bytes, at, sizeof bytes);
+    return ~bytes & UINT64_C(0x8080808080808080);
+}
+
+/* How many bytes so many numbers take, at least one number; 0: more than eight. Reads GO_SLACK bytes. */
+static inline unsigned go_numbers_length(const unsigned char *at, unsigned count)
+{
+    uint64_t ends = go_number_ends(at);
+    for (; count > 1; count--)
+        ends &= ends - 1;
+    return ends != 0 ? (unsigned)__builtin_ctzll(ends) / 8 + 1 : 0;
+}
+
+/* What go_number_again does with a number of nine bytes or ten. Returns where it ends. */
+const unsigned char *go_long_number_again(const unsigned char *at, uint64_t *value);
+
+/* The number at *at, which is moved on, where go_number has succeeded before. Reads GO_SLACK bytes. */
 static inline uint64_t go_number_again(const unsigned char **at)
 {
-    const unsigned char *from = *at;
-    uint64_t value = *from & 0x7fu;
-    for (unsigned shift = 7; (*from++ & 0x80u) != 0; shift += 7)
-        value |= (uint64_t)(*from & 0x7fu) << shift;
-    *at = from;
-    return value;
+    uint64_t ends = go_number_ends(*at), value;
+    if (ends == 0) {
+        *at = go_long_number_again(*at, &value);
+        return value;
+    }
+    memcpy(&value, *at, sizeof value);
+    *at += (unsigned)__builtin_ctzll(ends) / 8 + 1;
+    value &= (ends ^ (ends - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
+    value = (value & UINT64_C(0x007f007f007f007f)) | (value & UINT64_C(0x7f007f007f007f00)) >> 1;
+    value = (value & UINT64_C(0x00003fff00003fff)) | (value & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (value & UINT64_C(0x000000000fffffff)) | (value & UINT64_C(0x0fffffff00000000)) >> 4;
 }
 
 #endif

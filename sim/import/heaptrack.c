@@ -160,6 +160,65 @@ static bool read_line(struct import *import, struct text line)
     }
 }
 
+/* ---- calls of a raw file, many at a time ---- */
+
+enum { CALLS = 32 /* at a time */, CALL_ROWS = 2, LINE_AHEAD = 64 /* bytes, more than are read of a call's line */ };
+
+struct call {
+    uint64_t address, size;
+    bool frees;
+};
+
+/* A space and a number; `at` may be NULL. Returns what follows; NULL: it is something else. */
+static inline __attribute__((always_inline)) const char *take_number(const char *at, uint64_t *value)
+{
+    unsigned length = at != NULL && *at == ' ' ? text_hex_ahead(at + 1, value) : 0;
+    return length > 0 ? at + 1 + length : NULL;
+}
+
+/* The line at `at`, LINE_AHEAD bytes from which may be read, if it is a call as heaptrack writes it. Returns what
+ * follows; NULL: it is something else. */
+static const char *take_call(const char *at, struct call *call)
+{
+    uint64_t trace;
+    call->frees = *at == '-';
+    if (*at == '+') {
+        at = take_number(at + 1, &call->size);
+        at = take_number(at, &trace);
+        at = take_number(at, &call->address);
+    } else {
+        at = call->frees ? take_number(at + 1, &call->address) : NULL;
+    }
+    return at != NULL && *at == '\n' ? at + 1 : NULL;
+}
+
+/* In the lines ahead, up to CALLS and what there is room for. */
+static size_t take_calls(struct import *import, struct call calls[CALLS])
+{
+    size_t room = import_room(import) / CALL_ROWS, most = room < CALLS ? room : CALLS, count = 0;
+    const char *at = import->lines.next;
+    while (count < most && import->lines.end - at >= LINE_AHEAD && (at = take_call(at, &calls[count])) != NULL) {
+        import_fetch(import, calls[count++].address);
+        import->lines.next = at;
+    }
+    return count;
+}
+
+static bool read_calls(struct import *import)
+{
+    struct call calls[CALLS];
+    if (((struct heaptrack *)import)->form != RAW)
+        return true;
+    for (size_t count; (count = take_calls(import, calls)) > 0;)
+        for (size_t i = 0; i < count; i++) {
+            import->lines.number++;
+            if (!(calls[i].frees ? import_free(import, calls[i].address)
+                                 : import_alloc(import, calls[i].address, calls[i].size, 0)))
+                return false;
+        }
+    return true;
+}
+
 static bool finish(struct import *import)
 {
     return import->started || import_fail(import, "expected %s, got the end of the file", expected_version);
@@ -181,7 +240,7 @@ struct row_source *heaptrack_open(struct byte_stream *bytes, const struct row_op
 {
     static const struct import_format format = {
         .size = sizeof(struct heaptrack), .columns = IMPORT_TIME, .line = read_line,
-        .finish = finish, .release = release,
+        .calls = read_calls, .finish = finish, .release = release,
     };
     return import_open(&format, bytes, options, error);
 }

@@ -48,9 +48,9 @@ static bool fail_memory(struct import *import)
 
 /* ---- rows ---- */
 
-static struct trace_row *add_row(struct import *import, unsigned op)
+static inline struct trace_row *add_row(struct import *import, unsigned op)
 {
-    assert(import->row_count < IMPORT_ROWS);
+    assert(import->row_count < import->row_room);
     struct trace_row *row = &import->rows[import->row_count++];
     *row = row_begin((uint8_t)op, import->lines.number);
     return row;
@@ -61,19 +61,23 @@ static uint64_t *latest(struct import *import)
     return import->has_thread ? &import->threads[import->thread].latest_ns : &import->latest_ns;
 }
 
-static struct trace_row *add_event(struct import *import, enum trace_op op)
+static void set_thread(struct import *import, struct trace_row *row)
+{
+    struct import_thread *thread = &import->threads[import->thread];
+    if (thread->number == 0)
+        thread->number = ++import->thread_count;
+    row_set(row, ROW_P, thread->number - 1);
+    row_set(row, ROW_G, import->tid);
+}
+
+static inline struct trace_row *add_event(struct import *import, enum trace_op op)
 {
     struct trace_row *row = add_row(import, op);
     assert(import->started);
     if (import->timed)
         row_set(row, ROW_T_NS, *latest(import));
-    if (import->has_thread) {
-        struct import_thread *thread = &import->threads[import->thread];
-        if (thread->number == 0)
-            thread->number = ++import->thread_count;
-        row_set(row, ROW_P, thread->number - 1);
-        row_set(row, ROW_G, import->tid);
-    }
+    if (import->has_thread)
+        set_thread(import, row);
     return row;
 }
 
@@ -239,6 +243,11 @@ bool import_alloc_array(struct import *import, uint64_t address, uint64_t count,
     return import_alloc(import, address, total, 0);
 }
 
+void import_fetch(const struct import *import, uint64_t address)
+{
+    id_map_fetch(&import->blocks.map, key_of(address));
+}
+
 bool import_free(struct import *import, uint64_t address)
 {
     if (address != 0 && !close_block(import, address))
@@ -257,12 +266,9 @@ bool import_realloc(struct import *import, uint64_t old, uint64_t address, uint6
 
 /* ---- the source ---- */
 
-static void read_line(struct import *import)
+/* After the last line, or a failure. */
+static void end(struct import *import, enum text_lines_status status)
 {
-    struct text line;
-    enum text_lines_status status = text_lines_next(&import->lines, &line, &import->failure);
-    if (status == TEXT_LINES_LINE && (text_ended(&line) || import->format->line(import, line)))
-        return;
     import->done = true;
     import->cut = status == TEXT_LINES_CUT;
     if (status == TEXT_LINES_CUT || status == TEXT_LINES_END)
@@ -273,18 +279,42 @@ static void read_line(struct import *import)
     }
 }
 
+static void read_line(struct import *import)
+{
+    struct text line;
+    enum text_lines_status status = text_lines_next(&import->lines, &line, &import->failure);
+    if (status != TEXT_LINES_LINE || !(text_ended(&line) || import->format->line(import, line)))
+        end(import, status);
+}
+
+/* One line or more, into these rows, of which there are at least IMPORT_ROWS. Returns how many there are now. */
+static size_t read_lines(struct import *import, struct trace_row *rows, size_t room)
+{
+    uint64_t line = import->lines.number;
+    import->rows = rows;
+    import->row_room = room;
+    import->row_count = 0;
+    if (import->format->calls != NULL && !import->format->calls(import))
+        end(import, TEXT_LINES_LINE);
+    else if (import->lines.number == line)
+        read_line(import);
+    return import->row_count;
+}
+
 static size_t read_rows(struct row_source *source, struct trace_row *rows, size_t max, struct error *error)
 {
     struct import *import = (struct import *)source;
     size_t count = 0;
     while (count < max) {
-        if (import->next_row < import->row_count) {
-            rows[count++] = import->rows[import->next_row++];
+        if (import->own_next < import->own_count) {
+            rows[count++] = import->own_rows[import->own_next++];
         } else if (import->done) {
             break;
+        } else if (max - count >= IMPORT_ROWS) {
+            count += read_lines(import, rows + count, max - count);
         } else {
-            import->next_row = import->row_count = 0;
-            read_line(import);
+            import->own_count = read_lines(import, import->own_rows, IMPORT_ROWS);
+            import->own_next = 0;
         }
     }
     source->bytes_done = byte_stream_done(import->lines.bytes);

@@ -31,6 +31,10 @@ struct import_format {
     /* What a line says that is not empty; false after import_fail. Calls import_start before all else that makes rows,
      * and makes at most IMPORT_ROWS of them. */
     bool (*line)(struct import *import, struct text line);
+    /* Takes those calls off the lines ahead that it knows at a glance, up to a line that is anything else, or not
+     * wholly in the chunk, for which there is the function above; and while there is import_room. False after
+     * import_fail. NULL: it knows none. */
+    bool (*calls)(struct import *import);
     /* After the last line: import_finish, or what the format has to say about the end; false after import_fail. */
     bool (*finish)(struct import *import);
     void (*release)(struct import *import); /* what the format's struct owns; NULL: nothing */
@@ -76,10 +80,18 @@ struct import {
     bool cut;                 /* the file's last line has no line feed */
     const char *note;         /* about the end of the file, for tell; NULL: nothing */
     uint64_t counts[IMPORT_COUNTS];
-    unsigned next_row, row_count;
-    struct trace_row rows[IMPORT_ROWS];
+    struct trace_row *rows;   /* where those of the next lines go: the caller's, or own_rows */
+    size_t row_count, row_room;
+    struct trace_row own_rows[IMPORT_ROWS]; /* of a line for whose rows the caller may not have enough room */
+    size_t own_next, own_count;             /* of them */
     struct error failure, salvaged;
 };
+
+/* How many rows there is room for. */
+static inline size_t import_room(const struct import *import)
+{
+    return import->row_room - import->row_count;
+}
 
 /* Takes the stream over. NULL with *error set if there is no memory or no reading the file. */
 struct row_source *import_open(const struct import_format *format, struct byte_stream *bytes,
@@ -109,6 +121,8 @@ bool import_alloc(struct import *import, uint64_t address, uint64_t size, uint64
 /* calloc. */
 bool import_alloc_array(struct import *import, uint64_t address, uint64_t count, uint64_t size);
 bool import_free(struct import *import, uint64_t address);
+/* One of these calls will soon be about the block at this address. */
+void import_fetch(const struct import *import, uint64_t address);
 /* old, which may be 0, ends and address begins; address 0: nothing happened, unless size is 0: then old ends. */
 bool import_realloc(struct import *import, uint64_t old, uint64_t address, uint64_t size);
 

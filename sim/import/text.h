@@ -5,6 +5,9 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +61,36 @@ static inline bool text_hex(struct text *text, uint64_t *value)
         return false;
     *value = n;
     return true;
+}
+
+/* The same at `at`, 16 bytes from which may be read. Returns how many digits there are, up to 16; 0: there are
+ * none, and *value means nothing. */
+static inline unsigned text_hex_ahead(const char *at, uint64_t *value)
+{
+#ifdef __SSE2__
+    __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+    __m128i digit = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    __m128i letter = _mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8('a' - 'A')), _mm_set1_epi8('a'));
+    __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(5)), letter);
+    unsigned others = ~(unsigned)_mm_movemask_epi8(_mm_or_si128(is_digit, is_letter));
+    unsigned length = (unsigned)__builtin_ctz(others);
+    __m128i values = _mm_or_si128(_mm_and_si128(is_digit, digit),
+                                  _mm_and_si128(is_letter, _mm_add_epi8(letter, _mm_set1_epi8(10))));
+    /* Of two digits, the first of which is in the lower byte, a byte; of these, the first in the lowest, a number. */
+    __m128i pairs = _mm_or_si128(_mm_slli_epi16(values, 4), _mm_srli_epi16(values, 8));
+    __m128i packed = _mm_packus_epi16(_mm_and_si128(pairs, _mm_set1_epi16(0xff)), _mm_setzero_si128());
+    uint64_t number = __builtin_bswap64((uint64_t)_mm_cvtsi128_si64(packed));
+    *value = number >> ((64 - 4 * length) & 63);
+    return length;
+#else
+    uint64_t n = 0;
+    unsigned length = 0;
+    for (unsigned digit; length < 16 && (digit = text_hex_values[(unsigned char)at[length]]) < 16; length++)
+        n = n << 4 | digit;
+    *value = n;
+    return length;
+#endif
 }
 
 /* What printf makes of a pointer (%p) or of a number (%#lx): 0x and digits, (nil), or 0. */

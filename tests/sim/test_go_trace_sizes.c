@@ -1,4 +1,5 @@
-/* Requested sizes of Go's objects, by policy: worked out by hand from size classes and headers. */
+/* Requested sizes of Go's objects, by policy: worked out by hand from size classes and headers. And what objects are
+ * looked up by: spans, slots, types. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include "go_trace/sizes.h"
+#include "go_trace/types.h"
 
 /* Of this size class, large ones of so many pages. */
 static struct go_span span_of(unsigned size_class, bool noscan, uint64_t pages)
@@ -110,6 +112,71 @@ static void tiny(void **state)
         assert_in_range(go_tiny_request(SIZE_UNIFORM, true, 0, random), 1, 8);
 }
 
+/* Slots by division, of all classes in spans as long as a description may have. */
+static void slots(void **state)
+{
+    (void)state;
+    for (unsigned size_class = 1; size_class < GO_SIZE_CLASSES; size_class++) {
+        struct go_span span;
+        bool heap;
+        uint64_t pages = 16;
+        while (!go_span_describe(&span, 7, pages, (uint64_t)size_class << 2, &heap))
+            pages--;
+        for (uint64_t unit = 0; unit < pages * GO_PAGE_UNITS; unit++)
+            assert_int_equal(go_slot_of(&span, 7 * GO_PAGE_UNITS + unit), unit * 8 / span.slot);
+    }
+}
+
+/* A span is found by any of its pages until it is removed, whatever has been looked for in the meantime. */
+static void found_by_page(void **state)
+{
+    (void)state;
+    static struct go_spans spans;
+    struct go_span near, far, again;
+    bool heap;
+    const uint64_t away = 5 * GO_PAGES_SEEN;
+    assert_true(go_spans_init(&spans));
+    assert_null(go_spans_find(&spans, 0));
+    assert_true(go_span_describe(&near, 0, 2, 5 << 2, &heap) && go_spans_add(&spans, &near));
+    assert_true(go_span_describe(&far, away, 3, 6 << 2, &heap) && go_spans_add(&spans, &far));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(go_spans_find(&spans, 1)->size_class, 5);
+        assert_int_equal(go_spans_find(&spans, away + 1)->size_class, 6);
+        assert_int_equal(go_spans_find(&spans, away + 2)->size_class, 6);
+        assert_null(go_spans_find(&spans, 2));
+        assert_null(go_spans_find(&spans, away + 3));
+    }
+    assert_ptr_equal(go_spans_overlap(&spans, &near), go_spans_find(&spans, 0));
+    go_spans_remove(&spans, go_spans_find(&spans, 0));
+    assert_null(go_spans_find(&spans, 0));
+    assert_null(go_spans_find(&spans, 1));
+    assert_true(go_span_describe(&again, 1, 1, 7 << 2, &heap) && go_spans_add(&spans, &again));
+    assert_null(go_spans_find(&spans, 0));
+    assert_int_equal(go_spans_find(&spans, 1)->size_class, 7);
+    assert_int_equal(go_spans_find(&spans, away)->size_class, 6);
+    go_spans_free(&spans);
+}
+
+/* Ids of both kinds of table, and of a generation only. */
+static void types_by_id(void **state)
+{
+    (void)state;
+    static struct go_types types;
+    static const unsigned char table[] = {3, 16, 8, 0, 1, 'A', 0x80, 0x80, 4, 32, 24, 0, 2, 'B', 'B'};
+    const unsigned char *at = table;
+    assert_true(go_types_init(&types));
+    assert_int_equal(go_types_add(&types, &at, table + sizeof table), GO_TABLE_OK);
+    assert_int_equal(types.list[go_types_find(&types, 3)].size, 8);
+    assert_int_equal(types.list[go_types_find(&types, 1 << 16)].size, 24);
+    assert_int_equal(go_types_find(&types, 0), 0);
+    assert_int_equal(go_types_find(&types, 4), 0);
+    assert_int_equal(go_types_find(&types, 5000), 0);
+    assert_true(go_types_next_generation(&types));
+    assert_int_equal(go_types_find(&types, 3), 0);
+    assert_int_equal(go_types_find(&types, 1 << 16), 0);
+    go_types_free(&types);
+}
+
 /* Descriptions that no Go writes. */
 static void no_such_span(void **state)
 {
@@ -131,8 +198,9 @@ static void no_such_span(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fit),  cmocka_unit_test(slot),         cmocka_unit_test(uniform),
-        cmocka_unit_test(tiny), cmocka_unit_test(no_such_span),
+        cmocka_unit_test(fit),           cmocka_unit_test(slot),        cmocka_unit_test(uniform),
+        cmocka_unit_test(tiny),          cmocka_unit_test(slots),       cmocka_unit_test(no_such_span),
+        cmocka_unit_test(found_by_page), cmocka_unit_test(types_by_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,35 @@ static void heaptrack_errors(void **state)
     }
 }
 
+/* With more text behind them calls are read many at a time. Then they, and what is none, mean the same. */
+static void heaptrack_many_calls(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "+ 10 1 a0\n- a0\n+ 0 0 FFFFFFFFFFFFFFF0\n- fffffffffffffff0\n", "+ aBc 12345678 123456789AbcDEf\n",
+        "+ 3fffffffffff fffffffffffffff0 10\n- 0010\n",  "+ 9 1 a0\n+ 9 1 a0\n- b0\n- 0\n+ 5 1 0\n- a0\n- a0\n",
+        "+ 8 1 10\r\n- 10\r\n",                          "c 5\n+ 8 1 10\nc 9\n- 10\n",
+        "\n+ 8 1 10\n\n# text\n- 10\n\n",                "+ 400000000001 1 1\n",
+        "- 10\n+ 8 1\n",  "+ 8 1 10000000000000000\n",   "- 10000000000000000\n", "+ 8  1 10\n", "+  8 1 10\n",
+        "+ 8 1 10 1\n",    "+ 8 1 10 \n",                 "- \n",     "-10\n",  "- 10 10\n", "- x\n",  "- 1g\n",
+        "+ 8 1 0x10\n",    "+ 8 1 10\xe1\n",              "+ 8 1 @\n", "+ 8 1 `\n", "+ 8:1 1 1\n",
+    };
+    char padding[202], few[512], many[1024];
+    memset(padding, '#', sizeof padding - 2);
+    strcpy(padding + sizeof padding - 2, "\n");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        snprintf(few, sizeof few, "v 10400 3\n+ 1 1 1\n%s", lines[i]);
+        snprintf(many, sizeof many, "%s%s", few, padding);
+        struct import_text text = read_import(heaptrack_open, few, strlen(few), false, 64);
+        assert_import(heaptrack_open, many, text.rows, text.tell);
+        free_text(&text);
+    }
+    snprintf(many, sizeof many, "v 10400 3\n+ 1 1 1\n+ aB 7 123456789abcdEF\n- 123456789abcdef\n+ 0 1 20\n%s", padding);
+    assert_import(heaptrack_open, many,
+                  HEAPTRACK "2 alloc t=0 id=1 size=1\n3 alloc t=0 id=2 size=171\n4 free t=0 id=2\n"
+                            "5 alloc t=0 id=3 size=0\n", "");
+}
+
 /* ---- Android ---- */
 
 static const char android[] = "186: malloc 0xb6027400 1024\n"
@@ -593,6 +622,7 @@ int main(void)
         cmocka_unit_test(heaptrack_interpreted_form),
         cmocka_unit_test(heaptrack_repairs),
         cmocka_unit_test(heaptrack_errors),
+        cmocka_unit_test(heaptrack_many_calls),
         cmocka_unit_test(android_without_times),
         cmocka_unit_test(android_with_times),
         cmocka_unit_test(android_repairs),
