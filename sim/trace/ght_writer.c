@@ -56,6 +56,7 @@ struct ght_writer {
     unsigned char ids[GHT_PAYLOAD_MAX];
     uint32_t id_bytes;
     uint64_t last_id;
+    uint32_t rows_fit; /* so many more surely do, if their parts have room */
     unsigned char payload[GHT_PAYLOAD_MAX]; /* of a block that has to be put together */
     ZSTD_CCtx *zstd;                        /* NULL: blocks stay plain */
     unsigned char *compressed;
@@ -247,16 +248,14 @@ static uint64_t goroutine(const struct trace_row *row)
     return row->op != TRACE_META && row_has(row, ROW_G) ? row->value[ROW_G] : 0;
 }
 
-/* Flushes the segment if the next row might not fit in it. */
-static void make_room(struct ght_writer *w, const struct stream *stream)
+/* How many rows surely fit in the segment, if their parts have room. */
+static uint32_t rows_that_fit(const struct ght_writer *w)
 {
-    bool has_part = stream->segment == w->segment_number;
-    bool part = has_part ? w->parts[stream->part].head.words + ROW_WORDS <= PART_WORDS
-                         : w->segment.parts < GHT_PARTS_MAX;
-    bool order = order_bytes(w->segment.parts + 1u, w->segment.runs + 1) <= GHT_PAYLOAD_MAX;
-    bool ids = w->id_bytes + ID_BYTES <= GHT_PAYLOAD_MAX;
-    if (!part || !order || !ids || w->words + ROW_WORDS > SEGMENT_WORDS)
-        flush(w);
+    const size_t run = sizeof(struct ght_part) + sizeof(uint16_t); /* and a part, at most */
+    size_t order = (GHT_PAYLOAD_MAX - order_bytes(w->segment.parts, w->segment.runs)) / run;
+    size_t ids = (GHT_PAYLOAD_MAX - w->id_bytes) / ID_BYTES, words = (SEGMENT_WORDS - w->words) / ROW_WORDS;
+    size_t least = order < ids ? order : ids;
+    return (uint32_t)(least < words ? least : words);
 }
 
 static void begin_part(struct ght_writer *w, struct stream *stream, const struct trace_row *row)
@@ -270,16 +269,35 @@ static void begin_part(struct ght_writer *w, struct stream *stream, const struct
     };
 }
 
-static bool make_word_room(struct part *part)
+/* Larger, if it is not yet as large as a block. */
+static bool grow_part(struct part *part)
 {
-    if (part->head.words + ROW_WORDS <= part->capacity)
-        return true;
     uint32_t capacity = part->capacity == 0 ? 256 : part->capacity * 2;
+    capacity = capacity < PART_WORDS ? capacity : PART_WORDS;
     uint64_t *larger = reallocarray(part->words, capacity, sizeof *larger);
     if (larger == NULL)
         return false;
     part->words = larger;
     part->capacity = capacity;
+    return true;
+}
+
+/* Room for a row of the stream, if need be in a new segment. False: no memory. */
+static bool make_room(struct ght_writer *w, struct stream *stream, const struct trace_row *row)
+{
+    bool has_part = stream->segment == w->segment_number;
+    bool part = has_part ? w->parts[stream->part].head.words + ROW_WORDS <= PART_WORDS
+                         : w->segment.parts < GHT_PARTS_MAX;
+    w->rows_fit = rows_that_fit(w);
+    if (!part || w->rows_fit == 0) {
+        flush(w);
+        w->rows_fit = rows_that_fit(w);
+    }
+    if (stream->segment != w->segment_number)
+        begin_part(w, stream, row);
+    while (w->parts[stream->part].head.words + ROW_WORDS > w->parts[stream->part].capacity)
+        if (!grow_part(&w->parts[stream->part]))
+            return false;
     return true;
 }
 
@@ -300,33 +318,29 @@ static const uint16_t always_given[ROW_OPS] = {
 };
 
 /* What a row does not have is as a shape has it: 0, or noscan 1. */
-static inline struct ght_shape shape_of(const struct trace_row *row, uint64_t type, unsigned given)
+static inline struct ght_shape_words shape_of(const struct trace_row *row, const struct trace_event *event,
+                                              uint64_t type, uint16_t given)
 {
-    struct ght_shape shape = {.present = row->present, .given = (uint16_t)given, .op = row->op, .noscan = 1};
-    if ((given & 1u << ROW_SIZE) == 0)
-        shape.size = row->value[ROW_SIZE];
-    if ((given & 1u << ROW_NOSCAN) == 0)
-        shape.noscan = row->value[ROW_NOSCAN] & 1;
-    if ((given & 1u << ROW_ALIGN) == 0 && row->value[ROW_ALIGN] != 0)
-        shape.align_log2 = (uint8_t)__builtin_ctzll(row->value[ROW_ALIGN]);
-    if ((given & 1u << ROW_TYPE) == 0)
-        shape.type = type;
-    return shape;
+    uint64_t size = (given & 1u << ROW_SIZE) == 0 ? row->value[ROW_SIZE] : 0;
+    unsigned noscan = (given & 1u << ROW_NOSCAN) == 0 ? row->value[ROW_NOSCAN] & 1 : 1;
+    unsigned align_log2 = (given & 1u << ROW_ALIGN) == 0 ? event->align_log2 : 0;
+    return ght_shape_words(row->op, row->present, given, size, (given & 1u << ROW_TYPE) == 0 ? type : 0, noscan,
+                           align_log2);
 }
 
 /* Few shapes are given no values, all of which there can be: so there is always room for one of those. */
-static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row, uint64_t type, uint32_t *number,
-                                 uint16_t *given)
+static inline enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row,
+                                        const struct trace_event *event, uint64_t type, uint32_t *number,
+                                        uint16_t *given)
 {
     const uint16_t values = 1u << ROW_SIZE | 1u << ROW_NOSCAN | 1u << ROW_ALIGN | 1u << ROW_TYPE;
     *given = always_given[row->op] & row->present;
-    struct ght_shape shape = shape_of(row, type, *given);
-    enum ght_found found = ght_dictionary_shape(&w->dictionary, &shape, SHAPES_IN_FULL, number);
+    enum ght_found found = ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, *given), SHAPES_IN_FULL,
+                                                number);
     if (found != GHT_FULL)
         return found;
     *given = (uint16_t)(*given | (row->present & values));
-    shape = shape_of(row, type, *given);
-    return ght_dictionary_shape(&w->dictionary, &shape, GHT_SHAPES_MAX, number);
+    return ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, *given), GHT_SHAPES_MAX, number);
 }
 
 static void put_word(struct part *part, uint64_t word)
@@ -416,14 +430,14 @@ static bool encode(struct ght_writer *w, const struct trace_row *row, const stru
     if (stream == NULL ||
         (row_has(row, ROW_TYPE) && !ght_dictionary_string(&w->dictionary, row->type, row->type_length, &type)))
         return false;
-    if (find_shape(w, row, type, &shape, &given) != GHT_FOUND)
+    if (find_shape(w, row, event, type, &shape, &given) != GHT_FOUND)
         return false;
-    make_room(w, stream);
-    if (stream->segment != w->segment_number)
-        begin_part(w, stream, row);
     struct part *part = &w->parts[stream->part];
-    if (!make_word_room(part))
+    if ((w->rows_fit == 0 || stream->segment != w->segment_number || part->head.words + ROW_WORDS > part->capacity) &&
+        !make_room(w, stream, row))
         return false;
+    part = &w->parts[stream->part];
+    w->rows_fit--;
     uint32_t before = part->head.words;
     put_given(part, row, type, given);
     put_row(w, stream, row, event, shape);
