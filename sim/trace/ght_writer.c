@@ -39,11 +39,19 @@ struct stream {
     uint32_t part;    /* in that one */
 };
 
+/* A shape, and what rows have to give beside it. words: zeros, as no shape has them, where it is not the row's own. */
+struct known_shape {
+    struct ght_shape_words words;
+    uint32_t number;
+    uint16_t given;
+};
+
 struct ght_writer {
     FILE *out;
     const char *name;
     uint64_t blocks, rows;
     struct ght_dictionary dictionary;
+    struct known_shape known[256]; /* the latest, by a hash */
     struct stream *streams, meta;
     uint64_t *ps; /* of the streams */
     uint32_t stream_count, streams_written, stream_capacity;
@@ -328,95 +336,114 @@ static inline struct ght_shape_words shape_of(const struct trace_row *row, const
                            align_log2);
 }
 
+static bool is_same_shape(const struct ght_shape_words *a, const struct ght_shape_words *b)
+{
+    return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2])) == 0;
+}
+
 /* Few shapes are given no values, all of which there can be: so there is always room for one of those. */
-static inline enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row,
-                                        const struct trace_event *event, uint64_t type, uint32_t *number,
-                                        uint16_t *given)
+static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event,
+                                 uint64_t type, struct known_shape *known)
 {
     const uint16_t values = 1u << ROW_SIZE | 1u << ROW_NOSCAN | 1u << ROW_ALIGN | 1u << ROW_TYPE;
-    *given = always_given[row->op] & row->present;
-    enum ght_found found = ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, *given), SHAPES_IN_FULL,
-                                                number);
+    uint16_t given = always_given[row->op] & row->present;
+    struct ght_shape_words shape = shape_of(row, event, type, given);
+    enum ght_found found = ght_dictionary_shape(&w->dictionary, shape, SHAPES_IN_FULL, &known->number);
+    *known = (struct known_shape){shape, known->number, given};
     if (found != GHT_FULL)
         return found;
-    *given = (uint16_t)(*given | (row->present & values));
-    return ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, *given), GHT_SHAPES_MAX, number);
+    known->words = (struct ght_shape_words){{0}};
+    known->given = (uint16_t)(given | (row->present & values));
+    return ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, known->given), GHT_SHAPES_MAX,
+                                &known->number);
 }
 
-static void put_word(struct part *part, uint64_t word)
+/* Most rows are of a shape that was there a moment ago. NULL: no memory. */
+static inline const struct known_shape *shape_known(struct ght_writer *w, const struct trace_row *row,
+                                                    const struct trace_event *event, uint64_t type)
 {
-    part->words[part->head.words++] = word;
+    struct ght_shape_words shape = shape_of(row, event, type, always_given[row->op] & row->present);
+    uint64_t sum = (shape.word[0] + (shape.word[1] << 8) + row->op) * UINT64_C(0x9e3779b97f4a7c15);
+    struct known_shape *known = &w->known[sum >> 56];
+    if (is_same_shape(&known->words, &shape) || find_shape(w, row, event, type, known) == GHT_FOUND)
+        return known;
+    return NULL;
 }
 
-static void put_value(struct part *part, unsigned code, uint64_t value)
+static inline uint64_t *put_word(uint64_t *to, uint64_t word)
 {
-    if (value <= GHT_NARROW_MAX) {
-        put_word(part, code | value << 16);
-    } else {
-        put_word(part, code | GHT_WIDE);
-        put_word(part, value);
-    }
+    *to = word;
+    return to + 1;
 }
 
-static void put_given(struct part *part, const struct trace_row *row, uint64_t type, unsigned given)
+static uint64_t *put_value(uint64_t *to, unsigned code, uint64_t value)
+{
+    if (value <= GHT_NARROW_MAX)
+        return put_word(to, code | value << 16);
+    return put_word(put_word(to, code | GHT_WIDE), value);
+}
+
+static inline uint64_t *put_given(uint64_t *to, const struct trace_row *row, uint64_t type, unsigned given)
 {
     for (; given != 0; given &= given - 1) {
         unsigned column = (unsigned)__builtin_ctz(given);
-        put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+        to = put_value(to, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
     }
+    return to;
 }
 
 /* From here on there are few branches: whose the row is, whether it begins a lifetime and how late it is no processor
  * can foretell. */
 
-static void put_order(struct ght_writer *w, uint32_t part)
+static inline void put_order(struct ght_writer *w, uint32_t part)
 {
     uint32_t last = w->segment.runs > 0 ? w->runs[w->segment.runs - 1] : UINT32_MAX;
-    bool same = (last & 0xff) == part && last >> 8 < RUN_ROWS - 1;
+    uint32_t same = ((last & 0xff) == part) & (last >> 8 < RUN_ROWS - 1);
     w->segment.runs += !same;
-    w->runs[w->segment.runs - 1] = (uint16_t)(same ? last + (1u << 8) : part);
+    w->runs[w->segment.runs - 1] = (uint16_t)(part | (((last >> 8) + 1) & -same) << 8);
     w->segment.rows++;
 }
 
-static void put_id(struct ght_writer *w, uint64_t id, bool begins)
+static inline void put_id(struct ght_writer *w, uint64_t id, uint64_t begins)
 {
     if (w->id_bytes == 0 && begins) {
         w->segment.first_id = id;
         w->last_id = id - 1;
     }
-    uint64_t by = begins ? id - w->last_id - 1 : 0;
+    uint64_t by = (id - w->last_id - 1) & -begins;
     uint64_t number = by << 1 ^ -(by >> 63);
     w->segment.has_ids |= by != 0;
     for (; number >= 0x80; number >>= 7)
         w->ids[w->id_bytes++] = (unsigned char)(number | 0x80);
     w->ids[w->id_bytes] = (unsigned char)number;
-    w->id_bytes += begins;
-    w->last_id = begins ? id : w->last_id;
+    w->id_bytes += (uint32_t)begins;
+    w->last_id += (id - w->last_id) & -begins;
 }
 
-/* Returns how late the row is that the words before it leave to be said. */
-static uint64_t put_advance(struct part *part, uint64_t later)
+/* The row's own word, and before it, if that has too few bits for it, how much later than the one before it is. */
+static inline uint64_t *put_event(uint64_t *to, uint64_t later, uint32_t slot, uint32_t shape)
 {
     if (later > GHT_NARROW_MAX) {
-        put_value(part, GHT_ADVANCE, later);
-        return 0;
+        to = put_value(to, GHT_ADVANCE, later);
+        later = 0;
     }
-    bool is_long = later > UINT16_MAX;
-    part->words[part->head.words] = GHT_ADVANCE | later << 16;
-    part->head.words += is_long;
-    return is_long ? 0 : later;
+    uint64_t is_long = later > UINT16_MAX;
+    *to = GHT_ADVANCE | later << 16;
+    return put_word(to + is_long, shape | (uint64_t)slot << 16 | (later & (is_long - 1)) << 48);
 }
 
-static void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
-                    const struct trace_event *event, uint32_t shape)
+static inline void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
+                           const struct trace_event *event, uint64_t type, const struct known_shape *shape)
 {
     struct part *part = &w->parts[stream->part];
-    if (goroutine(row) != stream->g)
-        put_value(part, GHT_GOROUTINE, stream->g = goroutine(row));
-    uint64_t later = row->op == TRACE_META ? 0 : event->time_ns - stream->time;
-    stream->time += later;
-    later = put_advance(part, later);
-    put_word(part, shape | (uint64_t)event->slot << 16 | later << 48);
+    uint64_t *start = part->words + part->head.words, *to = put_given(start, row, type, shape->given);
+    uint64_t g = goroutine(row), time_ns = row->op == TRACE_META ? stream->time : event->time_ns;
+    if (g != stream->g)
+        to = put_value(to, GHT_GOROUTINE, stream->g = g);
+    to = put_event(to, time_ns - stream->time, event->slot, shape->number);
+    stream->time = time_ns;
+    part->head.words += (uint32_t)(to - start);
+    w->words += (uint64_t)(to - start);
     put_order(w, stream->part);
     put_id(w, row->value[ROW_ID], (row->op == TRACE_ALLOC) | (row->op == TRACE_STACKALLOC));
 }
@@ -424,24 +451,19 @@ static void put_row(struct ght_writer *w, struct stream *stream, const struct tr
 static bool encode(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event)
 {
     uint64_t type = 0;
-    uint32_t shape;
-    uint16_t given;
     struct stream *stream = stream_of(w, row, event->stream);
     if (stream == NULL ||
         (row_has(row, ROW_TYPE) && !ght_dictionary_string(&w->dictionary, row->type, row->type_length, &type)))
         return false;
-    if (find_shape(w, row, event, type, &shape, &given) != GHT_FOUND)
+    const struct known_shape *shape = shape_known(w, row, event, type);
+    if (shape == NULL)
         return false;
-    struct part *part = &w->parts[stream->part];
-    if ((w->rows_fit == 0 || stream->segment != w->segment_number || part->head.words + ROW_WORDS > part->capacity) &&
-        !make_room(w, stream, row))
+    const struct part *part = &w->parts[stream->part];
+    bool has_room = part->head.words + ROW_WORDS <= part->capacity && stream->segment == w->segment_number;
+    if ((w->rows_fit == 0 || !has_room) && !make_room(w, stream, row))
         return false;
-    part = &w->parts[stream->part];
     w->rows_fit--;
-    uint32_t before = part->head.words;
-    put_given(part, row, type, given);
-    put_row(w, stream, row, event, shape);
-    w->words += part->head.words - before;
+    put_row(w, stream, row, event, type, shape);
     return true;
 }
 
