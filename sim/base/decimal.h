@@ -89,19 +89,25 @@ static inline char *decimal_put_near(char *to, uint64_t number, struct decimal_n
     return decimal_put_eight(to + near->count, (uint32_t)last);
 }
 
-/* How many of a word's bytes are digits before one that is none; the lowest byte is the first. */
-static inline unsigned decimal_run(uint64_t word)
+/* The eight bytes at text, each less '0': digits are below 10. The first is the lowest. */
+static inline uint64_t decimal_word(const unsigned char *text)
 {
-    /* What is above a byte that is no digit may be wrong, by a carry. */
-    uint64_t less = word ^ UINT64_C(0x3030303030303030);
-    uint64_t other = ((less + UINT64_C(0x7676767676767676)) | less) & UINT64_C(0x8080808080808080);
-    return other == 0 ? 8 : (unsigned)__builtin_ctzll(other) / 8;
+    uint64_t word;
+    memcpy(&word, text, 8);
+    return word ^ UINT64_C(0x3030303030303030);
 }
 
-/* The number of eight digits; a byte of 0 counts as one. Neighbours become pairs, pairs fours, and those the eight. */
+/* The highest bit of each byte of such a word that is no digit; what is above the first of them may be wrong, by a
+ * carry. */
+static inline uint64_t decimal_others(uint64_t word)
+{
+    return ((word + UINT64_C(0x7676767676767676)) | word) & UINT64_C(0x8080808080808080);
+}
+
+/* The number of eight digits of such a word. Neighbours become pairs, pairs fours, and those the eight. */
 static inline uint64_t decimal_eight(uint64_t word)
 {
-    word = (word & UINT64_C(0x0f0f0f0f0f0f0f0f)) * (10 << 8 | 1) >> 8;
+    word = word * (10 << 8 | 1) >> 8;
     word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (100 << 16 | 1) >> 16;
     return (word & UINT64_C(0x0000ffff0000ffff)) * (UINT64_C(10000) << 32 | 1) >> 32;
 }
@@ -110,20 +116,20 @@ static inline uint64_t decimal_eight(uint64_t word)
  * and nonsense if there are more than DECIMAL_SAFE. DECIMAL_AHEAD bytes after the last digit may be read. */
 static inline const unsigned char *decimal_take(const unsigned char *text, uint64_t *number)
 {
-    uint64_t word, n;
-    unsigned first = (unsigned)*text - '0', run;
-    if (first > 9)
+    uint64_t word = decimal_word(text), others = decimal_others(word), high = 0;
+    if ((others & 0x80) != 0)
         return text;
-    if ((unsigned)text[1] - '0' > 9) {
-        *number = first;
+    if ((others & 0x8000) != 0) {
+        *number = word & 0xff;
         return text + 1;
     }
-    for (n = 0; memcpy(&word, text, 8), (run = decimal_run(word)) == 8; text += 8)
-        n = n * decimal_powers[8] + decimal_eight(word);
-    if (run > 0)
-        n = n * decimal_powers[run] + decimal_eight(word << (64 - 8 * run));
-    *number = n;
-    return text + run;
+    for (; others == 0; others = decimal_others(word)) {
+        high = high * decimal_powers[8] + decimal_eight(word);
+        word = decimal_word(text += 8);
+    }
+    unsigned bit = (unsigned)__builtin_ctzll(others); /* 7, 15 .. 63: so many digits have been before */
+    *number = decimal_eight(word << (63 - bit) << 8) + high * decimal_powers[bit / 8];
+    return text + bit / 8;
 }
 
 #endif

@@ -11,10 +11,6 @@
 #include "base/decimal.h"
 #include "base/zst_file.h"
 
-static const uint8_t order[ROW_COLUMNS] = {
-    ROW_T_NS, ROW_P, ROW_G, ROW_OP, ROW_ID, ROW_SIZE, ROW_NOSCAN, ROW_ALIGN, ROW_TYPE,
-};
-
 /* What a line takes beside its label, at most: numbers, an op, commas, the line feed, and some. */
 enum { LINE_ROOM = 256, OP_ROOM = 16, LINES = 1 << 15 /* bytes, at first */ };
 
@@ -62,7 +58,7 @@ static char *put_label(char *to, size_t room, const struct trace_row *row)
     return to + row->type_length;
 }
 
-/* The columns are put one after the other, in the order of the header. */
+/* The columns are put one after the other, in row_column_order. */
 
 static inline char *put_comma(char *to)
 {
@@ -212,9 +208,9 @@ static void write_header(struct csv_writer *w)
 {
     const char *separator = "";
     for (uint8_t i = 0; i < ROW_COLUMNS; i++) {
-        if ((w->columns & 1u << order[i]) == 0)
+        if ((w->columns & 1u << row_column_order[i]) == 0)
             continue;
-        const char *name = row_column_names[order[i]];
+        const char *name = row_column_names[row_column_order[i]];
         zst_file_write(w->file, separator, strlen(separator));
         zst_file_write(w->file, name, strlen(name));
         separator = ",";
