@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "trace/ght_format.h"
 
@@ -28,8 +29,8 @@ void ght_dictionary_free(struct ght_dictionary *dictionary);
 /* Where the string is in the file. False: no memory. */
 bool ght_dictionary_string(struct ght_dictionary *dictionary, const char *text, uint32_t length, uint64_t *at);
 
-/* A shape as it stands in the file, as words: what is put together in bytes and read as words keeps a processor waiting.
- * type: a string, or 0; noscan and align_log2 as struct ght_shape has them. */
+/* A shape as it stands in the file, as words: what is put together in bytes and read as words keeps a processor
+ * waiting. type: a string, or 0; noscan and align_log2 as struct ght_shape has them. */
 struct ght_shape_words {
     uint64_t word[3];
 };

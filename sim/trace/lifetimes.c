@@ -134,7 +134,7 @@ static inline uint32_t find_in_bucket(const struct id_entry *bucket, uint64_t id
     return (low | high << 2) & bucket->used;
 }
 
-/* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
+/* In a map that has long been in use each bucket may have been passed: so there is an end to the search. */
 static inline struct id_entry *find(const struct id_map *map, size_t at, uint64_t id)
 {
     for (size_t left = map->capacity; left > 0; left -= BUCKET, at = next_bucket(map, at)) {
@@ -153,6 +153,12 @@ struct id_entry *id_map_find(const struct id_map *map, uint64_t id)
     return find(map, home(map, id), id);
 }
 
+/* With more ids in it, more of them would find their homes full. */
+static inline bool is_full(const struct id_map *map)
+{
+    return map->count >= map->capacity / 8 * 3;
+}
+
 static inline struct id_entry *put(struct id_map *map, uint64_t id, bool *added)
 {
     size_t bucket = home(map, id);
@@ -160,7 +166,7 @@ static inline struct id_entry *put(struct id_map *map, uint64_t id, bool *added)
     *added = entry == NULL;
     if (entry != NULL)
         return entry;
-    if (map->count >= map->capacity / 2) {
+    if (is_full(map)) {
         if (!grow(map))
             return NULL;
         bucket = home(map, id);
@@ -305,7 +311,7 @@ bool lifetimes_pass(struct lifetimes *table, uint64_t id, uint64_t hash, bool be
     struct id_entry *bucket = &map->entries[bucket_of(map, hash)];
     const uint32_t begin = begins, mark = kind == LIFETIME_STACK ? MARK_STACK : 0, same = find_in_bucket(bucket, id);
     uint32_t place = either(begin, vacant_place(bucket), (uint32_t)__builtin_ctz(same | 1u << BUCKET));
-    if (place == BUCKET || table->free_count == 0 || map->count >= map->capacity / 2)
+    if (place == BUCKET || table->free_count == 0 || is_full(map))
         return false;
     struct id_entry *entry = &bucket[place];
     if (either(begin, same | bucket->passed, (entry->mark ^ mark) & MARK_STACK) != 0)

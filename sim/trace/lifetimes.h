@@ -23,9 +23,9 @@ struct id_entry {
 };
 
 /* Buckets of four entries, a cache line if memory is aligned to one. An id is in its home bucket (its hash) or, if that
- * was full, in one of those after it. Invariant: at most half of the entries are used, and a bucket's `passed` is how
- * many ids of the map are behind it and have their home in it or before; the most that it can say, it says for ever.
- * Nothing that a caller sees depends on the seed: it keeps ids that were chosen to collide from making the table
+ * was full, in one of those after it. Invariant: at most three in eight entries are used, and a bucket's `passed` is
+ * how many ids of the map are behind it and have their home in it or before; the most that it can say, it says for
+ * ever. Nothing that a caller sees depends on the seed: it keeps ids that were chosen to collide from making the table
  * slow. */
 struct id_map {
     struct id_entry *entries;
@@ -61,7 +61,7 @@ struct lifetimes {
     struct id_map map;
     uint32_t *free_slots; /* a stack with room for every slot, so that a release cannot fail; last comes the next */
     uint32_t free_count;
-    uint32_t slots; /* that there are: 0 .. slots - 1; those never taken lie at the bottom, the lowest above the others */
+    uint32_t slots; /* that there are: 0 .. slots - 1; those never taken lie at the bottom, the lowest on top of them */
 };
 
 bool lifetimes_init(struct lifetimes *table, uint64_t seed); /* false: no memory */

@@ -44,10 +44,10 @@ void csv_row_field(struct csv_rows *rows, const char *text, size_t length);
 bool csv_row_end(struct csv_rows *rows);
 
 /* A shortcut past libcsv, csv_row_start, _field and _end for the rows that nearly all rows are like: as many fields
- * as the header, an op, digits in numbers, no quotes, no spaces around fields. The header has been read; [*next, end) are
- * whole lines, and BYTE_STREAM_SLACK bytes after them may be read. Fills in up to max rows, whose types point into their
- * lines, advances *next and counts the lines. Returns how many there were before a line that has to take the long way,
- * where whatever may be wrong with it is found. */
+ * as the header, an op, digits in numbers, no quotes, no spaces around fields. The header has been read; [*next, end)
+ * are whole lines, and BYTE_STREAM_SLACK bytes after them may be read. Fills in up to max rows, whose types point into
+ * their lines, advances *next and counts the lines. Returns how many there were before a line that has to take the long
+ * way, where whatever may be wrong with it is found. */
 size_t csv_rows_plain(struct csv_rows *rows, const unsigned char **next, const unsigned char *end,
                       struct trace_row *row, size_t max);
 
