@@ -78,7 +78,7 @@ struct decimal_near {
 static inline char *decimal_put_near(char *to, uint64_t number, struct decimal_near *near)
 {
     uint64_t last = number - near->number;
-    if (near->number == 0 || last >= decimal_powers[8]) {
+    if (near->number == 0 || number < near->number || last >= decimal_powers[8]) {
         last = number % decimal_powers[8];
         near->number = number - last;
         near->count = (uint32_t)(decimal_put_long(near->digits, number / decimal_powers[8]) - near->digits);

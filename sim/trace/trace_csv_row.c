@@ -205,7 +205,8 @@ bool csv_row_end(struct csv_rows *rows)
 
 /* ---- plain rows ---- */
 
-/* Each of these takes a field, which may be empty but for the op, and returns what follows it; NULL: not plain. */
+/* Each of these takes a field, which may be empty but for the op, and returns what follows it; NULL: not plain. They
+ * stop at a line feed at the latest. */
 
 /* Nearly all rows are of two operations. What follows the name is for the caller to judge. */
 static inline const unsigned char *plain_op(const unsigned char *s, struct trace_row *row)
@@ -249,7 +250,7 @@ static const unsigned char *plain_label(const unsigned char *s, struct trace_row
     return end;
 }
 
-/* What is in the field is taken off *absent. The op is never found empty. */
+/* A field of any column; of one that is empty, *absent gets the bit. (An op that is empty is not plain.) */
 static inline const unsigned char *plain_field(const unsigned char *s, unsigned kind, struct trace_row *row,
                                                unsigned *absent)
 {
