@@ -39,7 +39,7 @@ struct stream {
     uint32_t part;    /* in that one */
 };
 
-/* A shape, and what rows have to give beside it. words: zeros, as no shape has them, where it is not the row's own. */
+/* What rows of these words are told by: a shape, and what is given beside it. Zeroed: none. */
 struct known_shape {
     struct ght_shape_words words;
     uint32_t number;
@@ -352,7 +352,6 @@ static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *r
     *known = (struct known_shape){shape, known->number, given};
     if (found != GHT_FULL)
         return found;
-    known->words = (struct ght_shape_words){{0}};
     known->given = (uint16_t)(given | (row->present & values));
     return ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, known->given), GHT_SHAPES_MAX,
                                 &known->number);
