@@ -16,19 +16,20 @@ enum {
 static const uint64_t decimal_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
 /* The eight digits, zeros in front, of a number below 10^8; the first one is the lowest byte, and none has its '0' yet.
- * The inverse of decimal_eight: fours into pairs, pairs into digits. x / 100 is x * 10486 >> 20 up to 9,999, and x / 10
- * is x * 103 >> 10 up to 99. */
-static inline uint64_t decimal_spread(uint64_t number)
+ * The inverse of decimal_eight: fours into pairs, pairs into digits. What is high stays where it is, and of the whole
+ * moved up, it is taken off again: x << n less x / 10 * (10 << n), and x / 10 itself. x / 100 is x * 10486 >> 20 up to
+ * 9,999, and x / 10 is x * 103 >> 10 up to 99. */
+static inline uint64_t decimal_spread(uint32_t number)
 {
-    uint64_t fours = number / 10000 | (number % 10000) << 32;
-    uint64_t high = (fours * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
-    uint64_t pairs = high | (fours - 100 * high) << 16;
-    uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000f000f000f000f);
-    return tens | (pairs - 10 * tens) << 8;
+    uint64_t high = number / 10000, word = ((uint64_t)number << 32) - high * ((UINT64_C(10000) << 32) - 1);
+    high = (word * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+    word = (word << 16) - high * ((100 << 16) - 1);
+    high = (word * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    return (word << 8) - high * ((10 << 8) - 1);
 }
 
 /* Puts a number below 10^8 with all eight digits. */
-static inline char *decimal_put_eight(char *to, uint64_t number)
+static inline char *decimal_put_eight(char *to, uint32_t number)
 {
     uint64_t digits = decimal_spread(number) | UINT64_C(0x3030303030303030);
     memcpy(to, &digits, 8);
@@ -36,48 +37,77 @@ static inline char *decimal_put_eight(char *to, uint64_t number)
 }
 
 /* The same without zeros in front; up to eight bytes are written. */
-static inline char *decimal_put_short(char *to, uint64_t number)
+static inline char *decimal_put_short(char *to, uint32_t number)
 {
     if (number < 10) {
         *to = (char)('0' + number);
         return to + 1;
     }
     uint64_t digits = decimal_spread(number);
-    unsigned zeros = (unsigned)__builtin_ctzll(digits) / 8;
-    digits = (digits | UINT64_C(0x3030303030303030)) >> 8 * zeros;
+    unsigned zeros = (unsigned)__builtin_ctzll(digits) & 56; /* bits */
+    digits = (digits | UINT64_C(0x3030303030303030)) >> zeros;
     memcpy(to, &digits, 8);
-    return to + 8 - zeros;
+    return to + 8 - zeros / 8;
+}
+
+/* Of any number. */
+static __attribute__((noinline, unused)) char *decimal_put_long(char *to, uint64_t number)
+{
+    const uint64_t eight = decimal_powers[8];
+    if (number < eight)
+        return decimal_put_short(to, (uint32_t)number);
+    to = decimal_put_long(to, number / eight);
+    return decimal_put_eight(to, (uint32_t)(number % eight));
 }
 
 /* Puts the number's digits, no NUL after them, and returns what follows. All DECIMAL_ROOM bytes from `to` on may be
  * written to. */
 static inline char *decimal_put(char *to, uint64_t number)
 {
-    const uint64_t eight = decimal_powers[8];
-    if (number < eight)
-        return decimal_put_short(to, number);
-    if (number / eight < eight) {
-        to = decimal_put_short(to, number / eight);
-    } else {
-        to = decimal_put_short(to, number / eight / eight);
-        to = decimal_put_eight(to, number / eight % eight);
-    }
-    return decimal_put_eight(to, number % eight);
+    return number < decimal_powers[8] ? decimal_put_short(to, (uint32_t)number) : decimal_put_long(to, number);
 }
 
-/* How many of a word's bytes are digits before one that is none; the lowest byte is the first. */
-static inline unsigned decimal_run(uint64_t word)
+/* The digits of the latest number but for the last eight, for those that come near it, as times do. */
+struct decimal_near {
+    uint64_t number; /* without its last eight digits; 0: none */
+    char digits[16];
+    uint32_t count;
+};
+
+/* As decimal_put. */
+static inline char *decimal_put_near(char *to, uint64_t number, struct decimal_near *near)
 {
-    /* What is above a byte that is no digit may be wrong, by a carry. */
-    uint64_t less = word ^ UINT64_C(0x3030303030303030);
-    uint64_t other = ((less + UINT64_C(0x7676767676767676)) | less) & UINT64_C(0x8080808080808080);
-    return other == 0 ? 8 : (unsigned)__builtin_ctzll(other) / 8;
+    uint64_t last = number - near->number;
+    if (near->number == 0 || number < near->number || last >= decimal_powers[8]) {
+        last = number % decimal_powers[8];
+        near->number = number - last;
+        near->count = (uint32_t)(decimal_put_long(near->digits, number / decimal_powers[8]) - near->digits);
+        if (near->number == 0)
+            return decimal_put_short(to, (uint32_t)number);
+    }
+    memcpy(to, near->digits, sizeof near->digits);
+    return decimal_put_eight(to + near->count, (uint32_t)last);
 }
 
-/* The number of eight digits; a byte of 0 counts as one. Neighbours become pairs, pairs fours, and those the eight. */
+/* The eight bytes at text, each less '0': digits are below 10. The first is the lowest. */
+static inline uint64_t decimal_word(const unsigned char *text)
+{
+    uint64_t word;
+    memcpy(&word, text, 8);
+    return word ^ UINT64_C(0x3030303030303030);
+}
+
+/* The highest bit of each byte of such a word that is no digit; what is above the first of them may be wrong, by a
+ * carry. */
+static inline uint64_t decimal_others(uint64_t word)
+{
+    return ((word + UINT64_C(0x7676767676767676)) | word) & UINT64_C(0x8080808080808080);
+}
+
+/* The number of eight digits of such a word. Neighbours become pairs, pairs fours, and those the eight. */
 static inline uint64_t decimal_eight(uint64_t word)
 {
-    word = (word & UINT64_C(0x0f0f0f0f0f0f0f0f)) * (10 << 8 | 1) >> 8;
+    word = word * (10 << 8 | 1) >> 8;
     word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (100 << 16 | 1) >> 16;
     return (word & UINT64_C(0x0000ffff0000ffff)) * (UINT64_C(10000) << 32 | 1) >> 32;
 }
@@ -86,20 +116,20 @@ static inline uint64_t decimal_eight(uint64_t word)
  * and nonsense if there are more than DECIMAL_SAFE. DECIMAL_AHEAD bytes after the last digit may be read. */
 static inline const unsigned char *decimal_take(const unsigned char *text, uint64_t *number)
 {
-    uint64_t word, n;
-    unsigned first = (unsigned)*text - '0', run;
-    if (first > 9)
+    uint64_t word = decimal_word(text), others = decimal_others(word), high = 0;
+    if ((others & 0x80) != 0)
         return text;
-    if ((unsigned)text[1] - '0' > 9) {
-        *number = first;
+    if ((others & 0x8000) != 0) {
+        *number = word & 0xff;
         return text + 1;
     }
-    for (n = 0; memcpy(&word, text, 8), (run = decimal_run(word)) == 8; text += 8)
-        n = n * decimal_powers[8] + decimal_eight(word);
-    if (run > 0)
-        n = n * decimal_powers[run] + decimal_eight(word << (64 - 8 * run));
-    *number = n;
-    return text + run;
+    for (; others == 0; others = decimal_others(word)) {
+        high = high * decimal_powers[8] + decimal_eight(word);
+        word = decimal_word(text += 8);
+    }
+    unsigned bit = (unsigned)__builtin_ctzll(others); /* 7, 15 .. 63: so many digits have been before */
+    *number = decimal_eight(word << (63 - bit) << 8) + high * decimal_powers[bit / 8];
+    return text + bit / 8;
 }
 
 #endif

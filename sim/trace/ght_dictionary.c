@@ -131,32 +131,20 @@ static bool make_shape_room(struct ght_dictionary *dictionary)
     return true;
 }
 
-struct words {
-    uint64_t word[3];
-};
-
-_Static_assert(sizeof(struct words) == sizeof(struct ght_shape), "a shape is three words");
-
-static inline struct words words_of(const struct ght_shape *shape)
+static inline bool is_shape(const struct ght_shape *shape, struct ght_shape_words words)
 {
-    struct words words;
-    memcpy(&words, shape, sizeof words);
-    return words;
+    struct ght_shape_words other;
+    memcpy(&other, shape, sizeof other);
+    return ((words.word[0] ^ other.word[0]) | (words.word[1] ^ other.word[1]) | (words.word[2] ^ other.word[2])) == 0;
 }
 
-static inline bool are_same(struct words a, struct words b)
-{
-    return ((a.word[0] ^ b.word[0]) | (a.word[1] ^ b.word[1]) | (a.word[2] ^ b.word[2])) == 0;
-}
-
-enum ght_found ght_dictionary_shape(struct ght_dictionary *dictionary, const struct ght_shape *shape, uint32_t max,
+enum ght_found ght_dictionary_shape(struct ght_dictionary *dictionary, struct ght_shape_words shape, uint32_t max,
                                     uint32_t *number)
 {
-    const struct words words = words_of(shape);
-    uint64_t hash = hash_word(hash_word(hash_word(dictionary->seed, words.word[0]), words.word[1]), words.word[2]);
+    uint64_t hash = hash_word(hash_word(hash_word(dictionary->seed, shape.word[0]), shape.word[1]), shape.word[2]);
     size_t i = (size_t)hash & (SHAPE_SLOTS - 1);
     for (uint32_t entry; (entry = dictionary->shape_table[i]) != 0; i = (i + 1) & (SHAPE_SLOTS - 1)) {
-        if (are_same(words_of(&dictionary->shapes[entry - 1]), words)) {
+        if (is_shape(&dictionary->shapes[entry - 1], shape)) {
             *number = entry - 1;
             return GHT_FOUND;
         }
@@ -166,7 +154,7 @@ enum ght_found ght_dictionary_shape(struct ght_dictionary *dictionary, const str
     if (!make_shape_room(dictionary))
         return GHT_NO_MEMORY;
     *number = dictionary->shape_count++;
-    dictionary->shapes[*number] = *shape;
+    memcpy(&dictionary->shapes[*number], &shape, sizeof shape);
     dictionary->shape_table[i] = *number + 1;
     return GHT_FOUND;
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "trace/ght_format.h"
 
@@ -28,10 +29,29 @@ void ght_dictionary_free(struct ght_dictionary *dictionary);
 /* Where the string is in the file. False: no memory. */
 bool ght_dictionary_string(struct ght_dictionary *dictionary, const char *text, uint32_t length, uint64_t *at);
 
+/* A shape as it stands in the file, as words: what is put together in bytes and read as words keeps a processor
+ * waiting. type: a string, or 0; noscan and align_log2 as struct ght_shape has them. */
+struct ght_shape_words {
+    uint64_t word[3];
+};
+
+_Static_assert(sizeof(struct ght_shape_words) == sizeof(struct ght_shape), "a shape is three words");
+
+static inline struct ght_shape_words ght_shape_words(uint8_t op, uint16_t present, uint16_t given, uint64_t size,
+                                                     uint64_t type, unsigned noscan, unsigned align_log2)
+{
+    _Static_assert(offsetof(struct ght_shape, present) == 16 && offsetof(struct ght_shape, given) == 18 &&
+                   offsetof(struct ght_shape, op) == 20 && offsetof(struct ght_shape, noscan) == 21 &&
+                   offsetof(struct ght_shape, align_log2) == 22, "where the last word has them");
+    uint64_t rest = present | (uint64_t)given << 16 | (uint64_t)op << 32 | (uint64_t)noscan << 40 |
+                    (uint64_t)align_log2 << 48;
+    return (struct ght_shape_words){{size, type, rest}};
+}
+
 enum ght_found { GHT_FOUND, GHT_FULL, GHT_NO_MEMORY };
 
 /* The number of a shape, which is added if it is not there and there are fewer than max. */
-enum ght_found ght_dictionary_shape(struct ght_dictionary *dictionary, const struct ght_shape *shape, uint32_t max,
+enum ght_found ght_dictionary_shape(struct ght_dictionary *dictionary, struct ght_shape_words shape, uint32_t max,
                                     uint32_t *number);
 
 #endif

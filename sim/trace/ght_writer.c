@@ -39,11 +39,19 @@ struct stream {
     uint32_t part;    /* in that one */
 };
 
+/* What rows of these words are told by: a shape, and what is given beside it. Zeroed: none. */
+struct known_shape {
+    struct ght_shape_words words;
+    uint32_t number;
+    uint16_t given;
+};
+
 struct ght_writer {
     FILE *out;
     const char *name;
     uint64_t blocks, rows;
     struct ght_dictionary dictionary;
+    struct known_shape known[256]; /* the latest, by a hash */
     struct stream *streams, meta;
     uint64_t *ps; /* of the streams */
     uint32_t stream_count, streams_written, stream_capacity;
@@ -56,6 +64,7 @@ struct ght_writer {
     unsigned char ids[GHT_PAYLOAD_MAX];
     uint32_t id_bytes;
     uint64_t last_id;
+    uint32_t rows_fit; /* so many more surely do, if their parts have room */
     unsigned char payload[GHT_PAYLOAD_MAX]; /* of a block that has to be put together */
     ZSTD_CCtx *zstd;                        /* NULL: blocks stay plain */
     unsigned char *compressed;
@@ -247,16 +256,14 @@ static uint64_t goroutine(const struct trace_row *row)
     return row->op != TRACE_META && row_has(row, ROW_G) ? row->value[ROW_G] : 0;
 }
 
-/* Flushes the segment if the next row might not fit in it. */
-static void make_room(struct ght_writer *w, const struct stream *stream)
+/* How many rows surely fit in the segment, if their parts have room. */
+static uint32_t rows_that_fit(const struct ght_writer *w)
 {
-    bool has_part = stream->segment == w->segment_number;
-    bool part = has_part ? w->parts[stream->part].head.words + ROW_WORDS <= PART_WORDS
-                         : w->segment.parts < GHT_PARTS_MAX;
-    bool order = order_bytes(w->segment.parts + 1u, w->segment.runs + 1) <= GHT_PAYLOAD_MAX;
-    bool ids = w->id_bytes + ID_BYTES <= GHT_PAYLOAD_MAX;
-    if (!part || !order || !ids || w->words + ROW_WORDS > SEGMENT_WORDS)
-        flush(w);
+    const size_t run = sizeof(struct ght_part) + sizeof(uint16_t); /* and a part, at most */
+    size_t order = (GHT_PAYLOAD_MAX - order_bytes(w->segment.parts, w->segment.runs)) / run;
+    size_t ids = (GHT_PAYLOAD_MAX - w->id_bytes) / ID_BYTES, words = (SEGMENT_WORDS - w->words) / ROW_WORDS;
+    size_t least = order < ids ? order : ids;
+    return (uint32_t)(least < words ? least : words);
 }
 
 static void begin_part(struct ght_writer *w, struct stream *stream, const struct trace_row *row)
@@ -270,16 +277,35 @@ static void begin_part(struct ght_writer *w, struct stream *stream, const struct
     };
 }
 
-static bool make_word_room(struct part *part)
+/* Larger, if it is not yet as large as a block. */
+static bool grow_part(struct part *part)
 {
-    if (part->head.words + ROW_WORDS <= part->capacity)
-        return true;
     uint32_t capacity = part->capacity == 0 ? 256 : part->capacity * 2;
+    capacity = capacity < PART_WORDS ? capacity : PART_WORDS;
     uint64_t *larger = reallocarray(part->words, capacity, sizeof *larger);
     if (larger == NULL)
         return false;
     part->words = larger;
     part->capacity = capacity;
+    return true;
+}
+
+/* Room for a row of the stream, if need be in a new segment. False: no memory. */
+static bool make_room(struct ght_writer *w, struct stream *stream, const struct trace_row *row)
+{
+    bool has_part = stream->segment == w->segment_number;
+    bool part = has_part ? w->parts[stream->part].head.words + ROW_WORDS <= PART_WORDS
+                         : w->segment.parts < GHT_PARTS_MAX;
+    w->rows_fit = rows_that_fit(w);
+    if (!part || w->rows_fit == 0) {
+        flush(w);
+        w->rows_fit = rows_that_fit(w);
+    }
+    if (stream->segment != w->segment_number)
+        begin_part(w, stream, row);
+    while (w->parts[stream->part].head.words + ROW_WORDS > w->parts[stream->part].capacity)
+        if (!grow_part(&w->parts[stream->part]))
+            return false;
     return true;
 }
 
@@ -300,109 +326,123 @@ static const uint16_t always_given[ROW_OPS] = {
 };
 
 /* What a row does not have is as a shape has it: 0, or noscan 1. */
-static inline struct ght_shape shape_of(const struct trace_row *row, uint64_t type, unsigned given)
+static inline struct ght_shape_words shape_of(const struct trace_row *row, const struct trace_event *event,
+                                              uint64_t type, uint16_t given)
 {
-    struct ght_shape shape = {.present = row->present, .given = (uint16_t)given, .op = row->op, .noscan = 1};
-    if ((given & 1u << ROW_SIZE) == 0)
-        shape.size = row->value[ROW_SIZE];
-    if ((given & 1u << ROW_NOSCAN) == 0)
-        shape.noscan = row->value[ROW_NOSCAN] & 1;
-    if ((given & 1u << ROW_ALIGN) == 0 && row->value[ROW_ALIGN] != 0)
-        shape.align_log2 = (uint8_t)__builtin_ctzll(row->value[ROW_ALIGN]);
-    if ((given & 1u << ROW_TYPE) == 0)
-        shape.type = type;
-    return shape;
+    uint64_t size = (given & 1u << ROW_SIZE) == 0 ? row->value[ROW_SIZE] : 0;
+    unsigned noscan = (given & 1u << ROW_NOSCAN) == 0 ? row->value[ROW_NOSCAN] & 1 : 1;
+    unsigned align_log2 = (given & 1u << ROW_ALIGN) == 0 ? event->align_log2 : 0;
+    return ght_shape_words(row->op, row->present, given, size, (given & 1u << ROW_TYPE) == 0 ? type : 0, noscan,
+                           align_log2);
+}
+
+static bool is_same_shape(const struct ght_shape_words *a, const struct ght_shape_words *b)
+{
+    return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2])) == 0;
 }
 
 /* Few shapes are given no values, all of which there can be: so there is always room for one of those. */
-static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row, uint64_t type, uint32_t *number,
-                                 uint16_t *given)
+static enum ght_found find_shape(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event,
+                                 uint64_t type, struct known_shape *known)
 {
     const uint16_t values = 1u << ROW_SIZE | 1u << ROW_NOSCAN | 1u << ROW_ALIGN | 1u << ROW_TYPE;
-    *given = always_given[row->op] & row->present;
-    struct ght_shape shape = shape_of(row, type, *given);
-    enum ght_found found = ght_dictionary_shape(&w->dictionary, &shape, SHAPES_IN_FULL, number);
+    uint16_t given = always_given[row->op] & row->present;
+    struct ght_shape_words shape = shape_of(row, event, type, given);
+    enum ght_found found = ght_dictionary_shape(&w->dictionary, shape, SHAPES_IN_FULL, &known->number);
+    *known = (struct known_shape){shape, known->number, given};
     if (found != GHT_FULL)
         return found;
-    *given = (uint16_t)(*given | (row->present & values));
-    shape = shape_of(row, type, *given);
-    return ght_dictionary_shape(&w->dictionary, &shape, GHT_SHAPES_MAX, number);
+    known->given = (uint16_t)(given | (row->present & values));
+    return ght_dictionary_shape(&w->dictionary, shape_of(row, event, type, known->given), GHT_SHAPES_MAX,
+                                &known->number);
 }
 
-static void put_word(struct part *part, uint64_t word)
+/* Most rows are of a shape that was there a moment ago. NULL: no memory. */
+static inline const struct known_shape *shape_known(struct ght_writer *w, const struct trace_row *row,
+                                                    const struct trace_event *event, uint64_t type)
 {
-    part->words[part->head.words++] = word;
+    struct ght_shape_words shape = shape_of(row, event, type, always_given[row->op] & row->present);
+    uint64_t sum = (shape.word[0] + (shape.word[1] << 8) + row->op) * UINT64_C(0x9e3779b97f4a7c15);
+    struct known_shape *known = &w->known[sum >> 56];
+    if (is_same_shape(&known->words, &shape) || find_shape(w, row, event, type, known) == GHT_FOUND)
+        return known;
+    return NULL;
 }
 
-static void put_value(struct part *part, unsigned code, uint64_t value)
+static inline uint64_t *put_word(uint64_t *to, uint64_t word)
 {
-    if (value <= GHT_NARROW_MAX) {
-        put_word(part, code | value << 16);
-    } else {
-        put_word(part, code | GHT_WIDE);
-        put_word(part, value);
-    }
+    *to = word;
+    return to + 1;
 }
 
-static void put_given(struct part *part, const struct trace_row *row, uint64_t type, unsigned given)
+static uint64_t *put_value(uint64_t *to, unsigned code, uint64_t value)
+{
+    if (value <= GHT_NARROW_MAX)
+        return put_word(to, code | value << 16);
+    return put_word(put_word(to, code | GHT_WIDE), value);
+}
+
+static inline uint64_t *put_given(uint64_t *to, const struct trace_row *row, uint64_t type, unsigned given)
 {
     for (; given != 0; given &= given - 1) {
         unsigned column = (unsigned)__builtin_ctz(given);
-        put_value(part, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
+        to = put_value(to, GHT_FIELD + column, column == ROW_TYPE ? type : row->value[column]);
     }
+    return to;
 }
 
 /* From here on there are few branches: whose the row is, whether it begins a lifetime and how late it is no processor
  * can foretell. */
 
-static void put_order(struct ght_writer *w, uint32_t part)
+static inline void put_order(struct ght_writer *w, uint32_t part)
 {
     uint32_t last = w->segment.runs > 0 ? w->runs[w->segment.runs - 1] : UINT32_MAX;
-    bool same = (last & 0xff) == part && last >> 8 < RUN_ROWS - 1;
+    uint32_t same = ((last & 0xff) == part) & (last >> 8 < RUN_ROWS - 1);
     w->segment.runs += !same;
-    w->runs[w->segment.runs - 1] = (uint16_t)(same ? last + (1u << 8) : part);
+    w->runs[w->segment.runs - 1] = (uint16_t)(part | (((last >> 8) + 1) & -same) << 8);
     w->segment.rows++;
 }
 
-static void put_id(struct ght_writer *w, uint64_t id, bool begins)
+static inline void put_id(struct ght_writer *w, uint64_t id, uint64_t begins)
 {
     if (w->id_bytes == 0 && begins) {
         w->segment.first_id = id;
         w->last_id = id - 1;
     }
-    uint64_t by = begins ? id - w->last_id - 1 : 0;
+    uint64_t by = (id - w->last_id - 1) & -begins;
     uint64_t number = by << 1 ^ -(by >> 63);
     w->segment.has_ids |= by != 0;
     for (; number >= 0x80; number >>= 7)
         w->ids[w->id_bytes++] = (unsigned char)(number | 0x80);
     w->ids[w->id_bytes] = (unsigned char)number;
-    w->id_bytes += begins;
-    w->last_id = begins ? id : w->last_id;
+    w->id_bytes += (uint32_t)begins;
+    w->last_id += (id - w->last_id) & -begins;
 }
 
-/* Returns how late the row is that the words before it leave to be said. */
-static uint64_t put_advance(struct part *part, uint64_t later)
+/* The row's own word, and before it, if that has too few bits for it, how much later than the one before it is. */
+static inline uint64_t *put_event(uint64_t *to, uint64_t later, uint32_t slot, uint32_t shape)
 {
     if (later > GHT_NARROW_MAX) {
-        put_value(part, GHT_ADVANCE, later);
-        return 0;
+        to = put_value(to, GHT_ADVANCE, later);
+        later = 0;
     }
-    bool is_long = later > UINT16_MAX;
-    part->words[part->head.words] = GHT_ADVANCE | later << 16;
-    part->head.words += is_long;
-    return is_long ? 0 : later;
+    uint64_t is_long = later > UINT16_MAX;
+    *to = GHT_ADVANCE | later << 16;
+    return put_word(to + is_long, shape | (uint64_t)slot << 16 | (later & (is_long - 1)) << 48);
 }
 
-static void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
-                    const struct trace_event *event, uint32_t shape)
+static inline void put_row(struct ght_writer *w, struct stream *stream, const struct trace_row *row,
+                           const struct trace_event *event, uint64_t type, const struct known_shape *shape)
 {
     struct part *part = &w->parts[stream->part];
-    if (goroutine(row) != stream->g)
-        put_value(part, GHT_GOROUTINE, stream->g = goroutine(row));
-    uint64_t later = row->op == TRACE_META ? 0 : event->time_ns - stream->time;
-    stream->time += later;
-    later = put_advance(part, later);
-    put_word(part, shape | (uint64_t)event->slot << 16 | later << 48);
+    uint64_t *start = part->words + part->head.words, *to = put_given(start, row, type, shape->given);
+    uint64_t g = goroutine(row), time_ns = row->op == TRACE_META ? stream->time : event->time_ns;
+    if (g != stream->g)
+        to = put_value(to, GHT_GOROUTINE, stream->g = g);
+    to = put_event(to, time_ns - stream->time, event->slot, shape->number);
+    stream->time = time_ns;
+    part->head.words += (uint32_t)(to - start);
+    w->words += (uint64_t)(to - start);
     put_order(w, stream->part);
     put_id(w, row->value[ROW_ID], (row->op == TRACE_ALLOC) | (row->op == TRACE_STACKALLOC));
 }
@@ -410,24 +450,19 @@ static void put_row(struct ght_writer *w, struct stream *stream, const struct tr
 static bool encode(struct ght_writer *w, const struct trace_row *row, const struct trace_event *event)
 {
     uint64_t type = 0;
-    uint32_t shape;
-    uint16_t given;
     struct stream *stream = stream_of(w, row, event->stream);
     if (stream == NULL ||
         (row_has(row, ROW_TYPE) && !ght_dictionary_string(&w->dictionary, row->type, row->type_length, &type)))
         return false;
-    if (find_shape(w, row, type, &shape, &given) != GHT_FOUND)
+    const struct known_shape *shape = shape_known(w, row, event, type);
+    if (shape == NULL)
         return false;
-    make_room(w, stream);
-    if (stream->segment != w->segment_number)
-        begin_part(w, stream, row);
-    struct part *part = &w->parts[stream->part];
-    if (!make_word_room(part))
+    const struct part *part = &w->parts[stream->part];
+    bool has_room = part->head.words + ROW_WORDS <= part->capacity && stream->segment == w->segment_number;
+    if ((w->rows_fit == 0 || !has_room) && !make_room(w, stream, row))
         return false;
-    uint32_t before = part->head.words;
-    put_given(part, row, type, given);
-    put_row(w, stream, row, event, shape);
-    w->words += part->head.words - before;
+    w->rows_fit--;
+    put_row(w, stream, row, event, type, shape);
     return true;
 }
 

@@ -15,28 +15,24 @@ enum { FIRST_CAPACITY = 64, LARGE = 2 << 20 /* bytes */ };
 
 enum { MARK_STACK = 1, MARK_DEAD = 2 }; /* bits of an entry's mark */
 
-/* The finaliser of splitmix64: a bijection, so that ids differ in hash as they differ. */
-static uint64_t mix(uint64_t x)
+enum { BUCKET = 4, PASSED_MAX = UINT16_MAX };
+
+/* A folded multiplication: every bit of an id has its say in the lowest bits, for the price of one product. */
+static inline uint64_t hash_of(const struct id_map *map, uint64_t id)
 {
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+    __extension__ unsigned __int128 product = (unsigned __int128)(id ^ map->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
-/* Ids that differ in their lowest NEAR bits only have the same home, as they are often opened and looked for one after
- * the other: what is read of a table that is larger than the caches is then read for several of them. */
-enum { NEAR = 2, BUCKET = 1 << NEAR, PASSED_MAX = UINT16_MAX };
-
-/* The first entry of the bucket that the id belongs in. */
-static size_t home(const struct id_map *map, uint64_t id)
+/* The first entry of the bucket that an id of this hash belongs in. */
+static inline size_t bucket_of(const struct id_map *map, uint64_t hash)
 {
-    return (size_t)(mix((id >> NEAR) + map->seed) << NEAR) & (map->capacity - 1);
+    return (size_t)(hash * BUCKET) & (map->capacity - 1);
 }
 
-/* The entry of a bucket that an id takes if it can: each of its neighbours takes another. */
-static inline struct id_entry *own_place(struct id_entry *bucket, uint64_t id)
+static inline size_t home(const struct id_map *map, uint64_t id)
 {
-    return &bucket[id & (BUCKET - 1)];
+    return bucket_of(map, hash_of(map, id));
 }
 
 static size_t next_bucket(const struct id_map *map, size_t bucket)
@@ -78,23 +74,29 @@ void id_map_free(struct id_map *map)
     map->entries = NULL;
 }
 
+/* The number in its bucket of the first entry that is not used; BUCKET: all are. */
+static inline uint32_t vacant_place(const struct id_entry *bucket)
+{
+    return (uint32_t)__builtin_ctz(~(uint32_t)bucket->used);
+}
+
 /* Adds the id, which is not there, to a map with room. A bucket that is passed for ever costs time,
  * and no more. */
 static inline struct id_entry *add(struct id_map *map, size_t home_bucket, uint64_t id)
 {
-    struct id_entry *entry = own_place(&map->entries[home_bucket], id);
-    for (size_t at = home_bucket; entry->used; at = next_bucket(map, at)) {
-        struct id_entry *bucket = &map->entries[at];
-        for (entry = bucket; entry < bucket + BUCKET - 1 && entry->used; entry++)
-            ;
-        if (entry->used && bucket->passed < PASSED_MAX)
-            bucket->passed++;
+    size_t at = home_bucket;
+    uint32_t place;
+    while ((place = vacant_place(&map->entries[at])) == BUCKET) {
+        if (map->entries[at].passed < PASSED_MAX)
+            map->entries[at].passed++;
+        at = next_bucket(map, at);
     }
-    entry->id = id;
-    entry->number = 0;
-    entry->mark = 0;
-    entry->used = true;
-    return entry;
+    struct id_entry *bucket = &map->entries[at];
+    bucket->used = (uint8_t)(bucket->used | 1u << place);
+    bucket[place].id = id;
+    bucket[place].number = 0;
+    bucket[place].mark = 0;
+    return &bucket[place];
 }
 
 static bool grow(struct id_map *map)
@@ -104,48 +106,44 @@ static bool grow(struct id_map *map)
     if (map->capacity > SIZE_MAX / 2 / sizeof *map->entries || !alloc_entries(&larger))
         return false;
     for (size_t i = 0; i < map->capacity; i++) {
-        if (!map->entries[i].used)
+        const struct id_entry *old = &map->entries[i];
+        if ((map->entries[i & ~(size_t)(BUCKET - 1)].used >> i % BUCKET & 1) == 0)
             continue;
-        struct id_entry *entry = add(&larger, home(&larger, map->entries[i].id), map->entries[i].id);
-        entry->number = map->entries[i].number;
-        entry->mark = map->entries[i].mark;
+        struct id_entry *entry = add(&larger, home(&larger, old->id), old->id);
+        entry->number = old->number;
+        entry->mark = old->mark;
     }
     id_map_free(map);
     *map = larger;
     return true;
 }
 
-void id_map_fetch(const struct id_map *map, uint64_t id)
+uint64_t id_map_fetch(const struct id_map *map, uint64_t id)
 {
-    __builtin_prefetch(&map->entries[home(map, id)], 1);
+    uint64_t hash = hash_of(map, id);
+    __builtin_prefetch(&map->entries[bucket_of(map, hash)], 1);
+    return hash;
 }
 
-static inline bool is(const struct id_entry *entry, uint64_t id)
-{
-    return entry->id == id && entry->used;
-}
-
-static inline struct id_entry *find_in_bucket(struct id_entry *bucket, uint64_t id)
+/* Which entries of the bucket have the id, as bits: none, or one. */
+static inline uint32_t find_in_bucket(const struct id_entry *bucket, uint64_t id)
 {
     _Static_assert(BUCKET == 4, "four comparisons");
-    if (is(own_place(bucket, id), id))
-        return own_place(bucket, id);
-    if (is(&bucket[0], id))
-        return &bucket[0];
-    if (is(&bucket[1], id))
-        return &bucket[1];
-    if (is(&bucket[2], id))
-        return &bucket[2];
-    return is(&bucket[3], id) ? &bucket[3] : NULL;
+    uint32_t low = (uint32_t)(bucket[0].id == id) | (uint32_t)(bucket[1].id == id) << 1;
+    uint32_t high = (uint32_t)(bucket[2].id == id) | (uint32_t)(bucket[3].id == id) << 1;
+    return (low | high << 2) & bucket->used;
 }
 
-/* In a map that has long been half full each bucket may have been passed: so there is an end to the search. */
+/* In a map that has long been in use each bucket may have been passed: so there is an end to the search. */
 static inline struct id_entry *find(const struct id_map *map, size_t at, uint64_t id)
 {
     for (size_t left = map->capacity; left > 0; left -= BUCKET, at = next_bucket(map, at)) {
-        struct id_entry *bucket = &map->entries[at], *entry = find_in_bucket(bucket, id);
-        if (entry != NULL || bucket->passed == 0)
-            return entry;
+        struct id_entry *bucket = &map->entries[at];
+        uint32_t found = find_in_bucket(bucket, id);
+        if (found != 0)
+            return &bucket[__builtin_ctz(found)];
+        if (bucket->passed == 0)
+            return NULL;
     }
     return NULL;
 }
@@ -155,6 +153,12 @@ struct id_entry *id_map_find(const struct id_map *map, uint64_t id)
     return find(map, home(map, id), id);
 }
 
+/* With more ids in it, more of them would find their homes full. */
+static inline bool is_full(const struct id_map *map)
+{
+    return map->count >= map->capacity / 8 * 3;
+}
+
 static inline struct id_entry *put(struct id_map *map, uint64_t id, bool *added)
 {
     size_t bucket = home(map, id);
@@ -162,7 +166,7 @@ static inline struct id_entry *put(struct id_map *map, uint64_t id, bool *added)
     *added = entry == NULL;
     if (entry != NULL)
         return entry;
-    if (map->count >= map->capacity / 2) {
+    if (is_full(map)) {
         if (!grow(map))
             return NULL;
         bucket = home(map, id);
@@ -178,11 +182,12 @@ struct id_entry *id_map_put(struct id_map *map, uint64_t id, bool *added)
 
 static inline void remove_entry(struct id_map *map, size_t home_bucket, struct id_entry *entry)
 {
-    size_t bucket = (size_t)(entry - map->entries) & ~(size_t)(BUCKET - 1);
-    for (size_t at = home_bucket; at != bucket; at = next_bucket(map, at))
+    size_t place = (size_t)(entry - map->entries) % BUCKET;
+    struct id_entry *bucket = entry - place;
+    for (size_t at = home_bucket; &map->entries[at] != bucket; at = next_bucket(map, at))
         if (map->entries[at].passed < PASSED_MAX)
             map->entries[at].passed--;
-    entry->used = false;
+    bucket->used = (uint8_t)(bucket->used & ~(1u << place));
     map->count--;
 }
 
@@ -204,24 +209,25 @@ void lifetimes_free(struct lifetimes *table)
     table->free_slots = NULL;
 }
 
-/* Room on the free list comes with the slot: see free_slots. */
+/* As many again, all of which are free: the stack was empty. The lowest comes to lie on top. */
+static bool add_slots(struct lifetimes *table)
+{
+    uint32_t had = table->slots, slots = had == 0 ? FIRST_CAPACITY : had <= UINT32_MAX / 2 ? had * 2 : UINT32_MAX;
+    uint32_t *larger = slots > had ? reallocarray(table->free_slots, slots, sizeof *larger) : NULL;
+    if (larger == NULL)
+        return false;
+    table->free_slots = larger;
+    table->slots = slots;
+    while (slots > had)
+        larger[table->free_count++] = --slots;
+    return true;
+}
+
 static inline bool take_slot(struct lifetimes *table, uint32_t *slot)
 {
-    if (table->free_count > 0) {
-        *slot = table->free_slots[--table->free_count];
-        return true;
-    }
-    if (table->slots == UINT32_MAX)
+    if (table->free_count == 0 && !add_slots(table))
         return false;
-    if (table->slots == table->capacity) {
-        size_t capacity = table->capacity == 0 ? FIRST_CAPACITY : table->capacity * 2;
-        uint32_t *larger = reallocarray(table->free_slots, capacity, sizeof *larger);
-        if (larger == NULL)
-            return false;
-        table->free_slots = larger;
-        table->capacity = capacity;
-    }
-    *slot = table->slots++;
+    *slot = table->free_slots[--table->free_count];
     return true;
 }
 
@@ -288,4 +294,34 @@ void lifetimes_release(struct lifetimes *table, uint32_t slot)
 {
     assert(slot < table->slots && table->free_count < table->slots);
     table->free_slots[table->free_count++] = slot;
+}
+
+/* a where choose is 1, and b where it is 0. */
+static inline uint32_t either(uint32_t choose, uint32_t a, uint32_t b)
+{
+    return b ^ ((a ^ b) & -choose);
+}
+
+/* Whether a lifetime begins or ends, and where in its bucket the id is, no processor can foretell: so that both are the
+ * same work, with no branch that depends on it. */
+bool lifetimes_pass(struct lifetimes *table, uint64_t id, uint64_t hash, bool begins, enum lifetime_kind kind,
+                    uint32_t *slot)
+{
+    struct id_map *map = &table->map;
+    struct id_entry *bucket = &map->entries[bucket_of(map, hash)];
+    const uint32_t begin = begins, mark = kind == LIFETIME_STACK ? MARK_STACK : 0, same = find_in_bucket(bucket, id);
+    uint32_t place = either(begin, vacant_place(bucket), (uint32_t)__builtin_ctz(same | 1u << BUCKET));
+    if (place == BUCKET || table->free_count == 0 || is_full(map))
+        return false;
+    struct id_entry *entry = &bucket[place];
+    if (either(begin, same | bucket->passed, (entry->mark ^ mark) & MARK_STACK) != 0)
+        return false;
+    uint32_t *top = &table->free_slots[table->free_count - begin];
+    *slot = *top = entry->number = either(begin, *top, entry->number);
+    table->free_count += 1 - 2 * begin;
+    map->count += 2 * (size_t)begin - 1;
+    bucket->used = (uint8_t)(bucket->used ^ 1u << place);
+    entry->id = id;
+    entry->mark = (uint8_t)mark;
+    return true;
 }

@@ -11,6 +11,10 @@ const char *const row_column_names[ROW_COLUMNS] = {
     "t_ns", "p", "g", "id", "size", "noscan", "align", "op", "type",
 };
 
+const uint8_t row_column_order[ROW_COLUMNS] = {
+    ROW_T_NS, ROW_P, ROW_G, ROW_OP, ROW_ID, ROW_SIZE, ROW_NOSCAN, ROW_ALIGN, ROW_TYPE,
+};
+
 const char *const row_op_names[ROW_OPS] = {
     "alloc",   "free",  "dead",  "gc",       "stats",    "stackalloc", "stackfree",
     "gcbegin", "gcend", "procs", "heaplive", "heapgoal", "end",        "meta",

@@ -69,6 +69,7 @@ static inline void row_set_type(struct trace_row *row, const char *text, size_t 
 }
 
 extern const char *const row_column_names[ROW_COLUMNS]; /* as CSV has them */
+extern const uint8_t row_column_order[ROW_COLUMNS];      /* in which we write them */
 extern const char *const row_op_names[ROW_OPS];
 
 /* The error of a row: "NAME:LINE: ...", the name shortened if it is long; of line 0 "NAME: ...". Returns false. */

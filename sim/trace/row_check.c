@@ -2,6 +2,7 @@
  * writes it are in the file's reader. */
 #include "trace/row_check.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,15 @@
 
 /* What is done to the lifetime of the row's id, if anything. */
 static const struct op {
-    enum { KEEP, OPEN, CLOSE, DIE } lifetime;
+    enum { KEEP, DIE, OPEN, CLOSE } lifetime;
     enum lifetime_kind kind;
+    uint16_t needed; /* of OPEN and CLOSE: 1 << enum row_column for each that it cannot do without */
 } ops[ROW_OPS] = {
-    [TRACE_ALLOC] = {OPEN, LIFETIME_OBJECT},
-    [TRACE_FREE] = {CLOSE, LIFETIME_OBJECT},
-    [TRACE_DEAD] = {DIE, LIFETIME_OBJECT},
-    [TRACE_STACKALLOC] = {OPEN, LIFETIME_STACK},
-    [TRACE_STACKFREE] = {CLOSE, LIFETIME_STACK},
+    [TRACE_ALLOC] = {OPEN, LIFETIME_OBJECT, 1u << ROW_ID | 1u << ROW_SIZE},
+    [TRACE_FREE] = {CLOSE, LIFETIME_OBJECT, 1u << ROW_ID},
+    [TRACE_DEAD] = {DIE, LIFETIME_OBJECT, 0},
+    [TRACE_STACKALLOC] = {OPEN, LIFETIME_STACK, 1u << ROW_ID | 1u << ROW_SIZE},
+    [TRACE_STACKFREE] = {CLOSE, LIFETIME_STACK, 1u << ROW_ID},
 };
 
 #define FAIL(checks, row, ...) row_fail(&(checks)->failure, (checks)->name, (row)->line, __VA_ARGS__)
@@ -233,17 +235,55 @@ void row_checks_fetch(const struct row_checks *checks, const struct trace_row *r
             id_map_fetch(&checks->lifetimes.map, rows[i].value[ROW_ID]);
 }
 
+/* ---- rows like nearly all rows ---- */
+
+/* An alloc or a free of a P that was seen before, with nothing to complain of, which is taken at once. False: it is
+ * something else, and nothing has changed. */
+static inline bool take_usual(struct row_checks *checks, const struct trace_row *row, uint64_t hash,
+                              struct trace_event *event)
+{
+    const struct op *op = &ops[row->op];
+    const uint64_t *value = row->value;
+    size_t at = value[ROW_P] % ROW_RECENT;
+    uint64_t stream = checks->ps.recent[at].number - 1;
+    if (op->lifetime < OPEN || checks->by_g || checks->ps.recent[at].value != value[ROW_P] ||
+        stream >= checks->times_capacity)
+        return false;
+    uint64_t time_ns = row_has(row, ROW_T_NS) ? value[ROW_T_NS] : checks->times[stream];
+    if (time_ns < checks->times[stream] || time_ns > MAX_TIME || value[ROW_SIZE] > TRACE_MAX_SIZE ||
+        value[ROW_NOSCAN] > 1 || (~row->present & op->needed) != 0 || row_has(row, ROW_ALIGN))
+        return false;
+    uint32_t slot;
+    if (!lifetimes_pass(&checks->lifetimes, value[ROW_ID], hash, op->lifetime == OPEN, op->kind, &slot))
+        return false;
+    checks->times[stream] = time_ns;
+    *event = (struct trace_event){
+        .time_ns = time_ns, .id = value[ROW_ID], .size = value[ROW_SIZE] & TRACE_SIZE_FIELD, .op = row->op,
+        .noscan = value[ROW_NOSCAN] & 1, .slot = slot, .stream = (uint32_t)stream,
+    };
+    return true;
+}
+
+static bool take_unusual(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
+{
+    bool is_meta = row->op == TRACE_META;
+    if (is_meta ? !take_meta(checks, row) : !take_event(checks, row, event))
+        return false;
+    if (is_meta)
+        *event = (struct trace_event){.op = row->op};
+    else if (ops[row->op].lifetime == CLOSE)
+        lifetimes_release(&checks->lifetimes, event->slot);
+    return true;
+}
+
 bool row_checks_take_all(struct row_checks *checks, const struct trace_row *rows, size_t n, struct trace_event *events)
 {
-    row_checks_fetch(checks, rows, n);
-    for (size_t i = 0; i < n; i++) {
-        bool is_meta = rows[i].op == TRACE_META;
-        if (is_meta ? !take_meta(checks, &rows[i]) : !take_event(checks, &rows[i], &events[i]))
+    uint64_t hashes[ROW_BATCH];
+    assert(n <= ROW_BATCH);
+    for (size_t i = 0; i < n; i++)
+        hashes[i] = id_map_fetch(&checks->lifetimes.map, rows[i].value[ROW_ID]);
+    for (size_t i = 0; i < n; i++)
+        if (!take_usual(checks, &rows[i], hashes[i], &events[i]) && !take_unusual(checks, &rows[i], &events[i]))
             return false;
-        if (is_meta)
-            events[i] = (struct trace_event){.op = rows[i].op};
-        else if (ops[rows[i].op].lifetime == CLOSE)
-            lifetimes_release(&checks->lifetimes, events[i].slot);
-    }
     return true;
 }

@@ -1,7 +1,7 @@
 /* The CSV reader: lines out of bytes, fields out of lines.
  *
  *   bytes --chunks--> lines --libcsv--> csv_row_field, csv_row_end --> the caller's array of rows
- *                           --csv_row_plain-------------------------------^
+ *                           --csv_rows_plain------------------------------^
  *
  * Invariants: libcsv is given one physical line at a time, and lines are limited. So a row is a line, an error has its
  * line's number, memory is bounded, and the reader stops exactly where the caller's array is full. What a row of a
@@ -9,7 +9,7 @@
  * one is kept.
  *
  * libcsv takes longer to split a row than everything else that happens to it, so that plain rows go past it.
- * csv_row_plain takes a row or declines it, but never complains: what is CSV is for libcsv to say. */
+ * csv_rows_plain takes a row or declines it, but never complains: what is CSV is for libcsv to say. */
 #include "trace/trace_csv.h"
 
 #include <csv.h>
@@ -133,25 +133,15 @@ static void parse_line(struct reader *r)
         r->done = !csv_rows_fail(&r->rows, "expected a closing quote, got the end of the line");
 }
 
-/* A line that is not plain. */
-static bool read_long(struct reader *r, struct trace_row *row)
+/* The next line, whatever it is. True: it was a row, and *row is it. */
+static bool read_line(struct reader *r, struct trace_row *row)
 {
+    r->rows.line++;
     r->line_has_row = r->line_ended = r->has_row = false;
     csv_row_start(&r->rows, row);
     parse_line(r);
     r->label_lent = r->has_row && row->type != NULL;
     return r->has_row;
-}
-
-/* The next line. True: it was a row, and *row is it. */
-static bool read_line(struct reader *r, struct trace_row *row)
-{
-    r->rows.line++;
-    const unsigned char *rest = r->next < r->complete ? csv_row_plain(&r->rows, r->next, row) : NULL;
-    if (rest == NULL)
-        return read_long(r, row);
-    r->next = rest;
-    return true;
 }
 
 /* ---- the source ---- */
@@ -161,8 +151,12 @@ static size_t read_rows(struct row_source *source, struct trace_row *rows, size_
     struct reader *r = (struct reader *)source;
     size_t count = 0;
     r->label_lent = false;
-    while (count < max && !r->done && (count == 0 || (r->next < r->complete && !r->label_lent)))
+    while (count < max && !r->done && !r->label_lent) {
+        count += csv_rows_plain(&r->rows, &r->next, r->complete, &rows[count], max - count);
+        if (count == max || (count > 0 && r->next >= r->complete))
+            break;
         count += read_line(r, &rows[count]);
+    }
     if (count == 0 && r->rows.failure.text[0] != '\0')
         error_set(error, "%s", r->rows.failure.text);
     return count;

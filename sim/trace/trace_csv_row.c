@@ -11,6 +11,12 @@
 
 enum { IGNORED = ROW_COLUMNS };
 
+/* The names of two operations as words, the first letter lowest. */
+#define OP_FREE UINT64_C(0x65657266)
+#define OP_FREE_MASK UINT64_C(0xffffffff)
+#define OP_ALLOC UINT64_C(0x636f6c6c61)
+#define OP_ALLOC_MASK UINT64_C(0xffffffffff)
+
 void csv_rows_init(struct csv_rows *rows, const char *name)
 {
     *rows = (struct csv_rows){.name = name, .bad = IGNORED};
@@ -149,10 +155,22 @@ static const char *plural(uint32_t n)
     return n == 1 ? "" : "s";
 }
 
+/* Whether the columns are ours and in their order; and what follows each of them, if so. */
+static void find_order(struct csv_rows *rows)
+{
+    uint32_t at = 0;
+    for (size_t i = 0; i < ROW_COLUMNS && at < rows->columns; i++) {
+        uint8_t column = row_column_order[i];
+        if (rows->column[at] == column)
+            rows->after[column] = ++at < rows->columns ? ',' : '\n';
+    }
+    rows->is_usual = at == rows->columns;
+}
+
 static bool end_header(struct csv_rows *rows)
 {
     rows->has_header = true;
-    rows->column[rows->columns] = CSV_NO_COLUMN;
+    find_order(rows);
     return (rows->present & 1u << ROW_OP) != 0 ||
            csv_rows_fail(rows, "expected a header line with at least the column op, got %" PRIu32
                          " column%s without it", rows->columns, plural(rows->columns));
@@ -187,16 +205,19 @@ bool csv_row_end(struct csv_rows *rows)
 
 /* ---- plain rows ---- */
 
-/* Each of these takes a field, which may be empty but for the op, and returns what follows it; NULL: not plain. */
+/* Each of these takes a field, which may be empty but for the op, and returns what follows it; NULL: not plain. They
+ * stop at a line feed at the latest. */
 
 /* Nearly all rows are of two operations. What follows the name is for the caller to judge. */
 static inline const unsigned char *plain_op(const unsigned char *s, struct trace_row *row)
 {
-    if (memcmp(s, "free", 4) == 0) {
+    uint64_t word;
+    memcpy(&word, s, sizeof word);
+    if ((word & OP_FREE_MASK) == OP_FREE) {
         row->op = TRACE_FREE;
         return s + 4;
     }
-    if (memcmp(s, "allo", 4) == 0 && s[4] == 'c') {
+    if ((word & OP_ALLOC_MASK) == OP_ALLOC) {
         row->op = TRACE_ALLOC;
         return s + 5;
     }
@@ -211,11 +232,9 @@ static bool is_blank(unsigned char c)
     return c == ' ' || c == '\t';
 }
 
-static const unsigned char *plain_ignored(const unsigned char *s)
+static inline const unsigned char *plain_ignored(const unsigned char *s)
 {
-    while (*s != ',' && *s != '\n' && *s != '\r' && *s != '"')
-        s++;
-    return s;
+    return *s == ',' || *s == '\n' ? s : s + strcspn((const char *)s, ",\n\r\"");
 }
 
 /* libcsv leaves out what is blank around a field. */
@@ -231,38 +250,83 @@ static const unsigned char *plain_label(const unsigned char *s, struct trace_row
     return end;
 }
 
-static inline const unsigned char *plain_number(const unsigned char *s, uint64_t *value)
+/* A field of any column; of one that is empty, *absent gets the bit. (An op that is empty is not plain.) */
+static inline const unsigned char *plain_field(const unsigned char *s, unsigned kind, struct trace_row *row,
+                                               unsigned *absent)
 {
-    const unsigned char *end = decimal_take(s, value);
-    return end - s <= DECIMAL_SAFE ? end : NULL;
+    const unsigned char *start = s;
+    if (kind < ROW_NUMBERS) {
+        s = decimal_take(s, &row->value[kind]);
+        if (s - start > DECIMAL_SAFE)
+            return NULL;
+    } else if (kind == ROW_OP) {
+        return plain_op(s, row);
+    } else {
+        s = kind == ROW_TYPE ? plain_label(s, row) : plain_ignored(s);
+    }
+    if (s == start)
+        *absent |= 1u << kind;
+    return s;
 }
 
-const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row)
+/* The next field of a line in the usual order, and what has to follow it; nothing if the file has no such column. */
+static inline const unsigned char *usual_field(const struct csv_rows *rows, const unsigned char *s, unsigned kind,
+                                               struct trace_row *row, unsigned *absent)
 {
-    const unsigned char *s = line, *field;
-    const uint8_t *column = rows->column;
-    unsigned present = rows->present;
-    if (!rows->has_header)
-        return NULL;
-    clear_row(row, rows->line);
+    if ((rows->present & 1u << kind) == 0)
+        return s;
+    s = plain_field(s, kind, row, absent);
+    return s != NULL && *s == rows->after[kind] ? s + 1 : NULL;
+}
+
+/* A line of no other columns than ours, in row_column_order: each has code of its own here, whose branches go as they
+ * went for the same column before. Returns what follows the line, or NULL. */
+static inline const unsigned char *usual_row(const struct csv_rows *rows, const unsigned char *s, struct trace_row *row)
+{
+    unsigned absent = 0;
+    bool good = (s = usual_field(rows, s, ROW_T_NS, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_P, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_G, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_OP, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_ID, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_SIZE, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_NOSCAN, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_ALIGN, row, &absent)) != NULL &&
+                (s = usual_field(rows, s, ROW_TYPE, row, &absent)) != NULL;
+    row->present = (uint16_t)(rows->present & ~absent);
+    return good ? s : NULL;
+}
+
+/* The same with other columns, or in another order. */
+static const unsigned char *other_row(const struct csv_rows *rows, const unsigned char *s, struct trace_row *row)
+{
+    const uint8_t *column = rows->column, *const end = column + rows->columns;
+    unsigned absent = 0;
     for (;; s++) {
-        unsigned kind = *column++;
-        field = s;
-        if (kind < ROW_NUMBERS)
-            s = plain_number(s, &row->value[kind]);
-        else if (kind == ROW_OP)
-            s = plain_op(s, row);
-        else if (kind == ROW_TYPE)
-            s = plain_label(s, row);
-        else
-            s = kind == IGNORED ? plain_ignored(s) : NULL;
+        s = plain_field(s, *column++, row, &absent);
         if (s == NULL)
             return NULL;
-        if (s == field)
-            present &= ~(1u << kind);
-        if (*s != ',')
+        if (column == end || *s != ',')
             break;
     }
-    row->present = (uint16_t)present;
-    return *column == CSV_NO_COLUMN && *s == '\n' ? s + 1 : NULL;
+    row->present = (uint16_t)(rows->present & ~absent);
+    return column == end && *s == '\n' ? s + 1 : NULL;
+}
+
+size_t csv_rows_plain(struct csv_rows *rows, const unsigned char **next, const unsigned char *end,
+                      struct trace_row *row, size_t max)
+{
+    const unsigned char *line = *next;
+    size_t count = 0;
+    for (; count < max && line < end; count++) {
+        clear_row(&row[count], rows->line + 1);
+        const unsigned char *rest = rows->is_usual ? usual_row(rows, line, &row[count])
+                                                   : other_row(rows, line, &row[count]);
+        if (rest == NULL)
+            break;
+        line = rest;
+        rows->line++;
+    }
+    *next = line;
+    return count;
 }

@@ -2,7 +2,7 @@
  *
  *   header line --csv_row_field*, csv_row_end-->  which column is which
  *   other lines --csv_row_field*, csv_row_end-->  struct trace_row
- *               --csv_row_plain---------------->      "
+ *               --csv_rows_plain--------------->      "
  *
  * Whether a row may stand where it stands is for row_check to say. */
 #ifndef TRACE_CSV_ROW_H
@@ -10,16 +10,18 @@
 
 #include "trace/row.h"
 
-enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40, CSV_NO_COLUMN = ROW_COLUMNS + 1 };
+enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40 };
 
 struct csv_rows {
     const char *name;  /* of the file */
-    uint64_t line;     /* the current one, from 1; the owner counts */
+    uint64_t line;     /* the current one, from 1; the owner counts, but those that are plain */
     bool has_header;
     uint16_t present;  /* 1 << enum row_column for each that the header names */
     uint32_t columns;  /* in the header, those that mean nothing to us too */
     uint32_t fields;   /* so far in the current row */
-    uint8_t column[CSV_COLUMNS_MAX + 1]; /* of each field: enum row_column, or ROW_COLUMNS: ignored; CSV_NO_COLUMN */
+    uint8_t column[CSV_COLUMNS_MAX]; /* of each field: enum row_column, or ROW_COLUMNS: ignored */
+    bool is_usual;                   /* no column is ignored, and their order is that of row_column_order */
+    unsigned char after[ROW_COLUMNS]; /* what follows the column's field: a comma, or a line feed */
     uint8_t bad;                     /* the first column whose text is not of its kind, or ROW_COLUMNS */
     char text[CSV_TEXT_MAX + 1];     /* of the bad one, fit to be printed */
     char *label;                     /* of the current row, for row->type */
@@ -42,11 +44,12 @@ void csv_row_field(struct csv_rows *rows, const char *text, size_t length);
 bool csv_row_end(struct csv_rows *rows);
 
 /* A shortcut past libcsv, csv_row_start, _field and _end for the rows that nearly all rows are like: as many fields
- * as the header, an op, digits in numbers, no quotes, no spaces around fields. The bytes from line on hold a line
- * feed, and BYTE_STREAM_SLACK bytes after it may be read. Returns what follows the line's, with *row filled in, its
- * type pointing into the line; or NULL, and the line has to take the long way, where whatever may be wrong with it is
- * found. */
-const unsigned char *csv_row_plain(const struct csv_rows *rows, const unsigned char *line, struct trace_row *row);
+ * as the header, an op, digits in numbers, no quotes, no spaces around fields. The header has been read; [*next, end)
+ * are whole lines, and BYTE_STREAM_SLACK bytes after them may be read. Fills in up to max rows, whose types point into
+ * their lines, advances *next and counts the lines. Returns how many there were before a line that has to take the long
+ * way, where whatever may be wrong with it is found. */
+size_t csv_rows_plain(struct csv_rows *rows, const unsigned char **next, const unsigned char *end,
+                      struct trace_row *row, size_t max);
 
 /* Sets rows->failure to "NAME:LINE: ..." (before the first line "NAME: ..."); false. */
 #define csv_rows_fail(rows, ...) row_fail(&(rows)->failure, (rows)->name, (rows)->line, __VA_ARGS__)

@@ -11,10 +11,6 @@
 #include "base/decimal.h"
 #include "base/zst_file.h"
 
-static const uint8_t order[ROW_COLUMNS] = {
-    ROW_T_NS, ROW_P, ROW_G, ROW_OP, ROW_ID, ROW_SIZE, ROW_NOSCAN, ROW_ALIGN, ROW_TYPE,
-};
-
 /* What a line takes beside its label, at most: numbers, an op, commas, the line feed, and some. */
 enum { LINE_ROOM = 256, OP_ROOM = 16, LINES = 1 << 15 /* bytes, at first */ };
 
@@ -23,7 +19,8 @@ _Static_assert(LINE_ROOM >= ROW_NUMBERS * DECIMAL_ROOM + OP_ROOM + ROW_COLUMNS, 
 struct csv_writer {
     struct row_writer writer; /* first: the two share their address */
     struct zst_file *file;    /* NULL: given up after a failure */
-    uint8_t columns[ROW_COLUMNS], column_count;
+    uint16_t columns; /* 1 << enum row_column */
+    struct decimal_near time; /* of the latest row */
     struct {
         char text[OP_ROOM];
         size_t length;
@@ -61,26 +58,54 @@ static char *put_label(char *to, size_t room, const struct trace_row *row)
     return to + row->type_length;
 }
 
-/* Puts a line behind the others, where there is room for it. Returns what follows it; NULL: its label is impossible. */
-static char *put_line(const struct csv_writer *w, const struct trace_row *row)
+/* The columns are put one after the other, in row_column_order. */
+
+static inline char *put_comma(char *to)
 {
-    char *to = w->lines + w->length;
-    const unsigned present = row->present, count = w->column_count;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned column = w->columns[i];
-        if ((present & 1u << column) != 0) {
-            if (column < ROW_NUMBERS) {
-                to = decimal_put(to, row->value[column]);
-            } else if (column == ROW_OP) {
-                memcpy(to, w->ops[row->op].text, OP_ROOM);
-                to += w->ops[row->op].length;
-            } else if (row->type_length > 0) {
-                to = put_label(to, (size_t)(w->lines + w->capacity - to), row);
-                if (to == NULL)
-                    return NULL;
-            }
-        }
-        *to++ = ',';
+    *to = ',';
+    return to + 1;
+}
+
+static inline char *put_number(const struct csv_writer *w, char *to, const struct trace_row *row,
+                               enum row_column column)
+{
+    if ((w->columns & 1u << column) == 0)
+        return to;
+    return put_comma(row_has(row, column) ? decimal_put(to, row->value[column]) : to);
+}
+
+static inline char *put_time(struct csv_writer *w, char *to, const struct trace_row *row)
+{
+    if ((w->columns & 1u << ROW_T_NS) == 0)
+        return to;
+    return put_comma(row_has(row, ROW_T_NS) ? decimal_put_near(to, row->value[ROW_T_NS], &w->time) : to);
+}
+
+static inline char *put_op(const struct csv_writer *w, char *to, const struct trace_row *row)
+{
+    if ((w->columns & 1u << ROW_OP) == 0)
+        return to;
+    memcpy(to, w->ops[row->op].text, OP_ROOM);
+    return put_comma(to + w->ops[row->op].length);
+}
+
+/* Puts a line where there is room for it. Returns what follows; NULL: its label is impossible. */
+static inline char *put_line(struct csv_writer *w, char *to, const struct trace_row *row)
+{
+    to = put_time(w, to, row);
+    to = put_number(w, to, row, ROW_P);
+    to = put_number(w, to, row, ROW_G);
+    to = put_op(w, to, row);
+    to = put_number(w, to, row, ROW_ID);
+    to = put_number(w, to, row, ROW_SIZE);
+    to = put_number(w, to, row, ROW_NOSCAN);
+    to = put_number(w, to, row, ROW_ALIGN);
+    if ((w->columns & 1u << ROW_TYPE) != 0) {
+        if (row_has(row, ROW_TYPE) && row->type_length > 0)
+            to = put_label(to, (size_t)(w->lines + w->capacity - to), row);
+        if (to == NULL)
+            return NULL;
+        to = put_comma(to);
     }
     to[-1] = '\n'; /* there is one column at least: op */
     return to;
@@ -123,7 +148,7 @@ static bool write_row(struct csv_writer *w, const struct trace_row *row, struct 
         return fail_length(w, row, error);
     if (!make_room(w, label))
         return error_set(error, "%.200s: out of memory", w->writer.name);
-    const char *end = put_line(w, row);
+    const char *end = put_line(w, w->lines + w->length, row);
     if (end == NULL)
         return error_set(error, "%.200s: expected labels without line feeds and NULs, got one in row %" PRIu64
                          " of what is read", w->writer.name, row->line);
@@ -147,9 +172,12 @@ static bool write_rows(struct row_writer *writer, const struct trace_row *rows, 
 {
     struct csv_writer *w = (struct csv_writer *)writer;
     (void)events;
-    for (size_t i = 0; i < n; i++)
-        if (!write_row(w, &rows[i], error))
+    for (size_t i = 0; i < n; i++) {
+        if (!row_has(&rows[i], ROW_TYPE) && w->capacity - w->length >= LINE_ROOM)
+            w->length = (size_t)(put_line(w, w->lines + w->length, &rows[i]) - w->lines);
+        else if (!write_row(w, &rows[i], error))
             return false;
+    }
     if (!zst_file_failed(w->file))
         return true;
     uint64_t bytes;
@@ -178,11 +206,14 @@ static void abandon_writer(struct row_writer *writer)
 
 static void write_header(struct csv_writer *w)
 {
-    for (uint8_t i = 0; i < w->column_count; i++) {
-        const char *name = row_column_names[w->columns[i]];
-        if (i > 0)
-            zst_file_write(w->file, ",", 1);
+    const char *separator = "";
+    for (uint8_t i = 0; i < ROW_COLUMNS; i++) {
+        if ((w->columns & 1u << row_column_order[i]) == 0)
+            continue;
+        const char *name = row_column_names[row_column_order[i]];
+        zst_file_write(w->file, separator, strlen(separator));
         zst_file_write(w->file, name, strlen(name));
+        separator = ",";
     }
     zst_file_write(w->file, "\n", 1);
 }
@@ -203,9 +234,7 @@ struct row_writer *trace_csv_write(const char *path, uint16_t columns, struct er
         return NULL;
     }
     w->writer = (struct row_writer){write_rows, commit_writer, abandon_writer, path};
-    for (uint8_t i = 0; i < ROW_COLUMNS; i++)
-        if ((columns & 1u << order[i]) != 0)
-            w->columns[w->column_count++] = order[i];
+    w->columns = columns;
     for (uint8_t op = 0; op < ROW_OPS; op++)
         w->ops[op].length = strlen(strcpy(w->ops[op].text, row_op_names[op]));
     write_header(w);

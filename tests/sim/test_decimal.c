@@ -47,6 +47,31 @@ static void test_numbers(void **state)
     assert_number(UINT64_MAX, ',');
 }
 
+static void assert_put_near(uint64_t number, struct decimal_near *near)
+{
+    char want[ROOM], text[ROOM];
+    memset(text, '#', sizeof text);
+    int length = snprintf(want, sizeof want, "%llu", (unsigned long long)number);
+    assert_int_equal(decimal_put_near(text, number, near) - text, length);
+    assert_memory_equal(text, want, (size_t)length);
+    assert_int_equal(text[DECIMAL_ROOM], '#');
+}
+
+/* Numbers near one another, and jumps, come out as they would alone, and within their room; UINT64_MAX and 5 are not
+ * near. */
+static void test_near(void **state)
+{
+    (void)state;
+    static const uint64_t starts[] = {0, 99999990, 100000000, 12345678912345678, UINT64_MAX - 150000000};
+    static const uint64_t jumps[] = {UINT64_MAX, 5, UINT64_MAX, 99999999, 100000000, 5, 1000000000, 999999999};
+    struct decimal_near near = {0};
+    for (size_t i = 0; i < 5 * sizeof starts / sizeof starts[0]; i++)
+        for (uint64_t by = 0; by < 150000000; by += 1 + by / 7)
+            assert_put_near(starts[i * 3 % 5] + by, &near);
+    for (size_t i = 0; i < sizeof jumps / sizeof jumps[0]; i++)
+        assert_put_near(jumps[i], &near);
+}
+
 /* Zeros in front count; nothing is no number; what is too long is told by its length. */
 static void test_texts(void **state)
 {
@@ -65,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_near),
         cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,8 @@ static void test_no_rows(void **state)
     assert_round_trip(&m, false, 10);
 }
 
-/* More kinds of rows than the dictionary has room for; labels of all of them differ. */
+/* More kinds of rows than the dictionary has room for; labels of all of them differ, but for one that comes again and
+ * again, while there is room and after. */
 static void test_full_dictionary(void **state)
 {
     (void)state;
@@ -160,16 +161,17 @@ static void test_full_dictionary(void **state)
     struct made_rows m = {.count = ROWS, .rows = calloc(ROWS, sizeof *m.rows)};
     char(*labels)[8] = calloc(ROWS, sizeof *labels);
     for (unsigned i = 0; i < ROWS; i++) {
+        unsigned kind = i % 8 == 7 ? 7 : i;
         struct trace_row *row = &m.rows[i];
         *row = (struct trace_row){.op = TRACE_ALLOC, .present = 1u << ROW_OP, .line = i + 1};
         made_set(row, ROW_ID, i);
-        made_set(row, ROW_SIZE, i % 1000 + (UINT64_C(1) << 40));
+        made_set(row, ROW_SIZE, kind % 1000 + (UINT64_C(1) << 40));
         row->value[ROW_NOSCAN] = 1;
-        if (i % 2 == 0)
+        if (kind % 2 == 0)
             made_set(row, ROW_NOSCAN, 0);
-        if (i % 3 == 0)
-            made_set(row, ROW_ALIGN, 1u << i % 31);
-        snprintf(labels[i], sizeof labels[i], "%u", i);
+        if (kind % 3 == 0)
+            made_set(row, ROW_ALIGN, 1u << kind % 31);
+        snprintf(labels[i], sizeof labels[i], "%u", kind);
         row->type = labels[i];
         row->type_length = (uint32_t)strlen(labels[i]);
         row->present |= 1u << ROW_TYPE;

@@ -54,7 +54,7 @@ static void churn(unsigned way, uint64_t seed, unsigned ids, unsigned steps)
         assert_false(added);
     }
     assert_int_equal(map.count, live);
-    assert_true(map.capacity <= 4 * (size_t)ids);
+    assert_true(map.capacity <= 6 * (size_t)ids);
     uint64_t passed = 0;
     for (size_t i = 0; i < map.capacity; i += 4) {
         passed += map.entries[i].passed;
