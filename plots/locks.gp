@@ -50,4 +50,5 @@ do for [k = 1:K] {
 set xrange [0:room(longest / S, E[2], 0.011)]
 plot ROW using (length($1)):1:(0):(length($1)):($1 - 0.36):($1 + 0.36) with boxxyerror \
          lc rgb total > 0 ? VERMILION : BLUE, \
-     ROW using (length($1)):1:(note($1)) with labels left offset 0.6,0 font font(0.9) textcolor rgb GREY noenhanced
+     ROW using (length($1)):1:(note($1)) with labels left offset (TERM ? 1 : 0.6),0 font font(0.9) \
+         textcolor rgb GREY noenhanced

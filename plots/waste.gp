@@ -65,5 +65,5 @@ set xrange [0:room(longest / B, E[2], 0.0085)]
 edge(k, j) = below(k, j) / B
 plot for [j = 1:5] ROW using (edge($1, j)):1:(edge($1, j - 1)):(edge($1, j)):($1 - 0.38):($1 + 0.38) \
          with boxxyerror lc rgb FILL[j] title MEANING[j], \
-     ROW using (edge($1, 5)):1:(note($1)) with labels left offset 0.6,0 font font(0.9) \
+     ROW using (edge($1, 5)):1:(note($1)) with labels left offset (TERM ? 1 : 0.6),0 font font(0.9) \
          textcolor rgb GREY noenhanced notitle
