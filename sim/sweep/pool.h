@@ -1,5 +1,6 @@
 /* Threads that share out the indices 0..n-1: each takes the next as soon as it is done with its last, so that
  * long and short runs mix. Which thread gets which index is chance; nothing may depend on it.
+ * What an index gives back of pages the thread keeps for its next one (base/pages.h).
  */
 #ifndef SWEEP_POOL_H
 #define SWEEP_POOL_H
