@@ -63,7 +63,7 @@ do for [m = 1:2] {
 
 set lmargin at screen px(0.71); set rmargin at screen px(0.97)
 set title (TERM ? '' : 'free runs') font font(1) offset 0,-0.6
-set ylabel (TERM ? '' : 'how many (log scale)') offset (FORMAT eq 'pdf' ? 0 : 1),0
+set ylabel (TERM ? '' : 'how many (log scale)') offset 0,0
 set xlabel (TERM ? 'free runs: pages in a row' : E[2] < 1024 ? 'pages in a row (log scale)' : \
     'pages in a row (log scale, K = 1,024)') offset 0,0.4
 if (!TERM) { set grid xtics ytics back lc rgb GRID lw 1 lt 1 }

@@ -71,7 +71,7 @@ plot CSV using (column('turnover_per_s') > 0 && allocs(0) > 0 ? column('turnover
 unset label 1; unset label 2; unset x2tics; unset x2label; unset key
 unset logscale x; unset logscale x2; set autoscale x2
 set lmargin at screen px(0.67); set rmargin at screen px(0.97)
-set ylabel (TERM ? '' : 'how many (log scale)') offset (FORMAT eq 'pdf' ? 0 : 1),0
+set ylabel (TERM ? '' : 'how many (log scale)') offset 0,0
 set xlabel 'spans swept' offset 0,0.4
 if (!TERM) { set grid xtics ytics back lc rgb GRID lw 1 lt 1 }
 last = bucket(E[4]) < 7 ? 7 : bucket(E[4])
