@@ -49,10 +49,7 @@ static inline __attribute__((always_inline)) bool advance(struct go_cursor *curs
     event->op = *next++;
     cursor->clock += *next < 0x80 ? *next++ : go_number_again(&next);
     event->time = cursor->clock;
-    uint64_t *arg = event->arg, *end = arg + go_numbers_after[event->op] - 1;
-    while (arg < end)
-        *arg++ = go_number_again(&next);
-    cursor->next = next;
+    cursor->next = go_numbers_again(next, go_numbers_after[event->op] - 1u, event->arg);
     cursor->key = is_snapshot(event->op) ? 0 : event->time;
     return true;
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "go_trace/objects.h"
 #include "go_trace/row_queue.h"
 
 enum { ROWS = 20000, TYPES = 3 };
@@ -127,10 +128,10 @@ static void die(struct go_row_queue *queue, struct model *m, uint64_t *random)
     uint64_t around = queue->limit + draw(random) % span;
     for (; many > 0; many--) {
         uint64_t when = around + draw(random) % 8;
-        struct go_death death = {.when = when, .ns = draw_bits(random, 62), .id = draw_bits(random, 63),
-                                 .p = (uint32_t)draw_bits(random, 16)};
-        assert_true(go_rows_die(queue, &death));
-        struct go_row row = {.op = TRACE_FREE, .ns = death.ns, .g = GO_NONE, .value = death.id, .p = death.p};
+        struct go_row row = {.op = TRACE_FREE, .ns = draw_bits(random, 62), .g = GO_NONE,
+                             .value = draw_bits(random, 48), .p = (uint32_t)draw_bits(random, 16)};
+        struct go_death death = {.when = when, .ns = row.ns, .who = go_object(row.value, row.p, 0).who};
+        assert_true(go_rows_die(queue, death));
         struct trace_row expected = as_trace_row(&row, 0);
         expect(m, when, &expected, false);
     }
