@@ -67,10 +67,10 @@ static bool end_cycle(struct go_heap_events *events)
 
 static bool add_cycle(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
-    struct go_row row = {.op = TRACE_GCBEGIN};
-    if (!go_heap_events_add_row(events, m, event, row))
+    struct go_row row = {.op = TRACE_GCBEGIN, .ns = go_clock_ns(&events->clock, event->time)};
+    if (!go_heap_events_add_row(events, m, row))
         return false;
-    go_cycles_begin(&events->cycles, (struct go_cycle){.begin = events->rows.tail.when, .begin_ns = events->rows.tail.ns});
+    go_cycles_begin(&events->cycles, (struct go_cycle){.begin = events->rows.tail.when, .begin_ns = row.ns});
     return true;
 }
 
@@ -101,15 +101,16 @@ static enum go_take tell_runtime(struct go_heap_events *events, const struct go_
         events->cycles.marking = events->begun_before = true;
     if (event->op >= sizeof ops || ops[event->op] == 0)
         return GO_TAKEN;
-    struct go_row row = {.op = ops[event->op], .value = event->op != GO_GC_END ? event->arg[0] : 0};
-    if (!go_heap_events_add_row(events, m, event, row))
+    struct go_row row = {.op = ops[event->op], .ns = go_clock_ns(&events->clock, event->time),
+                         .value = event->op != GO_GC_END ? event->arg[0] : 0};
+    if (!go_heap_events_add_row(events, m, row))
         return go_heap_events_fail_memory(events, event);
     return event->op != GO_GC_END || end_cycle(events) ? GO_TAKEN : go_heap_events_fail_memory(events, event);
 }
 
 /* ---- events ---- */
 
-static enum go_take take_heap_event(struct go_heap_events *events, const struct go_m_state *m,
+static inline enum go_take take_heap_event(struct go_heap_events *events, const struct go_m_state *m,
                                     const struct go_event *event, bool forced)
 {
     if (event->arg[0] >= ADDRESS_LIMIT)
@@ -121,8 +122,9 @@ static enum go_take take_heap_event(struct go_heap_events *events, const struct 
     case GO_SPAN_FREE:
         return go_heap_span_free(events, m, event);
     case GO_HEAP_OBJECT:
+        return go_heap_object_exists(events, m, event);
     case GO_HEAP_OBJECT_ALLOC:
-        return go_heap_object_take(events, m, event, forced);
+        return go_heap_object_alloc(events, m, event, forced);
     case GO_HEAP_OBJECT_FREE:
         return go_heap_object_free(events, m, event, forced);
     default:

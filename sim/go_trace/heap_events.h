@@ -73,17 +73,14 @@ bool go_heap_events_see_p(struct go_heap_events *events, uint64_t p);
 enum go_take go_heap_events_fail(struct go_heap_events *events, const struct go_event *event, const char *what);
 enum go_take go_heap_events_fail_memory(struct go_heap_events *events, const struct go_event *event);
 
-/* Adds the row, of which all but time and place is set, as what the M did in the event. When it is, and its id, are at
- * the tail of the queue. What was there when the trace began came at time 0. False: no memory. */
+/* Adds the row, of which all but the place is set, as what the M did. When it is, and its id, are at the tail of the
+ * queue. False: no memory. */
 static inline __attribute__((always_inline)) bool
-go_heap_events_add_row(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                       struct go_row row)
+go_heap_events_add_row(struct go_heap_events *events, const struct go_m_state *m, struct go_row row)
 {
-    bool existed = event->op == GO_HEAP_OBJECT || event->op == GO_GOROUTINE_STACK;
     events->counts.no_p += m->p == GO_NONE;
     row.p = (uint32_t)m->last_p;
     row.g = m->g;
-    row.ns = existed ? 0 : go_clock_ns(&events->clock, event->time);
     if (row.ns > events->now)
         events->now = row.ns;
     bool seen = row.p < events->ps_count && events->ps_seen[row.p] != 0;

@@ -38,8 +38,11 @@ static inline bool end_lifetime(struct go_heap_events *events, const struct go_m
 {
     events->counts.frees++;
     events->live--;
-    if (events->options.death == DEATH_SWEEP)
-        return go_heap_events_add_row(events, m, event, (struct go_row){.op = TRACE_FREE, .value = go_object_id(object)});
+    if (events->options.death == DEATH_SWEEP) {
+        struct go_row row = {.op = TRACE_FREE, .ns = go_clock_ns(&events->clock, event->time),
+                             .value = go_object_id(object)};
+        return go_heap_events_add_row(events, m, row);
+    }
     return go_rows_die(&events->rows, go_cycles_death(&events->cycles, &events->options, object));
 }
 
@@ -71,32 +74,42 @@ enum go_take go_heap_object_free(struct go_heap_events *events, const struct go_
 
 /* ---- allocations ---- */
 
-/* Begins the life of the latest object in the slot, of so many bytes, by the event's type. */
-static inline __attribute__((always_inline)) bool begin_lifetime(struct go_heap_events *events,
-                                                                 const struct go_m_state *m,
-                                                                 const struct go_event *event, struct go_span *span,
-                                                                 uint32_t slot, uint32_t type, uint64_t size)
+/* Begins the life of the latest object in the slot, of so many bytes, at ns. */
+static inline __attribute__((always_inline)) bool
+begin_lifetime(struct go_heap_events *events, const struct go_m_state *m, uint64_t ns, struct go_span *span,
+               uint32_t slot, uint32_t type, uint64_t size)
 {
-    struct go_row row = {.op = TRACE_ALLOC, .noscan = span->noscan, .type = type, .value = size};
-    if (!go_heap_events_add_row(events, m, event, row))
+    struct go_row row = {.op = TRACE_ALLOC, .ns = ns, .noscan = span->noscan, .type = type, .value = size};
+    if (!go_heap_events_add_row(events, m, row))
         return false;
     const struct go_row_end *tail = &events->rows.tail;
     span->slots[slot] = go_object(tail->id, tail->p, tail->when);
-    events->counts.unknown_types += type == 0 && event->arg[1] != 0;
     events->live++;
-    if (event->op == GO_HEAP_OBJECT_ALLOC) {
-        events->counts.allocations++;
-    } else {
-        events->counts.start_objects++;
-        events->cycles.latest[0].begin = tail->when;
-    }
     return true;
 }
 
+/* The number of the event's type. */
+static inline uint32_t type_of(struct go_heap_events *events, const struct go_event *event)
+{
+    uint32_t type = go_types_find(events->types, event->arg[1]);
+    events->counts.unknown_types += type == 0 && event->arg[1] != 0;
+    return type;
+}
+
 /* For the size of the object of which the row comes next. */
-static uint64_t draw_size(const struct go_heap_events *events)
+static inline uint64_t draw_size(const struct go_heap_events *events)
 {
     return events->options.size == SIZE_UNIFORM ? go_draw(events->options.seed, events->rows.tail.id + 1) : 0;
+}
+
+/* Into an empty slot. False: no memory. */
+static inline __attribute__((always_inline)) bool
+put_object(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event, uint64_t ns,
+           struct go_span *span, uint32_t slot)
+{
+    uint32_t type = type_of(events, event);
+    uint64_t size = go_request(events->options.size, span, events->types->list[type].size, draw_size(events));
+    return go_slot_fill(span) && begin_lifetime(events, m, ns, span, slot, type, size);
 }
 
 /* Room for the objects that are in a slot with others. */
@@ -106,57 +119,57 @@ static bool add_older(struct go_span *span)
 }
 
 /* Into a block of tiny objects that has been begun. Each P fills one of its own (runtime/malloc.go, mallocgcTiny), but
- * the event may come from another, where the goroutine went on in the meantime. */
-static enum go_take join(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                         struct go_span *span, uint32_t slot)
+ * the event may come from another, where the goroutine went on in the meantime. False: no memory. */
+static bool join(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
+                 struct go_span *span, uint32_t slot)
 {
     events->counts.tiny++;
-    if (events->options.size == SIZE_SLOT) {
-        events->counts.allocations++;
-        return GO_TAKEN;
-    }
-    uint32_t type = go_types_find(events->types, event->arg[1]);
+    events->counts.allocations++;
+    if (events->options.size == SIZE_SLOT)
+        return true;
+    uint32_t type = type_of(events, event);
     bool second_half = event->arg[0] != span->page * GO_PAGE_UNITS + slot * span->slot / 8;
     uint64_t size = go_tiny_request(events->options.size, second_half, events->types->list[type].size,
                                     draw_size(events));
-    bool good = add_older(span) && go_objects_add(&events->objects, &span->older[slot], span->slots[slot]) &&
-                begin_lifetime(events, m, event, span, slot, type, size);
-    return good ? GO_TAKEN : go_heap_events_fail_memory(events, event);
+    return add_older(span) && go_objects_add(&events->objects, &span->older[slot], span->slots[slot]) &&
+           begin_lifetime(events, m, go_clock_ns(&events->clock, event->time), span, slot, type, size);
 }
 
-/* Into a slot where something is. GO_TAKEN, *done: nothing is left to be done for the event; else the slot is empty. */
-static enum go_take clear_slot(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
-                               bool forced, struct go_span *span, uint32_t slot, bool *done)
-{
-    *done = event->op == GO_HEAP_OBJECT || go_span_is_tiny(span);
-    if (event->op == GO_HEAP_OBJECT)
-        return leave_out(&events->counts.live_slots);
-    if (go_span_is_tiny(span))
-        return join(events, m, event, span, slot);
-    if (!forced)
-        return hold(events, number_of(span, slot));
-    events->counts.live_slots++;
-    return empty_slot(events, m, event, span, slot) ? GO_TAKEN : go_heap_events_fail_memory(events, event);
-}
-
-enum go_take go_heap_object_take(struct go_heap_events *events, const struct go_m_state *m,
-                                 const struct go_event *event, bool forced)
+enum go_take go_heap_object_exists(struct go_heap_events *events, const struct go_m_state *m,
+                                   const struct go_event *event)
 {
     struct go_span *span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS);
     if (span == NULL)
-        return forced || event->op == GO_HEAP_OBJECT ? leave_out(&events->counts.no_span) : hold(events, ANY_SPAN);
+        return leave_out(&events->counts.no_span);
+    uint32_t slot = go_slot_of(span, event->arg[0]);
+    if (go_slot_is_taken(span, slot))
+        return leave_out(&events->counts.live_slots);
+    events->counts.start_objects++;
+    if (!put_object(events, m, event, 0, span, slot))
+        return go_heap_events_fail_memory(events, event);
+    events->cycles.latest[0].begin = events->rows.tail.when;
+    return GO_TAKEN;
+}
+
+enum go_take go_heap_object_alloc(struct go_heap_events *events, const struct go_m_state *m,
+                                  const struct go_event *event, bool forced)
+{
+    struct go_span *span = go_spans_find(&events->spans, event->arg[0] / GO_PAGE_UNITS);
+    if (span == NULL)
+        return forced ? leave_out(&events->counts.no_span) : hold(events, ANY_SPAN);
     uint32_t slot = go_slot_of(span, event->arg[0]);
     if (go_slot_is_taken(span, slot)) {
-        bool done;
-        enum go_take result = clear_slot(events, m, event, forced, span, slot, &done);
-        if (done || result != GO_TAKEN)
-            return result;
+        if (go_span_is_tiny(span))
+            return join(events, m, event, span, slot) ? GO_TAKEN : go_heap_events_fail_memory(events, event);
+        if (!forced)
+            return hold(events, number_of(span, slot));
+        events->counts.live_slots++;
+        if (!empty_slot(events, m, event, span, slot))
+            return go_heap_events_fail_memory(events, event);
     }
-    if (event->op == GO_HEAP_OBJECT_ALLOC)
-        events->taker.changed = number_of(span, slot);
-    uint32_t type = go_types_find(events->types, event->arg[1]);
-    uint64_t size = go_request(events->options.size, span, events->types->list[type].size, draw_size(events));
-    return go_slot_fill(span) && begin_lifetime(events, m, event, span, slot, type, size)
+    events->taker.changed = number_of(span, slot);
+    events->counts.allocations++;
+    return put_object(events, m, event, go_clock_ns(&events->clock, event->time), span, slot)
                ? GO_TAKEN
                : go_heap_events_fail_memory(events, event);
 }

@@ -9,9 +9,11 @@ enum go_take go_heap_span_take(struct go_heap_events *events, const struct go_m_
                                bool forced);
 enum go_take go_heap_span_free(struct go_heap_events *events, const struct go_m_state *m,
                                const struct go_event *event);
-/* One that was there when the trace began, or is allocated. */
-enum go_take go_heap_object_take(struct go_heap_events *events, const struct go_m_state *m,
-                                 const struct go_event *event, bool forced);
+/* One that was there when the trace began: allocated at time 0. */
+enum go_take go_heap_object_exists(struct go_heap_events *events, const struct go_m_state *m,
+                                   const struct go_event *event);
+enum go_take go_heap_object_alloc(struct go_heap_events *events, const struct go_m_state *m,
+                                  const struct go_event *event, bool forced);
 enum go_take go_heap_object_free(struct go_heap_events *events, const struct go_m_state *m,
                                  const struct go_event *event, bool forced);
 

@@ -3,22 +3,31 @@
 
 enum { MOST_STACK_ORDER = 47 };
 
+/* What was there when the trace began came at time 0. */
+static uint64_t ns_of(const struct go_heap_events *events, const struct go_event *event)
+{
+    return event->op == GO_GOROUTINE_STACK ? 0 : go_clock_ns(&events->clock, event->time);
+}
+
 static bool end_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event,
                       struct id_entry *entry)
 {
     struct go_object stack = go_objects_take(&events->objects, &entry->number);
     id_map_remove(&events->stacks, entry);
-    return go_heap_events_add_row(events, m, event, (struct go_row){.op = TRACE_STACKFREE, .value = go_object_id(stack)});
+    struct go_row row = {.op = TRACE_STACKFREE, .ns = ns_of(events, event), .value = go_object_id(stack)};
+    return go_heap_events_add_row(events, m, row);
 }
 
 static bool begin_stack(struct go_heap_events *events, const struct go_m_state *m, const struct go_event *event)
 {
-    struct go_row row = {.op = TRACE_STACKALLOC, .value = UINT64_C(1) << (event->arg[1] - 1)};
+    struct go_row row = {.op = TRACE_STACKALLOC, .ns = ns_of(events, event),
+                         .value = UINT64_C(1) << (event->arg[1] - 1)};
+    const struct go_row_end *tail = &events->rows.tail;
     bool added;
-    if (!go_heap_events_add_row(events, m, event, row))
+    if (!go_heap_events_add_row(events, m, row))
         return false;
     events->counts.start_stacks += event->op == GO_GOROUTINE_STACK;
-    struct go_object stack = go_object(events->rows.tail.id, row.p, events->rows.tail.when);
+    struct go_object stack = go_object(tail->id, tail->p, tail->when);
     struct id_entry *entry = id_map_put(&events->stacks, event->arg[0], &added);
     return entry != NULL && go_objects_add(&events->objects, &entry->number, stack);
 }
