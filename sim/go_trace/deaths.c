@@ -73,6 +73,8 @@ static void distribute(const struct sieve *sieve, const struct go_death *from, s
 static void sort_few(struct go_death *list, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
+        if (list[i - 1].when <= list[i].when)
+            continue;
         struct go_death death = list[i];
         size_t j = i;
         for (; j > 0 && list[j - 1].when > death.when; j--)
