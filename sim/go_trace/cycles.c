@@ -31,7 +31,7 @@ struct go_death go_cycles_death(struct go_cycles *cycles, const struct row_optio
     if (options->death == DEATH_UNIFORM) {
         uint64_t least = object.born > before ? object.born : before;
         if (least < begin)
-            death.when = least + 1 + go_draw(options->seed, ~go_object_id(object)) % (begin - least);
+            death.when = least + 1 + go_draw(options->seed, ~go_who_id(object.who)) % (begin - least);
         death.ns = least < begin ? death.when : object.born;
     }
     return death;

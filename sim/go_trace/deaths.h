@@ -1,4 +1,4 @@
-/* Deaths, as they are found out: in another order than they were died, and long after.
+/* Deaths, as they are found out: in another order than they happened, and long after.
  *
  *   go_deaths_add -->  later, in the order of their coming  --go_deaths_release-->  due, in the order of dying
  */

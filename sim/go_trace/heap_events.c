@@ -156,7 +156,7 @@ static __attribute__((noinline)) enum go_take take_any(struct go_heap_events *ev
                                                        const struct go_event *event, bool forced)
 {
     static const struct go_m_state none = {.m = GO_NONE, .p = GO_NONE, .g = GO_NONE};
-    const struct go_m_state *m = writer->m != GO_NONE ? go_order_m(&events->order, writer) : &none;
+    const struct go_m_state *m = writer->m != GO_NONE ? go_sched_m(&events->order.sched, writer) : &none;
     if (m == NULL || (m != &none && !add_cycle_begun_before(events, m, event)))
         return go_heap_events_fail_memory(events, event);
     if (event->op < GO_SPAN)
@@ -172,7 +172,7 @@ static enum go_take take(struct go_taker *taker, struct go_writer *writer, const
     struct go_heap_events *events = (struct go_heap_events *)taker;
     if (event->op < GO_SPAN || writer->state == 0 || events->begun_before)
         return take_any(events, writer, event, forced);
-    return take_heap_event(events, &events->order.ms[writer->state - 1], event, forced);
+    return take_heap_event(events, &events->order.sched.ms[writer->state - 1], event, forced);
 }
 
 bool go_heap_events_init(struct go_heap_events *events, const struct row_options *options, const struct go_types *types,

@@ -11,6 +11,8 @@
 /* What a held event may wait for, beside a slot: no slot's number is as large. */
 #define ANY_SPAN (UINT64_C(1) << 61)
 
+_Static_assert(GO_MAX_PS - 1 <= UINT16_MAX, "an object has 16 bits for its P");
+
 /* A held event waits for what another M may yet have to tell. */
 static enum go_take hold(struct go_heap_events *events, uint64_t wanted)
 {
@@ -40,7 +42,7 @@ static inline bool end_lifetime(struct go_heap_events *events, const struct go_m
     events->live--;
     if (events->options.death == DEATH_SWEEP) {
         struct go_row row = {.op = TRACE_FREE, .ns = go_clock_ns(&events->clock, event->time),
-                             .value = go_object_id(object)};
+                             .value = go_who_id(object.who)};
         return go_heap_events_add_row(events, m, row);
     }
     return go_rows_die(&events->rows, go_cycles_death(&events->cycles, &events->options, object));

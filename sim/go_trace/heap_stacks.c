@@ -14,7 +14,7 @@ static bool end_stack(struct go_heap_events *events, const struct go_m_state *m,
 {
     struct go_object stack = go_objects_take(&events->objects, &entry->number);
     id_map_remove(&events->stacks, entry);
-    struct go_row row = {.op = TRACE_STACKFREE, .ns = ns_of(events, event), .value = go_object_id(stack)};
+    struct go_row row = {.op = TRACE_STACKFREE, .ns = ns_of(events, event), .value = go_who_id(stack.who)};
     return go_heap_events_add_row(events, m, row);
 }
 

@@ -22,9 +22,14 @@ static inline struct go_object go_object(uint64_t id, uint32_t p, uint64_t born)
     return (struct go_object){.who = id << 16 | (p & UINT16_MAX), .born = born};
 }
 
-static inline uint64_t go_object_id(struct go_object object)
+static inline uint64_t go_who_id(uint64_t who)
 {
-    return object.who >> 16;
+    return who >> 16;
+}
+
+static inline uint32_t go_who_p(uint64_t who)
+{
+    return who & UINT16_MAX;
 }
 
 struct go_linked_object {

@@ -96,8 +96,8 @@ bool go_rows_add_words(struct go_row_queue *queue, const struct go_row *row)
 
 /* ---- reading ---- */
 
-/* The next words to be read, up to *end, where those before have been up to from. Chunks that have been read go, but for
- * the last. */
+/* The next words to be read, up to *end, where those before have been up to from. Chunks that have been read go, but
+ * not the last. */
 static const uint64_t *find_words(struct go_row_queue *queue, const uint64_t *from, const uint64_t **end)
 {
     struct go_row_chunk *chunk = queue->first;
@@ -169,7 +169,8 @@ static void make_other(struct trace_row *row, const struct go_row_end *head, uin
 /* The row that the head has passed over. */
 static inline void make_row(struct trace_row *row, const struct go_row_head *head, const struct go_type *types)
 {
-    uint64_t number = head->word >> GO_ROW_NUMBER & ((UINT64_C(1) << GO_ROW_NUMBER_BITS) - 1), behind = head->behind;
+    uint64_t number = head->word >> GO_ROW_NUMBER & ((UINT64_C(1) << GO_ROW_NUMBER_BITS) - 1);
+    uint64_t behind = head->behind, size = number & ((1u << GO_ROW_SIZE_BITS) - 1);
     bool is_long = (head->word & GO_ROW_LONG) != 0, noscan = (head->word & GO_ROW_NOSCAN) != 0;
     uint8_t op = head->word & GO_ROW_WHAT;
     if (op != TRACE_ALLOC)
@@ -177,13 +178,14 @@ static inline void make_row(struct trace_row *row, const struct go_row_head *hea
     else if (is_long)
         make_alloc(row, &head->end, &types[number], behind, noscan);
     else
-        make_alloc(row, &head->end, &types[number >> GO_ROW_SIZE_BITS], number & ((1u << GO_ROW_SIZE_BITS) - 1), noscan);
+        make_alloc(row, &head->end, &types[number >> GO_ROW_SIZE_BITS], size, noscan);
 }
 
 static void make_death(struct trace_row *row, const struct go_death *death)
 {
     *row = (struct trace_row){
-        .value = {[ROW_T_NS] = death->ns, [ROW_P] = death->who & UINT16_MAX, [ROW_ID] = death->who >> 16, [ROW_NOSCAN] = 1},
+        .value = {[ROW_T_NS] = death->ns, [ROW_P] = go_who_p(death->who), [ROW_ID] = go_who_id(death->who),
+                  [ROW_NOSCAN] = 1},
         .present = ALL_HAVE | 1u << ROW_ID,
         .op = TRACE_FREE,
     };

@@ -13,6 +13,7 @@
 #define GO_TRACE_ROW_QUEUE_H
 
 #include "go_trace/deaths.h"
+#include "go_trace/objects.h"
 #include "go_trace/row_word.h"
 #include "go_trace/types.h"
 #include "trace/row.h"
