@@ -235,6 +235,25 @@ static void numbers_in_a_row(void **state)
     assert_int_equal(go_numbers_length(bytes, 5), 0);
 }
 
+/* An event's: none to five of any length, and after them whatever follows. */
+static void numbers_of_an_event(void **state)
+{
+    (void)state;
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 20000; i++) {
+        unsigned char bytes[64];
+        uint64_t values[5], read[5];
+        unsigned count = (unsigned)(draw(&random) % 6), most = draw(&random) % 2 == 0 ? 20 : 64;
+        size_t length = 0;
+        memset(bytes, draw(&random) % 2 == 0 ? 0xff : 0, sizeof bytes);
+        for (unsigned n = 0; n < count; n++)
+            length += put(bytes + length, values[n] = draw_bits(&random, most));
+        assert_ptr_equal(go_numbers_again(bytes, count, read), bytes + length);
+        for (unsigned n = 0; n < count; n++)
+            assert_int_equal(read[n], values[n]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +261,7 @@ int main(void)
         cmocka_unit_test(merged_by_count),
         cmocka_unit_test(numbers),
         cmocka_unit_test(numbers_in_a_row),
+        cmocka_unit_test(numbers_of_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
