@@ -88,7 +88,7 @@ static bool check_events(struct go_loader *loader, struct go_generation *generat
     uint64_t time = batch->time;
     bool good = true;
     while (good && at < end) {
-        if (time < GO_MAX_TICKS - GO_MAX_BATCH * 0x80)
+        if (time < GO_MAX_TICKS - GO_MAX_BATCH * 0x80) /* a batch of short steps does not lead beyond */
             at = pass_short_events(at, end, &time, &loader->is_object_trace);
         good = at == end || check_event(loader, generation, batch, &at, &time, error);
     }

@@ -111,7 +111,7 @@ static enum go_take tell_runtime(struct go_heap_events *events, const struct go_
 /* ---- events ---- */
 
 static inline enum go_take take_heap_event(struct go_heap_events *events, const struct go_m_state *m,
-                                    const struct go_event *event, bool forced)
+                                           const struct go_event *event, bool forced)
 {
     if (event->arg[0] >= ADDRESS_LIMIT)
         return go_heap_events_fail(events, event, "expected an address below 2^64");

@@ -1,11 +1,11 @@
 /* From ordered events to rows.
  *
- *   event, of an M with a P and a goroutine  -->  the scheduler's and collector's:  order
- *                                            -->  spans' and objects':  spans, objects  -->  rows
+ *   event, of an M with a P and a goroutine  -->  the scheduler's and collector's:  order, cycles  --\
+ *                                            -->  spans', objects' and stacks':  heap_objects,      --> rows, deaths
+ *                                                 heap_stacks                                     --/
  *
- * Here are the policies of deaths (row.h), the repairs, and their counts. A death that is dated back to before its
- * sweep is in the stream of the P that allocated the object, so that none has to wait for another; one at its sweep is
- * in that of the P that swept. */
+ * A death that is dated back to before its sweep is in the stream of the P that allocated the object, so that none has
+ * to wait for another; one at its sweep is in that of the P that swept. */
 #ifndef GO_TRACE_HEAP_EVENTS_H
 #define GO_TRACE_HEAP_EVENTS_H
 
@@ -18,6 +18,7 @@
 #include "go_trace/types.h"
 #include "trace/row.h"
 
+/* Of what is told at the end, and of the repairs. */
 struct go_counts {
     uint64_t start_objects, start_stacks; /* there when the trace began */
     uint64_t allocations, tiny;           /* tiny: of these in a block with others */

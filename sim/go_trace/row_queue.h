@@ -81,7 +81,7 @@ static inline bool go_rows_add(struct go_row_queue *queue, const struct go_row *
     return true;
 }
 
-/* A free of this id, by p at ns, not before when. False: no memory. */
+/* A free, not before its when. False: no memory. */
 static inline bool go_rows_die(struct go_row_queue *queue, struct go_death death)
 {
     return go_deaths_add(&queue->deaths, death);

@@ -48,7 +48,7 @@ struct go_sched {
 bool go_sched_init(struct go_sched *sched); /* false: no memory */
 void go_sched_free(struct go_sched *sched);
 
-/* Ms without P and goroutine are forgotten, and what writers know of others. False: no memory. */
+/* Another generation begins, of new writers: Ms without P and goroutine are forgotten. False: no memory. */
 bool go_sched_begin_generation(struct go_sched *sched);
 
 /* What go_sched_m does at the first event of an M in a generation. */
