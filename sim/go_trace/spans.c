@@ -7,8 +7,8 @@
 #include "go_trace/sizes.h"
 #include "trace/trace.h"
 
-/* Go's have up to 10 pages and 1024 slots. A span's table of slots takes no more room than the span had, but where slots
- * are of 8 bytes twice as much. */
+/* Go's have up to 10 pages and 1024 slots. A span's table of slots takes no more room than the span had, but twice as
+ * much where slots are of 8 bytes. */
 enum { PAGE = 8192, MAX_SMALL_PAGES = 16, MAX_SLOTS = 1024 };
 
 static bool grow(struct go_spans *spans)
