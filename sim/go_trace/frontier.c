@@ -24,6 +24,7 @@ static void open_batch(struct go_cursor *cursor)
     struct go_batch *batch = cursor->batch;
     cursor->next = batch->payload;
     cursor->end = batch->payload + batch->size;
+    cursor->origin = batch->offset - (uintptr_t)batch->payload;
     cursor->clock = batch->time;
 }
 
@@ -44,15 +45,12 @@ static inline __attribute__((always_inline)) bool advance(struct go_cursor *curs
     if (cursor->next == cursor->end && !next_batch(cursor))
         return false;
     struct go_event *event = &cursor->event;
-    event->offset = cursor->batch->offset + (uint64_t)(cursor->next - cursor->batch->payload);
     const unsigned char *next = cursor->next;
+    event->offset = cursor->origin + (uintptr_t)next;
     event->op = *next++;
     cursor->clock += *next < 0x80 ? *next++ : go_number_again(&next);
     event->time = cursor->clock;
-    uint64_t *arg = event->arg, *end = arg + go_numbers_after[event->op] - 1;
-    while (arg < end)
-        *arg++ = go_number_again(&next);
-    cursor->next = next;
+    cursor->next = go_numbers_again(next, go_numbers_after[event->op] - 1u, event->arg);
     cursor->key = is_snapshot(event->op) ? 0 : event->time;
     return true;
 }
@@ -94,12 +92,8 @@ static void sift_down(struct go_frontier *frontier, size_t i)
     }
 }
 
-/* Mostly the first of all has got another key, and is still not above those below it. */
-static inline __attribute__((always_inline)) void update(struct go_frontier *frontier, size_t i)
+static void update(struct go_frontier *frontier, size_t i)
 {
-    if (i == 0 && (frontier->count < 2 || key(frontier, 0) <= key(frontier, 1)) &&
-        (frontier->count < 3 || key(frontier, 0) <= key(frontier, 2)))
-        return;
     if (sift_up(frontier, i) == i)
         sift_down(frontier, i);
 }
@@ -180,9 +174,33 @@ static void wake(struct go_frontier *frontier, uint64_t changed)
     }
 }
 
+/* While none is held: has the first one's event taken, and those behind it, up to most, until another comes first. Says
+ * what became of the last. */
+static inline enum go_take try_first(struct go_frontier *frontier, struct go_taker *taker, unsigned *most)
+{
+    struct go_cursor *cursor = frontier->heap[0];
+    uint64_t other = frontier->count > 1 ? key(frontier, 1) : UINT64_MAX;
+    uint64_t until = frontier->count > 2 && key(frontier, 2) < other ? key(frontier, 2) : other;
+    enum go_take result;
+    bool more;
+    do {
+        result = taker->take(taker, &cursor->writer, &cursor->event, false);
+        more = result == GO_TAKEN && advance(cursor);
+        --*most;
+    } while (more && cursor->key <= until && *most > 0 && !taker->pause);
+    if (result == GO_TAKE_HOLD)
+        hold(frontier, 0, taker->wanted);
+    if (result != GO_TAKEN)
+        return result;
+    if (more)
+        update(frontier, 0);
+    else
+        remove_at(frontier, 0);
+    return result;
+}
+
 /* Has the event of heap[i] taken if it can be. A held one's patience may be over, or nothing else left. */
-static inline __attribute__((always_inline)) enum go_take try(struct go_frontier *frontier, struct go_taker *taker,
-                                                             size_t i)
+static enum go_take try(struct go_frontier *frontier, struct go_taker *taker, size_t i)
 {
     struct go_cursor *cursor = frontier->heap[i];
     taker->changed = GO_NONE;
@@ -234,22 +252,23 @@ enum go_step go_frontier_run(struct go_frontier *frontier, struct go_taker *take
                              const struct go_event **stuck)
 {
     enum go_step step = GO_STEP_TAKEN;
+    enum go_take result;
     taker->pause = false;
-    for (; step == GO_STEP_TAKEN && most > 0 && !taker->pause; most--) {
+    while (step == GO_STEP_TAKEN && most > 0 && !taker->pause) {
         if (frontier->count == 0)
             return GO_STEP_END;
-        switch (try(frontier, taker, 0)) {
-        case GO_TAKEN:
-            break;
-        case GO_TAKE_HOLD:
-            sift_down(frontier, 0);
-            break;
-        case GO_TAKE_FAILED:
-            return GO_STEP_FAILED;
-        case GO_TAKE_NOT_YET:
-            step = step_over(frontier, taker, stuck);
-            break;
+        if (frontier->held == 0) {
+            result = try_first(frontier, taker, &most);
+        } else {
+            result = try(frontier, taker, 0);
+            most--;
         }
+        if (result == GO_TAKE_FAILED)
+            return GO_STEP_FAILED;
+        if (result == GO_TAKE_HOLD)
+            sift_down(frontier, 0);
+        if (result == GO_TAKE_NOT_YET)
+            step = step_over(frontier, taker, stuck);
     }
     return step;
 }

@@ -34,6 +34,7 @@ struct go_cursor {
     struct go_writer writer;
     struct go_batch *batch; /* NULL: at its end; the cursor's to free */
     const unsigned char *next, *end;
+    uint64_t origin; /* what an address in the batch is less than the offset in the file, modulo 2^64 */
     struct go_event event;
     uint64_t clock;  /* ticks, of the event before */
     bool held;

@@ -43,30 +43,56 @@ static bool check_numbers(struct go_loader *loader, const struct go_batch *batch
     return true;
 }
 
-/* Nearly all events' numbers lie within eight bytes: then only the first, short one is decoded here. */
+/* An event of any length, or what is none: moves on *at and *time. */
+static bool check_event(struct go_loader *loader, struct go_generation *generation, const struct go_batch *batch,
+                        const unsigned char **at, uint64_t *time, struct error *error)
+{
+    unsigned op = **at, count = go_numbers_after[op];
+    if (count == 0)
+        return go_fail(error, &loader->input, batch->offset + (uint64_t)(*at - batch->payload),
+                       "expected an event of Go 1.%u, got one of type %u", loader->version, op);
+    ++*at;
+    if (!check_numbers(loader, batch, at, count, time, error))
+        return false;
+    loader->is_object_trace |= op >= GO_SPAN;
+    if (op == GO_SPAN && generation->snapshot_time == 0)
+        generation->snapshot_time = *time;
+    return true;
+}
+
+/* Passes over events as nearly all are: all numbers within eight bytes, and the first within one; spans that are there
+ * when the trace begins are left to check_event. Returns where it stops; *time is moved on. */
+static const unsigned char *pass_short_events(const unsigned char *at, const unsigned char *end, uint64_t *time,
+                                              bool *has_objects)
+{
+    enum { LONGEST = 1 + 8 };
+    uint64_t passed = 0;
+    unsigned ops = 0;
+    while (end - at > LONGEST) {
+        unsigned op = *at, count = go_numbers_after[op], length = go_numbers_length(at + 1, count);
+        if (count == 0 || length == 0 || at[1] >= 0x80 || op == GO_SPAN)
+            break;
+        passed += at[1];
+        ops |= op;
+        at += 1 + length;
+    }
+    *time += passed;
+    *has_objects |= ops >= GO_SPAN;
+    return at;
+}
+
 static bool check_events(struct go_loader *loader, struct go_generation *generation, const struct go_batch *batch,
                          struct error *error)
 {
     const unsigned char *at = batch->payload, *end = at + batch->size;
     uint64_t time = batch->time;
-    while (at < end) {
-        unsigned op = *at, count = go_numbers_after[op];
-        if (count == 0)
-            return go_fail(error, &loader->input, batch->offset + (uint64_t)(at - batch->payload),
-                           "expected an event of Go 1.%u, got one of type %u", loader->version, op);
-        at++;
-        unsigned length = go_numbers_length(at, count);
-        if (length != 0 && length <= (size_t)(end - at) && *at < 0x80 && time + *at <= GO_MAX_TICKS) {
-            time += *at;
-            at += length;
-        } else if (!check_numbers(loader, batch, &at, count, &time, error)) {
-            return false;
-        }
-        loader->is_object_trace |= op >= GO_SPAN;
-        if (op == GO_SPAN && generation->snapshot_time == 0)
-            generation->snapshot_time = time;
+    bool good = true;
+    while (good && at < end) {
+        if (time < GO_MAX_TICKS - GO_MAX_BATCH * 0x80) /* a batch of short steps does not lead beyond */
+            at = pass_short_events(at, end, &time, &loader->is_object_trace);
+        good = at == end || check_event(loader, generation, batch, &at, &time, error);
     }
-    return true;
+    return good;
 }
 
 static bool set_frequency(struct go_loader *loader, const struct go_batch *batch, const unsigned char **at,

@@ -193,7 +193,8 @@ static void tell(const struct row_source *source, FILE *out)
     line(out, counts->dead_slots, "frees of objects that do not live: left out");
     line(out, counts->lost_frees, "objects whose span goes without their having been freed: they end there");
     line(out, counts->stacks, "stacks allocated where one is, or freed where none is");
-    line(out, counts->late_births, "objects found dead by a collection that had begun before: they end as they begin");
+    line(out, r->events.cycles.late_births,
+         "objects found dead by a collection that had begun before: they end as they begin");
     line(out, counts->no_p, "rows of threads that have no P: they have the one that the thread had last");
     line(out, r->clamped, "times before the time of the row before on their P: made equal");
     if (r->loader.frequency_assumed)

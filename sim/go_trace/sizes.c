@@ -10,55 +10,38 @@ const uint16_t go_slot_bytes[GO_SIZE_CLASSES] = {
     8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
 };
 
-/* Requests that take this slot: above least, up to most. */
-struct window {
-    uint64_t least, most;
-};
-
-static struct window window_of(const struct go_span *span)
+struct go_requests go_requests_of(const struct go_span *span)
 {
     if (span->size_class == 0) {
         uint64_t before = span->slot - PAGE, small = LARGEST_SMALL - HEADER;
-        return (struct window){before > small ? before : small, span->slot};
+        return (struct go_requests){before > small ? before : small, span->slot};
     }
     uint64_t before = go_slot_bytes[span->size_class - 1];
     if (go_span_is_tiny(span))
         before = 0;
     if (span->noscan || span->slot <= HEADER_ABOVE)
-        return (struct window){before, span->slot};
-    return (struct window){before - HEADER > HEADER_ABOVE ? before - HEADER : HEADER_ABOVE, span->slot - HEADER};
+        return (struct go_requests){before, span->slot};
+    return (struct go_requests){before - HEADER > HEADER_ABOVE ? before - HEADER : HEADER_ABOVE, span->slot - HEADER};
 }
 
 /* random modulo n, which is so much smaller than 2^64 that it does not matter. */
-static uint64_t draw(struct window window, uint64_t unit, uint64_t random)
+static uint64_t draw(struct go_requests requests, uint64_t unit, uint64_t random)
 {
-    uint64_t first = window.least / unit + 1, last = window.most / unit;
-    return last < first ? window.most : (first + random % (last - first + 1)) * unit;
+    uint64_t first = requests.least / unit + 1, last = requests.most / unit;
+    return last < first ? requests.most : (first + random % (last - first + 1)) * unit;
 }
 
-/* A lone byte is not allocated (the runtime has all of them): there were several. */
-static bool is_single(struct window window, uint64_t type_size)
+uint64_t go_request_among(unsigned policy, struct go_requests requests, uint64_t type_size, uint64_t random)
 {
-    return type_size > window.least && type_size <= window.most && type_size > 1;
-}
-
-static uint64_t request(unsigned policy, struct window window, uint64_t type_size, uint64_t random)
-{
-    if (is_single(window, type_size))
-        return type_size;
-    uint64_t unit = type_size > 0 && type_size <= window.most ? type_size : 1;
+    uint64_t unit = type_size > 0 && type_size <= requests.most ? type_size : 1;
     if (policy == SIZE_UNIFORM)
-        return draw(window, unit, random);
-    uint64_t array = window.most / unit * unit;
-    return array > window.least ? array : window.most;
-}
-
-uint64_t go_request(unsigned policy, const struct go_span *span, uint64_t type_size, uint64_t random)
-{
-    return policy == SIZE_SLOT ? span->slot : request(policy, window_of(span), type_size, random);
+        return draw(requests, unit, random);
+    uint64_t array = requests.most / unit * unit;
+    return array > requests.least ? array : requests.most;
 }
 
 uint64_t go_tiny_request(unsigned policy, bool second_half, uint64_t type_size, uint64_t random)
 {
-    return request(policy, (struct window){0, second_half ? GO_TINY_SLOT / 2 : GO_TINY_SLOT - 1}, type_size, random);
+    struct go_requests requests = {0, second_half ? GO_TINY_SLOT / 2 : GO_TINY_SLOT - 1};
+    return go_is_single(requests, type_size) ? type_size : go_request_among(policy, requests, type_size, random);
 }

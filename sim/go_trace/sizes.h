@@ -23,8 +23,26 @@ static inline bool go_span_is_tiny(const struct go_span *span)
     return span->size_class == GO_TINY_CLASS && span->noscan;
 }
 
+/* What takes a slot of the span, of which slot, class and noscan are set. */
+struct go_requests go_requests_of(const struct go_span *span);
+
+/* What go_request says of one of these that was not for a single object of a known type. */
+uint64_t go_request_among(unsigned policy, struct go_requests requests, uint64_t type_size, uint64_t random);
+
+/* A lone byte is not allocated (the runtime has all of them): there were several. */
+static inline bool go_is_single(struct go_requests requests, uint64_t type_size)
+{
+    return type_size > requests.least && type_size <= requests.most && type_size > 1;
+}
+
 /* The size asked for, in bytes, by the policy. type_size 0: unknown. random: a number of this object's own. */
-uint64_t go_request(unsigned policy, const struct go_span *span, uint64_t type_size, uint64_t random);
+static inline uint64_t go_request(unsigned policy, const struct go_span *span, uint64_t type_size, uint64_t random)
+{
+    if (policy == SIZE_SLOT)
+        return span->slot;
+    return go_is_single(span->requests, type_size) ? type_size
+                                                   : go_request_among(policy, span->requests, type_size, random);
+}
 
 /* The same for an object that joined others in a tiny block, in its second half or not. */
 uint64_t go_tiny_request(unsigned policy, bool second_half, uint64_t type_size, uint64_t random);

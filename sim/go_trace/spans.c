@@ -7,7 +7,8 @@
 #include "go_trace/sizes.h"
 #include "trace/trace.h"
 
-/* Go's have up to 10 pages and 1024 slots. So a span's table of slots takes at most half the room that the span had. */
+/* Go's have up to 10 pages and 1024 slots. A span's table of slots takes no more room than the span had, but twice as
+ * much where slots are of 8 bytes. */
 enum { PAGE = 8192, MAX_SMALL_PAGES = 16, MAX_SLOTS = 1024 };
 
 static bool grow(struct go_spans *spans)
@@ -37,7 +38,7 @@ bool go_spans_init(struct go_spans *spans)
 void go_spans_free(struct go_spans *spans)
 {
     for (size_t i = 0; i < spans->count; i++)
-        free(spans->list[i].slots);
+        go_span_drop_slots(&spans->list[i]);
     id_map_free(&spans->by_page);
     free(spans->list);
     free(spans->unused);
@@ -49,17 +50,24 @@ bool go_span_describe(struct go_span *span, uint64_t page, uint64_t pages, uint6
 {
     uint64_t size_class = kind_class >> 2;
     *heap = (kind_class & 1) == 0;
-    *span = (struct go_span){.page = page, .pages = pages, .noscan = (kind_class >> 1 & 1) != 0};
+    *span = (struct go_span){.page = page, .noscan = (kind_class >> 1 & 1) != 0};
     if (pages == 0 || pages > TRACE_MAX_SIZE / PAGE || (*heap && size_class >= GO_SIZE_CLASSES))
         return false;
     if (!*heap)
         return true;
     span->size_class = (uint8_t)size_class;
     span->slot = size_class == 0 ? pages * PAGE : go_slot_bytes[size_class];
-    span->slot_count = (uint32_t)((pages * PAGE + span->slot - 1) / span->slot);
-    span->slot_inverse = size_class == 0 ? 0 : (uint32_t)(((UINT64_C(1) << 32) + span->slot - 1) / span->slot);
-    span->pages_found = size_class == 0 ? 1 : pages;
-    return size_class == 0 || (pages <= MAX_SMALL_PAGES && pages * PAGE / span->slot <= MAX_SLOTS);
+    span->requests = go_requests_of(span);
+    if (size_class == 0) {
+        span->slot_count = span->pages_found = 1;
+        return true;
+    }
+    if (pages > MAX_SMALL_PAGES || pages * PAGE / span->slot > MAX_SLOTS)
+        return false;
+    span->slot_count = (uint16_t)((pages * PAGE + span->slot - 1) / span->slot);
+    span->slot_inverse = (uint32_t)(((UINT64_C(1) << 32) + span->slot - 1) / span->slot);
+    span->pages_found = (uint8_t)pages;
+    return true;
 }
 
 struct go_span *go_spans_look_up(struct go_spans *spans, uint64_t page)
@@ -103,20 +111,15 @@ bool go_spans_add(struct go_spans *spans, const struct go_span *span)
     return true;
 }
 
-bool go_slot_fill(struct go_span *span)
+bool go_span_add_slots(struct go_span *span)
 {
-    if (span->slots == NULL)
-        span->slots = calloc(span->slot_count, sizeof *span->slots);
-    if (span->slots == NULL)
-        return false;
-    span->live++;
-    return true;
+    return (span->slots = calloc(span->slot_count, sizeof *span->slots)) != NULL;
 }
 
-void go_slot_empty(struct go_span *span)
+void go_span_drop_slots(struct go_span *span)
 {
-    if (--span->live > 0)
-        return;
     free(span->slots);
+    free(span->older);
     span->slots = NULL;
+    span->older = NULL;
 }

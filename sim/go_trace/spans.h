@@ -11,21 +11,32 @@
 #ifndef GO_TRACE_SPANS_H
 #define GO_TRACE_SPANS_H
 
+#include "go_trace/objects.h"
 #include "trace/lifetimes.h"
 
 enum { GO_PAGE_UNITS = 8192 / 8, GO_PAGES_SEEN = 8192 };
 
+/* Bytes asked for: above least, up to most. */
+struct go_requests {
+    uint64_t least, most;
+};
+
+/* A cache line: several are looked up for every event. */
 struct go_span {
-    uint64_t page, pages;
-    uint64_t pages_found;    /* pages by which it can be found; 0: it has been removed */
+    uint64_t page;
+    struct go_object *slots; /* what is in each; NULL while all are empty */
+    uint32_t *older;         /* what is in each beside that, as objects.h has it; NULL while that is nothing */
     uint64_t slot;           /* bytes */
+    struct go_requests requests; /* that take a slot */
     uint32_t slot_inverse;   /* 2^32 / slot, rounded up; 0: large */
-    uint32_t slot_count;     /* what is left at the end counts as one */
+    uint16_t slot_count;     /* what is left at the end counts as one */
+    uint16_t live;           /* slots that are not empty */
+    uint8_t pages_found;     /* pages by which it can be found; 0: it has been removed */
     uint8_t size_class;      /* 0: large */
     bool noscan;             /* objects without pointers */
-    uint32_t *slots;         /* what is in each, as objects.h has it; NULL while all are empty */
-    uint32_t live;           /* slots that are not */
 };
+
+_Static_assert(sizeof(struct go_span) == 64, "a cache line");
 
 struct go_spans {
     uint32_t seen[GO_PAGES_SEEN]; /* indices into list, of spans that may have a page of these lowest bits */
@@ -68,10 +79,32 @@ static inline uint32_t go_slot_of(const struct go_span *span, uint64_t address)
     return (uint32_t)(offset * span->slot_inverse >> 32);
 }
 
-/* To be called before an object goes into an empty slot of the span. False: no memory. */
-bool go_slot_fill(struct go_span *span);
+/* Whether something is in the slot. */
+static inline bool go_slot_is_taken(const struct go_span *span, uint32_t slot)
+{
+    return span->slots != NULL && span->slots[slot].who != 0;
+}
 
-/* To be called when the last object has left a slot of the span. */
-void go_slot_empty(struct go_span *span);
+/* Makes the table of slots, all empty, of a span without one. False: no memory. */
+bool go_span_add_slots(struct go_span *span);
+
+/* The table goes, with what it says of empty slots. */
+void go_span_drop_slots(struct go_span *span);
+
+/* Before an object goes into an empty slot of the span. False: no memory. */
+static inline bool go_slot_fill(struct go_span *span)
+{
+    if (span->slots == NULL && !go_span_add_slots(span))
+        return false;
+    span->live++;
+    return true;
+}
+
+/* When the last object has left a slot of the span. */
+static inline void go_slot_empty(struct go_span *span)
+{
+    if (--span->live == 0)
+        go_span_drop_slots(span);
+}
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 bool go_types_init(struct go_types *types)
 {
     memset(types, 0, sizeof *types);
@@ -102,10 +101,8 @@ enum go_table go_types_add(struct go_types *types, const unsigned char **at, con
     return GO_TABLE_OK;
 }
 
-uint32_t go_types_find(const struct go_types *types, uint64_t id)
+uint32_t go_types_look_up(const struct go_types *types, uint64_t id)
 {
-    if (id < GO_LOW_TYPES)
-        return types->low[id];
     const struct id_entry *entry = id_map_find(&types->by_id, id);
     return entry != NULL ? entry->number : 0;
 }

@@ -36,7 +36,13 @@ enum go_table { GO_TABLE_OK, GO_TABLE_BAD, GO_TABLE_NO_MEMORY };
 /* Takes in the table of types at *at, up to end. GO_TABLE_BAD: *at is where it is none. */
 enum go_table go_types_add(struct go_types *types, const unsigned char **at, const unsigned char *end);
 
+/* What go_types_find does with an id that is not low. */
+uint32_t go_types_look_up(const struct go_types *types, uint64_t id);
+
 /* The number of the type with this id; 0 if there is none. */
-uint32_t go_types_find(const struct go_types *types, uint64_t id);
+static inline uint32_t go_types_find(const struct go_types *types, uint64_t id)
+{
+    return id < GO_LOW_TYPES ? types->low[id] : go_types_look_up(types, id);
+}
 
 #endif

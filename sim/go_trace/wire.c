@@ -61,3 +61,10 @@ const unsigned char *go_long_number_again(const unsigned char *at, uint64_t *val
     *value = sum;
     return at;
 }
+
+const unsigned char *go_numbers_one_by_one(const unsigned char *at, unsigned count, uint64_t *numbers)
+{
+    for (unsigned i = 0; i < count; i++)
+        numbers[i] = go_number_again(&at);
+    return at;
+}

@@ -116,4 +116,31 @@ static inline uint64_t go_number_again(const unsigned char **at)
     return (value & UINT64_C(0x000000000fffffff)) | (value & UINT64_C(0x0fffffff00000000)) >> 4;
 }
 
+/* Bytes of two numbers of up to eight bytes, and nothing else, into the two. */
+static inline void go_join_bits(uint64_t first, uint64_t second, uint64_t numbers[2])
+{
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    pair bits = {first, second};
+    bits &= UINT64_C(0x7f7f7f7f7f7f7f7f);
+    bits -= (bits & UINT64_C(0x7f007f007f007f00)) >> 1;
+    bits = (bits & UINT64_C(0x00003fff00003fff)) | (bits & UINT64_C(0x3fff00003fff0000)) >> 2;
+    bits = (bits & UINT64_C(0x000000000fffffff)) | (bits & UINT64_C(0x0fffffff00000000)) >> 4;
+    memcpy(numbers, &bits, sizeof bits);
+}
+
+/* What go_numbers_again does with none, or more than two, or where two are longer than eight bytes. */
+const unsigned char *go_numbers_one_by_one(const unsigned char *at, unsigned count, uint64_t *numbers);
+
+/* So many numbers, where go_number has succeeded with each before; returns where they end. There is room for two in any
+ * case, and what comes in the place of one that is not there means nothing. Reads GO_SLACK bytes. */
+static inline const unsigned char *go_numbers_again(const unsigned char *at, unsigned count, uint64_t *numbers)
+{
+    uint64_t bytes, ends = go_number_ends(at), more = ends & (ends - 1), last = count == 1 ? ends : more;
+    if (last == 0 || count - 1 > 1)
+        return go_numbers_one_by_one(at, count, numbers);
+    memcpy(&bytes, at, sizeof bytes);
+    go_join_bits(bytes & (ends ^ (ends - 1)), (bytes & (more ^ (more - 1))) >> __builtin_ctzll(ends) >> 1, numbers);
+    return at + __builtin_ctzll(last) / 8 + 1;
+}
+
 #endif

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "go_trace/objects.h"
 #include "go_trace/row_queue.h"
 
 enum { ROWS = 20000, TYPES = 3 };
@@ -127,10 +128,10 @@ static void die(struct go_row_queue *queue, struct model *m, uint64_t *random)
     uint64_t around = queue->limit + draw(random) % span;
     for (; many > 0; many--) {
         uint64_t when = around + draw(random) % 8;
-        struct go_death death = {.when = when, .ns = draw_bits(random, 62), .id = draw_bits(random, 63),
-                                 .p = (uint32_t)draw_bits(random, 16)};
-        assert_true(go_rows_die(queue, &death));
-        struct go_row row = {.op = TRACE_FREE, .ns = death.ns, .g = GO_NONE, .value = death.id, .p = death.p};
+        struct go_row row = {.op = TRACE_FREE, .ns = draw_bits(random, 62), .g = GO_NONE,
+                             .value = draw_bits(random, 48), .p = (uint32_t)draw_bits(random, 16)};
+        struct go_death death = {.when = when, .ns = row.ns, .who = go_object(row.value, row.p, 0).who};
+        assert_true(go_rows_die(queue, death));
         struct trace_row expected = as_trace_row(&row, 0);
         expect(m, when, &expected, false);
     }
@@ -234,6 +235,25 @@ static void numbers_in_a_row(void **state)
     assert_int_equal(go_numbers_length(bytes, 5), 0);
 }
 
+/* An event's: none to five of any length, and after them whatever follows. */
+static void numbers_of_an_event(void **state)
+{
+    (void)state;
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 20000; i++) {
+        unsigned char bytes[64];
+        uint64_t values[5], read[5];
+        unsigned count = (unsigned)(draw(&random) % 6), most = draw(&random) % 2 == 0 ? 20 : 64;
+        size_t length = 0;
+        memset(bytes, draw(&random) % 2 == 0 ? 0xff : 0, sizeof bytes);
+        for (unsigned n = 0; n < count; n++)
+            length += put(bytes + length, values[n] = draw_bits(&random, most));
+        assert_ptr_equal(go_numbers_again(bytes, count, read), bytes + length);
+        for (unsigned n = 0; n < count; n++)
+            assert_int_equal(read[n], values[n]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +261,7 @@ int main(void)
         cmocka_unit_test(merged_by_count),
         cmocka_unit_test(numbers),
         cmocka_unit_test(numbers_in_a_row),
+        cmocka_unit_test(numbers_of_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,55 @@ static void found_by_page(void **state)
     go_spans_free(&spans);
 }
 
+/* A span's table of slots comes with its first object and goes with the last. */
+static void slots_of_a_span(void **state)
+{
+    (void)state;
+    struct go_span span = span_of(5, true, 1);
+    assert_false(go_slot_is_taken(&span, 0));
+    assert_true(go_slot_fill(&span));
+    span.slots[3] = go_object(1, 65535, 7);
+    assert_true(go_slot_fill(&span));
+    span.slots[169] = go_object((UINT64_C(1) << 48) - 1, 2, 8);
+    for (uint32_t slot = 0; slot < 170; slot++)
+        assert_int_equal(go_slot_is_taken(&span, slot), slot == 3 || slot == 169);
+    assert_int_equal(go_who_id(span.slots[3].who), 1);
+    assert_int_equal(go_who_p(span.slots[3].who), 65535);
+    assert_true(go_who_id(span.slots[169].who) == (UINT64_C(1) << 48) - 1);
+    assert_int_equal(go_who_p(span.slots[169].who), 2);
+    span.slots[3].who = 0;
+    go_slot_empty(&span);
+    assert_true(go_slot_is_taken(&span, 169));
+    go_slot_empty(&span);
+    assert_null(span.slots);
+    assert_false(go_slot_is_taken(&span, 169));
+}
+
+/* Objects of several slots, each of which gives back the latest first. */
+static void objects_of_tiny_blocks(void **state)
+{
+    (void)state;
+    enum { SLOTS = 3, EACH = 100 };
+    struct go_objects objects = {.list = NULL};
+    uint32_t first[SLOTS] = {0};
+    for (int again = 0; again < 2; again++) {
+        for (unsigned i = 1; i <= EACH; i++)
+            for (unsigned slot = 0; slot < SLOTS; slot++)
+                assert_true(go_objects_add(&objects, &first[slot], go_object(i, slot, 10 * i)));
+        for (unsigned i = EACH; i > 0; i--)
+            for (unsigned slot = 0; slot < SLOTS; slot++) {
+                struct go_object object = go_objects_take(&objects, &first[slot]);
+                assert_int_equal(go_who_id(object.who), i);
+                assert_int_equal(go_who_p(object.who), slot);
+                assert_int_equal(object.born, 10 * i);
+            }
+        for (unsigned slot = 0; slot < SLOTS; slot++)
+            assert_int_equal(first[slot], 0);
+        assert_int_equal(objects.count, SLOTS * EACH);
+    }
+    go_objects_free(&objects);
+}
+
 /* Ids of both kinds of table, and of a generation only. */
 static void types_by_id(void **state)
 {
@@ -201,6 +250,7 @@ int main(void)
         cmocka_unit_test(fit),           cmocka_unit_test(slot),        cmocka_unit_test(uniform),
         cmocka_unit_test(tiny),          cmocka_unit_test(slots),       cmocka_unit_test(no_such_span),
         cmocka_unit_test(found_by_page), cmocka_unit_test(types_by_id),
+        cmocka_unit_test(slots_of_a_span), cmocka_unit_test(objects_of_tiny_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
