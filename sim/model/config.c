@@ -155,16 +155,17 @@ const struct setting config_table[] = {
     COST(sleep, "ns: a call of the OS, to sleep or to wake somebody up"),
     COST(wake, "ns: from a release to the one woken by it running on"),
     COST(mark_object, "ns: marking an object"),
-    COST(mark_miss, "ns: and finding its span, with much more alive than mark_cache"),
+    COST(mark_miss, "ns: and finding its span, in a heap much larger than mark_cache"),
     COST(mark_cache, "bytes"),
     COST(mark_byte, "ns a byte: scanning"),
     COST(mark_span_byte, "ns a byte: scanning spans that have their mark bits inside"),
-    COST(scan_miss_byte, "ns a byte: and reading it, with much more alive than scan_cache"),
+    COST(scan_miss_byte, "ns a byte: and reading it, in a heap much larger than scan_cache"),
     COST(scan_miss, "ns: up to so much an object"),
     COST(scan_cache, "bytes"),
     COST(goroutine_switch, "ns: a P goes on with another stream, where there are more streams than Ps"),
     COST(stop_world, "ns: stopping or starting the world"),
     COST(stop_p, "ns: and for each P"),
+    COST(mark_done, "ns: until all Ps have been asked for the last they found to mark, if there are several"),
 };
 
 const size_t config_table_size = sizeof config_table / sizeof config_table[0];

@@ -54,7 +54,7 @@ struct costs {
     double sleep;          /* a futex call: to sleep, or to wake somebody up */
     double wake;           /* from a release to the one woken by it running on */
     double mark_object;    /* marking one object */
-    double mark_miss;      /* and more, with much more alive than mark_cache: finding its span */
+    double mark_miss;      /* and more, in a heap much larger than mark_cache: finding its span */
     double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */
     double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
@@ -64,6 +64,7 @@ struct costs {
     double goroutine_switch; /* a P goes on with another stream, where streams outnumber the Ps */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
+    double mark_done;      /* the end of marking, while programs run on: several Ps are asked for what they have left */
 };
 
 struct sim_config {

@@ -18,6 +18,8 @@ enum {
     BACKGROUND_STEP = 10000        /* ns; background workers are looked at so often */
 };
 
+#define EXIT_ABOVE 1.2 /* times its share a fractional worker does before it gives its P back: pollFractionalWorkerExit */
+
 /* --- the pool ------------------------------------------------------------------------------------------ */
 
 /* Work up to what is wanted, and the ns that it takes. */
@@ -79,15 +81,18 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
     return m->dedicated + *idle;
 }
 
-/* A P with nothing else to do is a fractional worker first, where there are such. It looks after a while: above its
- * share it goes on as an idle one, but whenever the scheduler is asked again, which is often, and it is below, as a
- * fractional one. */
+/* A P with nothing else to do is a fractional worker first, where there are such. Having done more than its share when it
+ * looks, it goes on as an idle one: until there is a goroutine to take, or another P has nothing to do, the scheduler is
+ * not asked again (findRunnableGCWorker). */
 static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
-    double share = m->fractional * (double)(now - m->start_ns) * idle;
-    if (m->idle_work >= DRAIN_CHECK * m->shown * (double)idle) {
+    double passed = (double)(now - m->start_ns) * idle;
+    if (idle != m->idle_ps) {
+        m->idle_ps = idle;
+        m->idle_is_fractional = m->idle_fractional_ns < m->fractional * passed;
+    } else if (m->idle_work >= DRAIN_CHECK * m->shown * (double)idle) {
         m->idle_work = 0;
-        m->idle_is_fractional = m->idle_fractional_ns <= share;
+        m->idle_is_fractional &= m->idle_fractional_ns <= EXIT_ABOVE * m->fractional * passed;
     }
     m->idle_work += work * idle;
     m->idle_fractional_ns += m->idle_is_fractional ? ns * idle : 0;
@@ -124,6 +129,16 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
                         m->idle_is_fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
 }
 
+/* gcMarkDone: before marking counts as done all Ps are asked, a few times, for what they have found and not told
+ * (forEachP), for which those that run a goroutine stop for a moment. */
+static void ask_all_ps(struct sim *sim, struct process *me)
+{
+    if (sim->p_count == 1)
+        return;
+    me->now += (uint64_t)sim->config.costs.mark_done;
+    process_sync(me);
+}
+
 void marking_run(struct sim *sim, struct process *me)
 {
     struct marking *m = &sim->marking;
@@ -134,6 +149,8 @@ void marking_run(struct sim *sim, struct process *me)
         else
             collector_doze(sim); /* until a P has nothing to do, or all is done */
     }
+    if (!sim->done)
+        ask_all_ps(sim, me);
 }
 
 /* What a P marks itself, in a program's or a worker's name; *ns is the time that it took. */
@@ -155,15 +172,30 @@ static bool above_share(const struct sim_p *sp, double share)
     return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
 }
 
-/* Another P has nothing to do: it takes the goroutine over when it next looks, half a step later, and leaves its own
- * marking to this one. The two change places, which is to say that they change what they have done so far. */
+/* Another P has nothing to do but mark. When it next looks, half a step later, it sees that a goroutine waits, but works
+ * off its own share before it takes it. */
+static uint64_t taken_over_at(struct sim_p *sp, uint32_t idle)
+{
+    struct marking *m = &sp->sim->marking;
+    double passed = (double)(sp->process.now - m->start_ns), had = m->idle_fractional_ns / idle;
+    double share = m->fractional, left = 1 - EXIT_ABOVE * share;
+    double half_a_step = DRAIN_CHECK * m->shown / 2 * m->byte_ns;
+    m->idle_is_fractional = had < share * passed;
+    if (!m->idle_is_fractional)
+        return sp->process.now + (uint64_t)half_a_step;
+    m->idle_work = 0;
+    return left > 0 ? sp->process.now + (uint64_t)((EXIT_ABOVE * share * passed - had) / left + half_a_step) : UINT64_MAX;
+}
+
+/* It takes the goroutine over and leaves its own marking to this one. The two change places, which is to say that they
+ * change what they have done so far. */
 static void change_places(struct sim_p *sp, uint32_t idle)
 {
     struct marking *m = &sp->sim->marking;
     double others = m->idle_fractional_ns / idle, mine = (double)sp->fractional_ns;
     m->idle_fractional_ns += mine - others;
     sp->fractional_ns = (uint64_t)others;
-    m->idle_work = DRAIN_CHECK * m->shown / 2 * idle;
+    m->idle_work = 0;
     m->idle_is_fractional = true;
 }
 
@@ -171,9 +203,10 @@ static void change_places(struct sim_p *sp, uint32_t idle)
 static void work_for_a_while(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    uint32_t idle = sim_idle_ps(sp->sim);
     if (m->fractional == 0 || above_share(sp, m->fractional))
         return;
+    uint32_t idle = sim_idle_ps(sp->sim);
+    uint64_t taken_at = idle ? taken_over_at(sp, idle) : UINT64_MAX;
     while (m->left && !m->finished) {
         uint64_t ns;
         m->credit += (double)drain(sp, DRAIN_CHECK * m->shown / (idle ? 2 : 1), &ns);
@@ -181,18 +214,25 @@ static void work_for_a_while(struct sim_p *sp)
         sp->fractional_ns += ns;
         if (sp->sim->timeline)
             timeline_did(sp->sim->timeline, sp, TIMELINE_FRACTIONAL, sp->process.now - ns);
-        if (idle || above_share(sp, 1.2 * m->fractional))
+        if (sp->process.now >= taken_at || above_share(sp, EXIT_ABOVE * m->fractional))
             break;
     }
-    if (idle)
+    if (sp->process.now >= taken_at)
         change_places(sp, idle);
+}
+
+/* sysmon looks around so often, and stops whom it finds for the second time (proc.go, retake): a goroutine runs for one
+ * to two looks. The setting is the mean of these. */
+static uint64_t look_ns(const struct sim *sim)
+{
+    return sim->config.timeslice_ns / 3 * 2;
 }
 
 /* Where others wait for the P, one of them takes it over as soon as the event under way is done. */
 static void preempt(struct sim_p *sp)
 {
     work_for_a_while(sp);
-    sp->preempt_at = sp->process.now + sp->sim->config.timeslice_ns;
+    sp->preempt_at = sp->process.now + 2 * look_ns(sp->sim);
     sp->preempted = true;
 }
 
@@ -313,18 +353,21 @@ bool marking_wait(struct sim_p *sp, struct waiters *waiters)
 
 /* --- the phase ----------------------------------------------------------------------------------------- */
 
-/* Stopping the world ended the time slices of all Ps, save the one that did it, whose goroutine is stopped as soon as
- * another P scans its stack. With no other, what is left of its slice is anything: multiples of the golden ratio spread
- * evenly. */
+/* Stopping the world ended the time slices of all Ps save the one that did it, whose goroutine is stopped for a moment as
+ * soon as another P scans its stack. Where others wait for the P, one of them takes it. When sysmon looks next is
+ * anything: multiples of the golden ratio spread evenly. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
-    double turn = 0.6180339887498949 * (double)(sim->collector.cycles + 1);
-    uint64_t left = (uint64_t)((double)sim->config.timeslice_ns * (turn - (double)(uint64_t)turn));
+    double look = (double)look_ns(sim), turn = 0.6180339887498949 * (double)(sim->collector.cycles + 1);
+    turn -= (double)(uint64_t)turn;
     for (uint32_t i = 0; i < sim->p_count; i++) {
         struct sim_p *sp = sim->ps[i];
         sp->assist_bytes = 0;
         sp->fractional_ns = 0;
-        sp->preempt_at = sp == starter && sim->p_count == 1 ? now + left : now;
+        if (sp == starter)
+            sp->preempt_at = now + (uint64_t)(2 * turn * look);
+        else
+            sp->preempt_at = sim->sched.on ? now : now + (uint64_t)((1 + turn) * look);
     }
 }
 
@@ -355,8 +398,8 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
 {
     const struct costs *c = &sim->config.costs;
     struct marking *m = &sim->marking;
-    double live = (double)marked->bytes, missing = cache_miss(c->scan_cache, live), small = 0;
-    double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, live) + sim_shared_line(sim);
+    double heap = (double)goheap_heap_live(sim->heap), missing = cache_miss(c->scan_cache, heap), small = 0;
+    double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap) + sim_shared_line(sim);
     double ns = (double)marked->objects * mark;
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];

@@ -206,6 +206,7 @@ struct marking {
     uint64_t start_ns;
     uint32_t dedicated;     /* workers that take a P for themselves */
     double fractional;      /* share of each P that another worker may take */
+    uint32_t idle_ps;       /* that had nothing else to do when last seen */
     double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
     double idle_fractional_ns;
     bool idle_is_fractional;
