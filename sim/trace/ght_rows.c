@@ -5,6 +5,7 @@
 
 #include "trace/ght.h"
 #include "trace/ght_reader.h"
+#include "trace/lifetimes.h"
 
 struct ght_rows {
     struct row_source source; /* first: the two share their address */
@@ -53,6 +54,8 @@ static bool set_id(struct ght_rows *r, const struct ght_cursor *cursor, const st
     if (begins && !ght_reader_id(&r->reader, &r->ids[taken->slot]))
         return false;
     row->value[ROW_ID] = r->ids[taken->slot];
+    if (r->source.ids != NULL)
+        id_map_fetch(r->source.ids, row->value[ROW_ID]);
     return true;
 }
 
@@ -141,7 +144,8 @@ struct row_source *ght_open_rows(struct byte_stream *bytes, const struct row_opt
     bool good = ght_reader_open(&r->reader, bytes, true, error);
     r->source = (struct row_source){.read = read_rows, .tell = tell_missing, .close = close_rows,
                                      .name = byte_stream_name(bytes),
-                                    .bytes_total = byte_stream_total(bytes), .columns = r->reader.file.columns};
+                                    .bytes_total = byte_stream_total(bytes), .columns = r->reader.file.columns,
+                                    .fetches = true};
     if (good)
         return &r->source;
     close_rows(&r->source);

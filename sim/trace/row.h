@@ -17,6 +17,8 @@
 #include "base/error.h"
 #include "trace/trace.h"
 
+struct id_map;
+
 /* The columns with numbers in them come first. */
 enum row_column {
     ROW_T_NS, /* ns from the start of the trace, non-decreasing within one p */
@@ -42,7 +44,12 @@ struct trace_row {
     uint32_t type_length;        /* bytes */
     uint16_t present;            /* 1 << enum row_column for each column with something in it; ROW_OP always */
     uint8_t op;                  /* enum trace_op or TRACE_META */
+    uint8_t text_length;         /* bytes of text; 0: there is none, or it does not say the same in the same bytes */
+    const char *text;            /* the row's line, fed, as a writer of CSV with the source's columns would write it; the
+                                  * source's until the next read, ROW_TEXT_ROOM bytes may be read */
 };
+
+enum { ROW_TEXT_ROOM = 64 };
 
 static inline bool row_has(const struct trace_row *row, enum row_column column)
 {
@@ -89,6 +96,8 @@ struct row_source {
     const char *name;                 /* of the file, for messages; owned by the source */
     uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
     uint16_t columns;                 /* 1 << enum row_column for each that any row may have; from the start */
+    bool fetches;                     /* rows' ids are fetched (id_map_fetch) from `ids` as they are read */
+    const struct id_map *ids;         /* where rows' ids will be looked for, the reader's who has rows; NULL: nowhere */
 };
 
 /* What a reader of what others record may be asked for; a format takes what applies to it. */
