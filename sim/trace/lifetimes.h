@@ -76,14 +76,18 @@ void lifetimes_release(struct lifetimes *table, uint32_t slot);
 
 /* ---- what is done to millions of rows a second, and so inline ---- */
 
-enum { ID_BUCKET = 4, LIFETIME_MARK_STACK = 1, LIFETIME_MARK_DEAD = 2 /* bits of a lifetime's mark */ };
+/* Bits of a lifetime's mark: its kind, and whether it has been declared dead. */
+enum { ID_BUCKET = 4, LIFETIME_MARK_STACK = 1, LIFETIME_MARK_DEAD = 2 };
 
-/* A folded multiplication: every bit of an id has its say in the lowest bits, for the price of one product. An id's
- * hash stays the same as long as the map. */
+_Static_assert((int)LIFETIME_OBJECT == 0 && (int)LIFETIME_STACK == (int)LIFETIME_MARK_STACK, "a kind is a mark");
+
+/* A folded multiplication: every bit of an id has its say in the lowest bits, for the price of one product. But the
+ * lowest six have it there only: so that 64 ids in a row, as most traces have them, are in 64 buckets of one page, no
+ * two in the same. */
 static inline uint64_t id_map_hash(const struct id_map *map, uint64_t id)
 {
-    __extension__ unsigned __int128 product = (unsigned __int128)(id ^ map->seed) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint64_t)(product >> 64) ^ (uint64_t)product;
+    __extension__ unsigned __int128 product = (unsigned __int128)(id >> 6 ^ map->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)(product >> 64) ^ (uint64_t)product ^ (id & 63);
 }
 
 /* The first entry of the bucket that an id of this hash belongs in. */
@@ -126,17 +130,16 @@ static inline uint32_t lifetimes_either(uint32_t choose, uint32_t a, uint32_t b)
     return b ^ ((a ^ b) & -choose);
 }
 
-/* The same as lifetimes_open, or as lifetimes_close and lifetimes_release at once, where it is done by a look at the
+/* The same as lifetimes_open (begin: 1), or as lifetimes_close and lifetimes_release at once (0), where it is done by a look at the
  * id's home and with a slot that there is: nearly always. False: ask those; nothing has changed. Whether a lifetime
  * begins or ends, and where in its bucket the id is, no processor can foretell: so that both are the same work, with no
  * branch that depends on it. */
-static inline bool lifetimes_pass(struct lifetimes *table, uint64_t id, bool begins, enum lifetime_kind kind,
+static inline bool lifetimes_pass(struct lifetimes *table, uint64_t id, uint32_t begin, enum lifetime_kind kind,
                                   uint32_t *slot)
 {
     struct id_map *map = &table->map;
     struct id_entry *bucket = id_map_bucket(map, id_map_hash(map, id));
-    const uint32_t begin = begins, mark = kind == LIFETIME_STACK ? LIFETIME_MARK_STACK : 0;
-    const uint32_t same = id_bucket_find(bucket, id);
+    const uint32_t mark = (uint32_t)kind, same = id_bucket_find(bucket, id);
     uint32_t place = lifetimes_either(begin, id_bucket_vacant(bucket),
                                       (uint32_t)__builtin_ctz(same | 1u << ID_BUCKET));
     if (place == ID_BUCKET || table->free_count == 0 || id_map_is_full(map))

@@ -12,7 +12,7 @@
 
 /* What is done to the lifetime of the row's id, if anything. */
 static const struct op {
-    enum { KEEP, DIE, OPEN, CLOSE } lifetime;
+    enum { KEEP, DIE, OPEN, CLOSE = OPEN + 1 } lifetime;
     enum lifetime_kind kind;
     uint16_t needed; /* of OPEN and CLOSE: 1 << enum row_column for each that it cannot do without */
 } ops[ROW_OPS] = {
@@ -259,7 +259,7 @@ static inline bool take_usual(struct row_checks *checks, const struct trace_row 
         value[ROW_NOSCAN] > 1 || (~row->present & op->needed) != 0 || row_has(row, ROW_ALIGN))
         return false;
     uint32_t slot;
-    if (!lifetimes_pass(&checks->lifetimes, value[ROW_ID], op->lifetime == OPEN, op->kind, &slot))
+    if (!lifetimes_pass(&checks->lifetimes, value[ROW_ID], CLOSE - op->lifetime, op->kind, &slot))
         return false;
     checks->times[stream] = time_ns;
     *event = (struct trace_event){

@@ -76,17 +76,27 @@ static inline __m128i sixteen_at(const unsigned char *bytes)
     return _mm_loadu_si128((const __m128i *)(const void *)bytes);
 }
 
-static inline uint64_t places_in_sixteen(const unsigned char *text, char byte)
+/* Which of a line's bytes are these, as bits. */
+struct places {
+    uint64_t commas, feeds, zeros;
+};
+
+static inline uint64_t places_in_sixteen(__m128i bytes, char byte)
 {
-    return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(sixteen_at(text), _mm_set1_epi8(byte)));
+    return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
 }
 
-/* Which of 64 bytes are this one, as bits. */
-static inline uint64_t places_of(const unsigned char *text, char byte)
+static inline struct places places_at(const unsigned char *text)
 {
-    uint64_t low = places_in_sixteen(text, byte) | places_in_sixteen(text + 16, byte) << 16;
-    uint64_t high = places_in_sixteen(text + 32, byte) | places_in_sixteen(text + 48, byte) << 16;
-    return low | high << 32;
+    struct places places = {0, 0, 0};
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < CSV_SHORT; i += 16) {
+        __m128i bytes = sixteen_at(text + i);
+        places.commas |= places_in_sixteen(bytes, ',') << i;
+        places.feeds |= places_in_sixteen(bytes, '\n') << i;
+        places.zeros |= places_in_sixteen(bytes, '0') << i;
+    }
+    return places;
 }
 
 /* Sixteen bytes as four numbers of four digits, those taken for zeros that are not kept. Neighbours become pairs, and
@@ -189,15 +199,14 @@ static inline bool read_numbers(const struct csv_short *lines, const struct csv_
 }
 
 static inline bool read_row(const struct csv_short *lines, struct csv_layout *layout, const unsigned char *text,
-                            uint64_t line, struct trace_row *row)
+                            uint64_t zeros, uint64_t line, struct trace_row *row)
 {
     bool good = read_numbers(lines, layout, text, row->value);
-    bool is_canonical = (places_of(text, '0') & layout->leading) == 0;
     row->line = line;
     row->type = NULL;
     row->type_length = 0;
     row->present = layout->present;
-    row->text_length = is_canonical ? layout->length : 0;
+    row->text_length = (zeros & layout->leading) == 0 ? layout->length : 0;
     row->text = (const char *)text;
     return read_op(lines, layout, text, row) && good;
 }
@@ -219,15 +228,15 @@ size_t csv_short_rows(struct csv_short *lines, const struct id_map *ids, uint64_
     const unsigned char *text = *next;
     size_t count = 0;
     for (; count < max && text < end; count++) {
-        uint64_t feeds = places_of(text, '\n');
-        if (feeds == 0)
+        struct places at = places_at(text);
+        if (at.feeds == 0)
             break;
-        struct csv_layout *layout = layout_of(lines, (feeds | places_of(text, ',')) & (feeds ^ (feeds - 1)));
-        if (!layout->is_short || !read_row(lines, layout, text, line + count, &rows[count]))
+        struct csv_layout *layout = layout_of(lines, (at.commas | at.feeds) & (at.feeds ^ (at.feeds - 1)));
+        if (!layout->is_short || !read_row(lines, layout, text, at.zeros, line + count, &rows[count]))
             break;
         if (ids != NULL)
             id_map_fetch(ids, rows[count].value[ROW_ID]);
-        text += __builtin_ctzll(feeds) + 1;
+        text += __builtin_ctzll(at.feeds) + 1;
     }
     *next = text;
     return count;
