@@ -40,16 +40,22 @@ enum { TRACE_META = TRACE_OPS, ROW_OPS };
 struct trace_row {
     uint64_t value[ROW_NUMBERS]; /* 0 where the row has none, but noscan: 1 */
     uint64_t line;               /* where in the file, for messages: the line, or the number of the record, from 1 */
-    const char *type;            /* a label without NULs and line feeds, the source's until the next read; not ended */
-    uint32_t type_length;        /* bytes */
-    uint16_t present;            /* 1 << enum row_column for each column with something in it; ROW_OP always */
-    uint8_t op;                  /* enum trace_op or TRACE_META */
-    uint8_t text_length;         /* bytes of text; 0: there is none, or it does not say the same in the same bytes */
-    const char *text;            /* the row's line, fed, as a writer of CSV with the source's columns would write it; the
-                                  * source's until the next read, ROW_TEXT_ROOM bytes may be read */
+    union {                      /* the source's until the next read; not ended */
+        const char *type;        /* a label without NULs and line feeds */
+        const char *text;        /* if text_length > 0: instead of a label, which the row does not have then, its line,
+                                  * with its feed, the same bytes as a writer of CSV would make of its source's columns;
+                                  * all ROW_TEXT_ROOM bytes may be read */
+    };
+    uint32_t type_length; /* bytes */
+    uint16_t present;     /* 1 << enum row_column for each column with something in it; ROW_OP always */
+    uint8_t op;           /* enum trace_op or TRACE_META */
+    uint8_t text_length;  /* bytes; whoever changes the row sets it to 0 */
 };
 
 enum { ROW_TEXT_ROOM = 64 };
+
+/* What is larger gcc clears in a slow loop, wherever a row begins. */
+_Static_assert(sizeof(struct trace_row) <= 80, "a row is cleared by a few stores");
 
 static inline bool row_has(const struct trace_row *row, enum row_column column)
 {

@@ -203,7 +203,6 @@ static inline bool read_row(const struct csv_short *lines, struct csv_layout *la
 {
     bool good = read_numbers(lines, layout, text, row->value);
     row->line = line;
-    row->type = NULL;
     row->type_length = 0;
     row->present = layout->present;
     row->text_length = (zeros & layout->leading) == 0 ? layout->length : 0;
