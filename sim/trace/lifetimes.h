@@ -81,9 +81,9 @@ enum { ID_BUCKET = 4, LIFETIME_MARK_STACK = 1, LIFETIME_MARK_DEAD = 2 };
 
 _Static_assert((int)LIFETIME_OBJECT == 0 && (int)LIFETIME_STACK == (int)LIFETIME_MARK_STACK, "a kind is a mark");
 
-/* A folded multiplication: every bit of an id has its say in the lowest bits, for the price of one product. But the
- * lowest six have it there only: so that 64 ids in a row, as most traces have them, are in 64 buckets of one page, no
- * two in the same. */
+/* A folded multiplication: every bit of an id has its say in the lowest bits of its hash, for the price of one product.
+ * The lowest six bits of the id have it in the lowest six only: so that 64 ids in a row, as most traces have them, are
+ * in 64 buckets of one page, no two in the same. */
 static inline uint64_t id_map_hash(const struct id_map *map, uint64_t id)
 {
     __extension__ unsigned __int128 product = (unsigned __int128)(id >> 6 ^ map->seed) * UINT64_C(0x9e3779b97f4a7c15);
@@ -96,8 +96,8 @@ static inline struct id_entry *id_map_bucket(const struct id_map *map, uint64_t 
     return &map->entries[(size_t)(hash * ID_BUCKET) & (map->capacity - 1)];
 }
 
-/* What will be looked for soon may come from memory in the meantime. (As a call, gcc takes it for one without any effect
- * and leaves it out.) */
+/* What will be looked for soon may come from memory in the meantime. (Were it a call, gcc would take it for one without
+ * any effect, and leave it out.) */
 static inline __attribute__((always_inline)) void id_map_fetch(const struct id_map *map, uint64_t id)
 {
     __builtin_prefetch(id_map_bucket(map, id_map_hash(map, id)), 1);
@@ -130,10 +130,10 @@ static inline uint32_t lifetimes_either(uint32_t choose, uint32_t a, uint32_t b)
     return b ^ ((a ^ b) & -choose);
 }
 
-/* The same as lifetimes_open (begin: 1), or as lifetimes_close and lifetimes_release at once (0), where it is done by a look at the
- * id's home and with a slot that there is: nearly always. False: ask those; nothing has changed. Whether a lifetime
- * begins or ends, and where in its bucket the id is, no processor can foretell: so that both are the same work, with no
- * branch that depends on it. */
+/* The same as lifetimes_open (begin: 1), or as lifetimes_close and lifetimes_release at once (begin: 0), where it is
+ * done by a look at the id's home and with a slot that there is: nearly always. False: ask those; nothing has changed.
+ * Whether a lifetime begins or ends, and where in its bucket the id is, no processor can foretell: so that both are the
+ * same work, with no branch that depends on it. */
 static inline bool lifetimes_pass(struct lifetimes *table, uint64_t id, uint32_t begin, enum lifetime_kind kind,
                                   uint32_t *slot)
 {

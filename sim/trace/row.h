@@ -103,7 +103,7 @@ struct row_source {
     uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
     uint16_t columns;                 /* 1 << enum row_column for each that any row may have; from the start */
     bool fetches;                     /* rows' ids are fetched (id_map_fetch) from `ids` as they are read */
-    const struct id_map *ids;         /* where rows' ids will be looked for, the reader's who has rows; NULL: nowhere */
+    const struct id_map *ids;         /* where those who have the rows look for ids (row_checks_expect); NULL: nobody */
 };
 
 /* What a reader of what others record may be asked for; a format takes what applies to it. */

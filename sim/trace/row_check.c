@@ -2,7 +2,6 @@
  * writes it are in the file's reader. */
 #include "trace/row_check.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 
 /* What is done to the lifetime of the row's id, if anything. */
 static const struct op {
-    enum { KEEP, DIE, OPEN, CLOSE = OPEN + 1 } lifetime;
+    enum { KEEP, DIE, OPEN, CLOSE } lifetime;
     enum lifetime_kind kind;
     uint16_t needed; /* of OPEN and CLOSE: 1 << enum row_column for each that it cannot do without */
 } ops[ROW_OPS] = {
@@ -258,6 +257,7 @@ static inline bool take_usual(struct row_checks *checks, const struct trace_row 
     if (time_ns < checks->times[stream] || time_ns > MAX_TIME || value[ROW_SIZE] > TRACE_MAX_SIZE ||
         value[ROW_NOSCAN] > 1 || (~row->present & op->needed) != 0 || row_has(row, ROW_ALIGN))
         return false;
+    _Static_assert(CLOSE - OPEN == 1, "which of the two it is takes no comparison");
     uint32_t slot;
     if (!lifetimes_pass(&checks->lifetimes, value[ROW_ID], CLOSE - op->lifetime, op->kind, &slot))
         return false;

@@ -166,7 +166,8 @@ static void find_order(struct csv_rows *rows)
             rows->after[column] = ++at < rows->columns ? ',' : '\n';
     }
     rows->is_usual = at == rows->columns;
-    csv_short_init(&rows->short_lines, rows->present);
+    if (rows->is_usual)
+        csv_short_init(&rows->short_lines, rows->present);
 }
 
 static bool end_header(struct csv_rows *rows)

@@ -47,9 +47,9 @@ bool csv_row_end(struct csv_rows *rows);
 
 /* A shortcut past libcsv, csv_row_start, _field and _end for the rows that nearly all rows are like: as many fields
  * as the header, an op, digits in numbers, no quotes, no spaces around fields. The header has been read; [*next, end)
- * are whole lines, and BYTE_STREAM_SLACK bytes before and after them may be read. Fills in up to max rows, whose types point into
- * their lines, advances *next and counts the lines. Returns how many there were before a line that has to take the long
- * way, where whatever may be wrong with it is found. ids: as row_source has it. */
+ * are whole lines without NULs, and BYTE_STREAM_SLACK bytes before and after them may be read. Fills in up to max rows,
+ * whose types and texts point into their lines, advances *next and counts the lines. Returns how many there were before
+ * a line that has to take the long way, where whatever may be wrong with it is found. ids: as row_source has it. */
 size_t csv_rows_plain(struct csv_rows *rows, const struct id_map *ids, const unsigned char **next,
                       const unsigned char *end, struct trace_row *row, size_t max);
 

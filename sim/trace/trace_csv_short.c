@@ -1,4 +1,5 @@
-/* Lines of a known layout: sixteen bytes at a time, whatever is in them. */
+/* Lines of a known layout: sixteen bytes at a time, whatever is in them. Whether they were digits is seen afterwards,
+ * of all the line's numbers at once. */
 #include "trace/trace_csv_short.h"
 
 #include <string.h>
@@ -26,11 +27,19 @@ void csv_short_init(struct csv_short *lines, uint16_t columns)
 
 static bool fits(uint8_t column, unsigned length)
 {
-    if (column == ROW_OP)
+    switch (column) {
+    case ROW_OP:
         return length >= 1 && length <= sizeof(uint64_t);
-    if (column == ROW_TYPE || column == ROW_NOSCAN)
-        return length <= (column == ROW_NOSCAN);
-    return length <= (column == ROW_T_NS || column == ROW_ID ? LONG_DIGITS : FEW_DIGITS);
+    case ROW_TYPE:
+        return length == 0;
+    case ROW_NOSCAN:
+        return length <= 1;
+    case ROW_T_NS:
+    case ROW_ID:
+        return length <= LONG_DIGITS;
+    default:
+        return length <= FEW_DIGITS;
+    }
 }
 
 static void place_field(struct csv_layout *layout, uint8_t column, unsigned begin, unsigned end)

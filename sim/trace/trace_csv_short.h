@@ -41,11 +41,11 @@ struct csv_short {
 /* For lines that have these columns, in row_column_order, and no others. */
 void csv_short_init(struct csv_short *lines, uint16_t columns);
 
-/* Reads up to max rows of lines in [*next, end), which are whole; CSV_BEFORE bytes before them and CSV_SHORT after them
- * may be read. The first is the file's line number `line`. Advances *next, and returns how many rows there were before
- * the end or a line that is declined: one that is longer, has a label, a number of more than 16 digits (p, g, size,
- * align: of more than 8; noscan: of more than one), or anything that has to be judged. Rows have their text, if that is
- * canonical. Their ids are fetched, unless ids is NULL. */
+/* Reads up to max rows of lines in [*next, end), which are whole and without NULs; CSV_BEFORE bytes before them and
+ * CSV_SHORT after them may be read. The first is the file's line number `line`. Advances *next, and returns how many
+ * rows there were before the end or a line that is declined: one that is longer, has a label, t_ns or id of more than
+ * 16 digits, noscan of more than one, another number of more than 8, or anything that has to be judged. Rows have their
+ * text, if it is canonical. Their ids are fetched, unless ids is NULL. */
 size_t csv_short_rows(struct csv_short *lines, const struct id_map *ids, uint64_t line, const unsigned char **next,
                       const unsigned char *end, struct trace_row *rows, size_t max);
 

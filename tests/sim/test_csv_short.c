@@ -1,5 +1,5 @@
-/* Short lines read all fields at once, held against the same lines read field by field: whatever a line is, and whatever
- * stands around it, it becomes the same row or is declined; and nearly all lines as traces have them are taken. */
+/* Short lines read all fields at once, held against the same lines read field by field: whatever a line is, and
+ * whatever stands around it, it becomes the same row or is declined; and lines as traces have them are taken. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,7 +138,9 @@ static void add_digits(struct line *line, uint64_t *random, size_t digits)
 {
     char number[32] = "";
     for (size_t i = 0; i < digits; i++)
-        number[i] = (char)('0' + (i == 0 && digits > 1 && draw(random, 20) > 0 ? 1 + draw(random, 9) : draw(random, 10)));
+        number[i] = (char)('0' + draw(random, 10));
+    if (digits > 1 && number[0] == '0' && draw(random, 4) > 0)
+        number[0] = '1';
     add(line, number);
 }
 
@@ -156,10 +158,11 @@ static void add_field(struct line *line, uint64_t *random, uint8_t column)
 /* A field as a line has it that somebody else has written. */
 static void add_other(struct line *line, uint64_t *random)
 {
-    static const char *const others[] = {"", "0", "00", "x", "free", "alloc", "fre", "frees", "all", "allocs", " 1", "1 ",
-                                         "\"1\"", "1\r", "\r", "-1", "+1", "1e3", "0x1", "18446744073709551616",
-                                         "99999999999999999", "123456789", "/", ":", "\x7f", "\xb0", "\xff", "stackalloc",
-                                         "meta", "heaplive"};
+    static const char *const others[] = {
+        "", "0", "00", "x", "free", "alloc", "fre", "frees", "all", "allocs", " 1", "1 ", "\"1\"", "1\r", "\r", "-1",
+        "+1", "1e3", "0x1", "18446744073709551616", "99999999999999999", "123456789", "/", ":", "\x7f", "\xb0", "\xff",
+        "stackalloc", "meta", "heaplive",
+    };
     if (draw(random, 3) > 0)
         add(line, others[draw(random, sizeof others / sizeof others[0])]);
     else
