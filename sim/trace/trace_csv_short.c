@@ -18,6 +18,7 @@ enum { LONG_DIGITS = 16, FEW_DIGITS = 8 };
 void csv_short_init(struct csv_short *lines, uint16_t columns)
 {
     *lines = (struct csv_short){.columns = columns};
+    lines->feed_ends = (columns & 1u << ROW_TYPE) != 0 ? 0 : UINT64_MAX;
     for (size_t op = 0; op < ROW_OPS; op++)
         if (strlen(row_op_names[op]) <= sizeof lines->op_word[op])
             memcpy(&lines->op_word[op], row_op_names[op], strlen(row_op_names[op]));
@@ -30,8 +31,6 @@ static bool fits(uint8_t column, unsigned length)
     switch (column) {
     case ROW_OP:
         return length >= 1 && length <= sizeof(uint64_t);
-    case ROW_TYPE:
-        return length == 0;
     case ROW_NOSCAN:
         return length <= 1;
     case ROW_T_NS:
@@ -67,6 +66,10 @@ static void lay_out(const struct csv_short *lines, struct csv_layout *layout, ui
         uint8_t column = row_column_order[i];
         if ((lines->columns & 1u << column) == 0)
             continue;
+        if (column == ROW_TYPE) {
+            begin++;
+            continue;
+        }
         unsigned end = left != 0 ? (unsigned)__builtin_ctzll(left) : 0;
         if (left == 0 || !fits(column, end - begin))
             return;
@@ -239,12 +242,15 @@ size_t csv_short_rows(struct csv_short *lines, const struct id_map *ids, uint64_
         struct places at = places_at(text);
         if (at.feeds == 0)
             break;
-        struct csv_layout *layout = layout_of(lines, (at.commas | at.feeds) & (at.feeds ^ (at.feeds - 1)));
-        if (!layout->is_short || !read_row(lines, layout, text, at.zeros, line + count, &rows[count]))
+        uint64_t ends = (at.commas | (at.feeds & lines->feed_ends)) & (at.feeds ^ (at.feeds - 1));
+        unsigned length = (unsigned)__builtin_ctzll(at.feeds) + 1;
+        struct csv_layout *layout = layout_of(lines, ends);
+        if (!layout->is_short || layout->length != length ||
+            !read_row(lines, layout, text, at.zeros, line + count, &rows[count]))
             break;
         if (ids != NULL)
             id_map_fetch(ids, rows[count].value[ROW_ID]);
-        text += __builtin_ctzll(at.feeds) + 1;
+        text += length;
     }
     *next = text;
     return count;

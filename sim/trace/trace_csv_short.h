@@ -17,8 +17,8 @@ enum {
     CSV_LAYOUTS = 128
 };
 
-/* Where the columns of a line are that has its commas and its feed where `ends` has bits, the lowest for the first
- * byte. */
+/* Where the columns of a line are whose numbers and op end where `ends` has bits, the lowest for the first byte; behind
+ * them is no label. */
 struct csv_layout {
     uint64_t ends;    /* 0: there is no layout here */
     uint64_t leading; /* bits at the first digits of numbers of more than one */
@@ -34,6 +34,7 @@ struct csv_layout {
 
 struct csv_short {
     uint16_t columns;          /* 1 << enum row_column, of the file */
+    uint64_t feed_ends;        /* all ones, or 0 if the line's feed ends a label, which has no place in a layout */
     uint64_t op_word[ROW_OPS]; /* its name, the first letter lowest; 0: it is longer than a word */
     struct csv_layout layouts[CSV_LAYOUTS];
 };
