@@ -118,6 +118,7 @@ static void tell(const struct conversion *k, size_t streams)
 static bool run(const struct convert *c, struct conversion *k, struct error *error)
 {
     struct progress progress;
+    row_checks_expect(&k->output.checks, k->source);
     progress_begin(&progress, "rows", c->progress);
     bool good = convert_all(k, &progress, error);
     progress_wipe(&progress);

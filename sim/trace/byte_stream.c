@@ -3,8 +3,8 @@
  *   read(2)  -->  raw[begin .. end)  -->  the caller                       plain
  *                                    -->  libzstd  -->  inflated  -->      zstd
  *
- * Invariant: raw[begin .. end) has been read from the file and not yet been handed on, nor has
- * inflated[0 .. peeked). */
+ * Invariant: of raw, bytes [begin .. end) have been read from the file and not yet been handed on, nor
+ * have [0 .. peeked) of inflated. */
 #include "trace/byte_stream.h"
 
 #include <errno.h>
@@ -17,6 +17,10 @@
 
 enum { CHUNK = 64 * 1024, LEAST = 4 };
 
+struct chunk {
+    unsigned char before[BYTE_STREAM_SLACK], bytes[CHUNK], after[BYTE_STREAM_SLACK];
+};
+
 struct byte_stream {
     int fd;
     bool is_stdin;
@@ -25,10 +29,10 @@ struct byte_stream {
     uint64_t done, total;
     size_t begin, end;
     ZSTD_DStream *zstd;      /* NULL: plain */
-    unsigned char *inflated; /* CHUNK bytes and slack, for zstd only */
+    struct chunk *inflated;  /* for zstd only */
     size_t peeked;
     bool in_frame;           /* a zstd frame has begun and is not complete */
-    unsigned char raw[CHUNK + BYTE_STREAM_SLACK];
+    struct chunk raw;
 };
 
 static bool open_file(struct byte_stream *stream, const char *path, struct error *error)
@@ -80,7 +84,7 @@ static bool fill(struct byte_stream *stream, size_t want, struct error *error)
     if (stream->begin == stream->end)
         stream->begin = stream->end = 0;
     while (!stream->at_end && stream->end - stream->begin < want) {
-        ssize_t got = read(stream->fd, stream->raw + stream->end, CHUNK - stream->end);
+        ssize_t got = read(stream->fd, stream->raw.bytes + stream->end, CHUNK - stream->end);
         if (got < 0)
             return error_set(error, "%.300s: cannot read: %s", stream->name, strerror(errno));
         stream->at_end = got == 0;
@@ -93,7 +97,7 @@ static bool fill(struct byte_stream *stream, size_t want, struct error *error)
 bool byte_stream_inflate(struct byte_stream *stream, struct error *error)
 {
     stream->zstd = ZSTD_createDStream();
-    stream->inflated = calloc(1, CHUNK + BYTE_STREAM_SLACK);
+    stream->inflated = calloc(1, sizeof *stream->inflated);
     if (stream->zstd == NULL || stream->inflated == NULL)
         return error_set(error, "%.300s: out of memory", stream->name);
     return true;
@@ -103,7 +107,7 @@ bool byte_stream_inflate(struct byte_stream *stream, struct error *error)
  * input. */
 static bool inflate_some(struct byte_stream *stream, ZSTD_outBuffer *output, struct error *error)
 {
-    ZSTD_inBuffer input = {stream->raw + stream->begin, stream->end - stream->begin, 0};
+    ZSTD_inBuffer input = {stream->raw.bytes + stream->begin, stream->end - stream->begin, 0};
     size_t before = output->pos;
     size_t left = ZSTD_decompressStream(stream->zstd, output, &input);
     if (ZSTD_isError(left))
@@ -121,7 +125,7 @@ static bool inflate_some(struct byte_stream *stream, ZSTD_outBuffer *output, str
 /* Inflates until want bytes are there or the file ends. */
 static bool fill_inflated(struct byte_stream *stream, size_t want, struct error *error)
 {
-    ZSTD_outBuffer output = {stream->inflated, CHUNK, stream->peeked};
+    ZSTD_outBuffer output = {stream->inflated->bytes, CHUNK, stream->peeked};
     while (output.pos < want) {
         if (!fill(stream, 1, error))
             return false;
@@ -140,7 +144,7 @@ size_t byte_stream_peek(struct byte_stream *stream, size_t want, const unsigned 
     bool inflates = stream->zstd != NULL;
     if (inflates ? !fill_inflated(stream, want, error) : !fill(stream, want, error))
         return 0;
-    *bytes = inflates ? stream->inflated : stream->raw + stream->begin;
+    *bytes = inflates ? stream->inflated->bytes : stream->raw.bytes + stream->begin;
     return inflates ? stream->peeked : stream->end - stream->begin;
 }
 
@@ -150,13 +154,13 @@ size_t byte_stream_next(struct byte_stream *stream, const unsigned char **bytes,
     if (stream->zstd != NULL) {
         if (!fill_inflated(stream, LEAST, error))
             return 0;
-        *bytes = stream->inflated;
+        *bytes = stream->inflated->bytes;
         length = stream->peeked;
         stream->peeked = 0;
     } else {
         if (!fill(stream, LEAST, error))
             return 0;
-        *bytes = stream->raw + stream->begin;
+        *bytes = stream->raw.bytes + stream->begin;
         length = stream->end - stream->begin;
         stream->begin = stream->end;
     }

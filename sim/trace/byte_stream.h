@@ -10,7 +10,7 @@
 
 struct byte_stream;
 
-enum { BYTE_STREAM_SLACK = 8 };
+enum { BYTE_STREAM_SLACK = 64 };
 
 /* "-" is standard input. NULL and *error if it cannot be opened. */
 struct byte_stream *byte_stream_open(const char *path, struct error *error);
@@ -27,9 +27,9 @@ size_t byte_stream_peek(struct byte_stream *stream, size_t want, const unsigned 
 bool byte_stream_inflate(struct byte_stream *stream, struct error *error);
 
 /* The next bytes, valid until the next call; at least 4 of them unless fewer are left, so that
- * whatever is recognised by its first bytes is in one piece. BYTE_STREAM_SLACK bytes after them may be
- * read and mean nothing. Returns how many; 0 at the end, or with
- * *error set after a failure. */
+ * whatever is recognised by its first bytes is in one piece. BYTE_STREAM_SLACK bytes before and
+ * after them may be read and mean nothing. Returns how many; 0 at the end, or with *error set after
+ * a failure. */
 size_t byte_stream_next(struct byte_stream *stream, const unsigned char **bytes, struct error *error);
 
 /* The file itself, for whoever has other ways to read it; -1 after byte_stream_inflate. The stream closes it. */

@@ -5,6 +5,9 @@
 
 #include "trace/ght.h"
 #include "trace/ght_reader.h"
+#include "trace/lifetimes.h"
+
+enum { LOOK_AHEAD = GHT_SLACK / 8 - 1 /* words */ };
 
 struct ght_rows {
     struct row_source source; /* first: the two share their address */
@@ -53,7 +56,23 @@ static bool set_id(struct ght_rows *r, const struct ght_cursor *cursor, const st
     if (begins && !ght_reader_id(&r->reader, &r->ids[taken->slot]))
         return false;
     row->value[ROW_ID] = r->ids[taken->slot];
+    if (r->source.ids != NULL)
+        id_map_fetch(r->source.ids, row->value[ROW_ID]);
     return true;
+}
+
+/* The value where the shape has the column and does not leave it to the row; else 0. */
+static inline uint64_t value_if(unsigned in_shape, enum row_column column, uint64_t value)
+{
+    return value & -(uint64_t)(in_shape >> column & 1);
+}
+
+static bool set_type(struct ght_rows *r, const struct ght_taken *taken, struct trace_row *row)
+{
+    bool is_given = (taken->shape->given & 1u << ROW_TYPE) != 0;
+    row->type = ght_reader_string(&r->reader, is_given ? taken->given[ROW_TYPE] : taken->shape->type,
+                                  &row->type_length);
+    return row->type != NULL;
 }
 
 /* What a row of this shape has, but for its lifetime. */
@@ -62,30 +81,38 @@ static bool set_values(struct ght_rows *r, const struct ght_cursor *cursor, cons
 {
     const struct ght_shape *shape = taken->shape;
     unsigned in_shape = shape->present & ~(unsigned)shape->given;
-    *row = (struct trace_row){.line = ++r->line, .present = shape->present, .op = shape->op};
+    uint64_t p = (in_shape & 1u << ROW_P) != 0 ? r->reader.ps[cursor->stream] : 0; /* meta rows have no stream */
+    row->value[ROW_T_NS] = value_if(in_shape, ROW_T_NS, cursor->time);
+    row->value[ROW_P] = p;
+    row->value[ROW_G] = value_if(in_shape, ROW_G, cursor->g);
+    row->value[ROW_ID] = 0;
     row->value[ROW_SIZE] = shape->size;
     row->value[ROW_NOSCAN] = shape->noscan;
-    if ((in_shape & 1u << ROW_ALIGN) != 0)
-        row->value[ROW_ALIGN] = UINT64_C(1) << shape->align_log2;
-    if ((in_shape & 1u << ROW_T_NS) != 0)
-        row->value[ROW_T_NS] = cursor->time;
-    if ((in_shape & 1u << ROW_P) != 0)
-        row->value[ROW_P] = r->reader.ps[cursor->stream];
-    if ((in_shape & 1u << ROW_G) != 0)
-        row->value[ROW_G] = cursor->g;
-    for (unsigned column = 0; column < ROW_NUMBERS; column++)
-        if ((shape->given & 1u << column) != 0)
-            row->value[column] = taken->given[column];
-    if ((shape->present & 1u << ROW_TYPE) == 0)
-        return true;
-    uint64_t at = (shape->given & 1u << ROW_TYPE) != 0 ? taken->given[ROW_TYPE] : shape->type;
-    row->type = ght_reader_string(&r->reader, at, &row->type_length);
-    return row->type != NULL;
+    row->value[ROW_ALIGN] = value_if(in_shape, ROW_ALIGN, UINT64_C(1) << shape->align_log2);
+    row->line = ++r->line;
+    row->type = NULL;
+    row->type_length = 0;
+    row->present = shape->present;
+    row->op = shape->op;
+    row->text_length = 0;
+    for (unsigned given = shape->given & ((1u << ROW_NUMBERS) - 1); given != 0; given &= given - 1)
+        row->value[__builtin_ctz(given)] = taken->given[__builtin_ctz(given)];
+    return (shape->present & 1u << ROW_TYPE) == 0 || set_type(r, taken, row);
+}
+
+/* Ids are far apart: those of a part's rows to come may come from memory in the meantime. What is a slot there is seen
+ * when it is taken; until then it may be anything, and nowhere. */
+static inline void fetch_id(const struct ght_rows *r, const struct ght_cursor *cursor)
+{
+    uintptr_t ids = (uintptr_t)r->ids;
+    uintptr_t coming = ids + (cursor->next[LOOK_AHEAD] >> 16 & UINT32_MAX) * sizeof *r->ids;
+    __builtin_prefetch((const void *)coming);
 }
 
 static bool take_row(struct ght_rows *r, struct ght_cursor *cursor, struct trace_row *row)
 {
     struct ght_taken taken;
+    fetch_id(r, cursor);
     return ght_reader_take(&r->reader, cursor, &taken) && set_values(r, cursor, &taken, row) &&
            set_id(r, cursor, &taken, row);
 }
@@ -141,7 +168,8 @@ struct row_source *ght_open_rows(struct byte_stream *bytes, const struct row_opt
     bool good = ght_reader_open(&r->reader, bytes, true, error);
     r->source = (struct row_source){.read = read_rows, .tell = tell_missing, .close = close_rows,
                                      .name = byte_stream_name(bytes),
-                                    .bytes_total = byte_stream_total(bytes), .columns = r->reader.file.columns};
+                                    .bytes_total = byte_stream_total(bytes), .columns = r->reader.file.columns,
+                                    .fetches = true};
     if (good)
         return &r->source;
     close_rows(&r->source);

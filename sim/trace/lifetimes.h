@@ -38,8 +38,6 @@ struct id_map {
 uint64_t id_map_seed(void);
 bool id_map_init(struct id_map *map, uint64_t seed); /* false: no memory */
 void id_map_free(struct id_map *map);
-/* What will be looked for soon may come from memory in the meantime. Returns the id's hash, which stays the same. */
-uint64_t id_map_fetch(const struct id_map *map, uint64_t id);
 /* The entry is valid until the next id_map_put or id_map_remove. NULL if the id is not in the map. */
 struct id_entry *id_map_find(const struct id_map *map, uint64_t id);
 /* The entry of the id, added (with number and mark 0) if it was not there; NULL: no memory. */
@@ -76,10 +74,87 @@ enum lifetime_status lifetimes_die(struct lifetimes *table, uint64_t id, enum li
 /* Once for each closed lifetime: its slot may be handed out again. */
 void lifetimes_release(struct lifetimes *table, uint32_t slot);
 
-/* The same as lifetimes_open, or as lifetimes_close and lifetimes_release at once, where it is done by a look at the
- * id's home and with a slot that there is: nearly always. False: ask those; nothing has changed. hash: of the id, by
- * id_map_fetch. */
-bool lifetimes_pass(struct lifetimes *table, uint64_t id, uint64_t hash, bool begins, enum lifetime_kind kind,
-                    uint32_t *slot);
+/* ---- what is done to millions of rows a second, and so inline ---- */
+
+/* Bits of a lifetime's mark: its kind, and whether it has been declared dead. */
+enum { ID_BUCKET = 4, LIFETIME_MARK_STACK = 1, LIFETIME_MARK_DEAD = 2 };
+
+_Static_assert((int)LIFETIME_OBJECT == 0 && (int)LIFETIME_STACK == (int)LIFETIME_MARK_STACK, "a kind is a mark");
+
+/* A folded multiplication: every bit of an id has its say in the lowest bits of its hash, for the price of one product.
+ * The lowest six bits of the id have it in the lowest six only: so that 64 ids in a row, as most traces have them, are
+ * in 64 buckets of one page, no two in the same. */
+static inline uint64_t id_map_hash(const struct id_map *map, uint64_t id)
+{
+    __extension__ unsigned __int128 product = (unsigned __int128)(id >> 6 ^ map->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)(product >> 64) ^ (uint64_t)product ^ (id & 63);
+}
+
+/* The first entry of the bucket that an id of this hash belongs in. */
+static inline struct id_entry *id_map_bucket(const struct id_map *map, uint64_t hash)
+{
+    return &map->entries[(size_t)(hash * ID_BUCKET) & (map->capacity - 1)];
+}
+
+/* What will be looked for soon may come from memory in the meantime. (Were it a call, gcc would take it for one without
+ * any effect, and leave it out.) */
+static inline __attribute__((always_inline)) void id_map_fetch(const struct id_map *map, uint64_t id)
+{
+    __builtin_prefetch(id_map_bucket(map, id_map_hash(map, id)), 1);
+}
+
+/* The number in its bucket of the first entry that is not used; ID_BUCKET: all are. */
+static inline uint32_t id_bucket_vacant(const struct id_entry *bucket)
+{
+    return (uint32_t)__builtin_ctz(~(uint32_t)bucket->used);
+}
+
+/* Which entries of the bucket have the id, as bits: none, or one. */
+static inline uint32_t id_bucket_find(const struct id_entry *bucket, uint64_t id)
+{
+    _Static_assert(ID_BUCKET == 4, "four comparisons");
+    uint32_t low = (uint32_t)(bucket[0].id == id) | (uint32_t)(bucket[1].id == id) << 1;
+    uint32_t high = (uint32_t)(bucket[2].id == id) | (uint32_t)(bucket[3].id == id) << 1;
+    return (low | high << 2) & bucket->used;
+}
+
+/* With more ids in it, more of them would find their homes full. */
+static inline bool id_map_is_full(const struct id_map *map)
+{
+    return map->count >= map->capacity / 8 * 3;
+}
+
+/* a where choose is 1, and b where it is 0. */
+static inline uint32_t lifetimes_either(uint32_t choose, uint32_t a, uint32_t b)
+{
+    return b ^ ((a ^ b) & -choose);
+}
+
+/* The same as lifetimes_open (begin: 1), or as lifetimes_close and lifetimes_release at once (begin: 0), where it is
+ * done by a look at the id's home and with a slot that there is: nearly always. False: ask those; nothing has changed.
+ * Whether a lifetime begins or ends, and where in its bucket the id is, no processor can foretell: so that both are the
+ * same work, with no branch that depends on it. */
+static inline bool lifetimes_pass(struct lifetimes *table, uint64_t id, uint32_t begin, enum lifetime_kind kind,
+                                  uint32_t *slot)
+{
+    struct id_map *map = &table->map;
+    struct id_entry *bucket = id_map_bucket(map, id_map_hash(map, id));
+    const uint32_t mark = (uint32_t)kind, same = id_bucket_find(bucket, id);
+    uint32_t place = lifetimes_either(begin, id_bucket_vacant(bucket),
+                                      (uint32_t)__builtin_ctz(same | 1u << ID_BUCKET));
+    if (place == ID_BUCKET || table->free_count == 0 || id_map_is_full(map))
+        return false;
+    struct id_entry *entry = &bucket[place];
+    if (lifetimes_either(begin, same | bucket->passed, (entry->mark ^ mark) & LIFETIME_MARK_STACK) != 0)
+        return false;
+    uint32_t *top = &table->free_slots[table->free_count - begin];
+    *slot = *top = entry->number = lifetimes_either(begin, *top, entry->number);
+    table->free_count += 1 - 2 * begin;
+    map->count += 2 * (size_t)begin - 1;
+    bucket->used = (uint8_t)(bucket->used ^ 1u << place);
+    entry->id = id;
+    entry->mark = (uint8_t)mark;
+    return true;
+}
 
 #endif

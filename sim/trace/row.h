@@ -17,6 +17,8 @@
 #include "base/error.h"
 #include "trace/trace.h"
 
+struct id_map;
+
 /* The columns with numbers in them come first. */
 enum row_column {
     ROW_T_NS, /* ns from the start of the trace, non-decreasing within one p */
@@ -38,11 +40,22 @@ enum { TRACE_META = TRACE_OPS, ROW_OPS };
 struct trace_row {
     uint64_t value[ROW_NUMBERS]; /* 0 where the row has none, but noscan: 1 */
     uint64_t line;               /* where in the file, for messages: the line, or the number of the record, from 1 */
-    const char *type;            /* a label without NULs and line feeds, the source's until the next read; not ended */
-    uint32_t type_length;        /* bytes */
-    uint16_t present;            /* 1 << enum row_column for each column with something in it; ROW_OP always */
-    uint8_t op;                  /* enum trace_op or TRACE_META */
+    union {                      /* the source's until the next read; not ended */
+        const char *type;        /* a label without NULs and line feeds */
+        const char *text;        /* if text_length > 0: instead of a label, which the row does not have then, its line,
+                                  * with its feed, the same bytes as a writer of CSV would make of its source's columns;
+                                  * all ROW_TEXT_ROOM bytes may be read */
+    };
+    uint32_t type_length; /* bytes */
+    uint16_t present;     /* 1 << enum row_column for each column with something in it; ROW_OP always */
+    uint8_t op;           /* enum trace_op or TRACE_META */
+    uint8_t text_length;  /* bytes; whoever changes the row sets it to 0 */
 };
+
+enum { ROW_TEXT_ROOM = 64 };
+
+/* What is larger gcc clears in a slow loop, wherever a row begins. */
+_Static_assert(sizeof(struct trace_row) <= 80, "a row is cleared by a few stores");
 
 static inline bool row_has(const struct trace_row *row, enum row_column column)
 {
@@ -89,6 +102,8 @@ struct row_source {
     const char *name;                 /* of the file, for messages; owned by the source */
     uint64_t bytes_done, bytes_total; /* of the file, for progress; total 0 when unknown (a pipe) */
     uint16_t columns;                 /* 1 << enum row_column for each that any row may have; from the start */
+    bool fetches;                     /* rows' ids are fetched (id_map_fetch) from `ids` as they are read */
+    const struct id_map *ids;         /* where those who have the rows look for ids (row_checks_expect); NULL: nobody */
 };
 
 /* What a reader of what others record may be asked for; a format takes what applies to it. */

@@ -2,7 +2,6 @@
  * writes it are in the file's reader. */
 #include "trace/row_check.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +227,12 @@ enum row_result row_checks_take(struct row_checks *checks, const struct trace_ro
     return take_event(checks, row, event) ? ROW_EVENT : ROW_FAILED;
 }
 
+void row_checks_expect(struct row_checks *checks, struct row_source *source)
+{
+    source->ids = &checks->lifetimes.map;
+    checks->are_fetched = source->fetches;
+}
+
 void row_checks_fetch(const struct row_checks *checks, const struct trace_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -239,8 +244,7 @@ void row_checks_fetch(const struct row_checks *checks, const struct trace_row *r
 
 /* An alloc or a free of a P that was seen before, with nothing to complain of, which is taken at once. False: it is
  * something else, and nothing has changed. */
-static inline bool take_usual(struct row_checks *checks, const struct trace_row *row, uint64_t hash,
-                              struct trace_event *event)
+static inline bool take_usual(struct row_checks *checks, const struct trace_row *row, struct trace_event *event)
 {
     const struct op *op = &ops[row->op];
     const uint64_t *value = row->value;
@@ -253,8 +257,9 @@ static inline bool take_usual(struct row_checks *checks, const struct trace_row 
     if (time_ns < checks->times[stream] || time_ns > MAX_TIME || value[ROW_SIZE] > TRACE_MAX_SIZE ||
         value[ROW_NOSCAN] > 1 || (~row->present & op->needed) != 0 || row_has(row, ROW_ALIGN))
         return false;
+    _Static_assert(CLOSE - OPEN == 1, "which of the two it is takes no comparison");
     uint32_t slot;
-    if (!lifetimes_pass(&checks->lifetimes, value[ROW_ID], hash, op->lifetime == OPEN, op->kind, &slot))
+    if (!lifetimes_pass(&checks->lifetimes, value[ROW_ID], CLOSE - op->lifetime, op->kind, &slot))
         return false;
     checks->times[stream] = time_ns;
     *event = (struct trace_event){
@@ -278,12 +283,10 @@ static bool take_unusual(struct row_checks *checks, const struct trace_row *row,
 
 bool row_checks_take_all(struct row_checks *checks, const struct trace_row *rows, size_t n, struct trace_event *events)
 {
-    uint64_t hashes[ROW_BATCH];
-    assert(n <= ROW_BATCH);
+    if (!checks->are_fetched)
+        row_checks_fetch(checks, rows, n);
     for (size_t i = 0; i < n; i++)
-        hashes[i] = id_map_fetch(&checks->lifetimes.map, rows[i].value[ROW_ID]);
-    for (size_t i = 0; i < n; i++)
-        if (!take_usual(checks, &rows[i], hashes[i], &events[i]) && !take_unusual(checks, &rows[i], &events[i]))
+        if (!take_usual(checks, &rows[i], &events[i]) && !take_unusual(checks, &rows[i], &events[i]))
             return false;
     return true;
 }

@@ -26,6 +26,7 @@ struct row_checks {
     bool by_g;         /* streams are goroutines, not Ps */
     bool has_started;  /* a row that is not a meta row has been taken */
     bool timed;        /* the first such row had a time */
+    bool are_fetched;  /* rows that come have had their ids fetched */
     struct row_numbering ps, gs;
     uint64_t *times; /* by number of the P: of its latest event */
     size_t times_capacity;
@@ -42,6 +43,10 @@ void row_checks_free(struct row_checks *checks);
 
 /* The next row of the trace. ROW_EVENT: *event is what it means; ROW_NOTHING: it was a meta row. */
 enum row_result row_checks_take(struct row_checks *checks, const struct trace_row *row, struct trace_event *event);
+
+/* All rows of this source will be taken: what is known of their lifetimes may come from memory while they are read, if
+ * the source has its way with that. It is not read any more once the checks are freed. */
+void row_checks_expect(struct row_checks *checks, struct row_source *source);
 
 /* These rows will be taken soon: what is known of their lifetimes may come from memory in the meantime. */
 void row_checks_fetch(const struct row_checks *checks, const struct trace_row *rows, size_t n);

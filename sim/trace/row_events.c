@@ -26,7 +26,8 @@ static bool refill(struct row_events *r)
         return false;
     r->next = 0;
     r->count = r->rows->read(r->rows, r->batch, ROW_BATCH, &r->checks.failure);
-    row_checks_fetch(&r->checks, r->batch, r->count);
+    if (!r->checks.are_fetched)
+        row_checks_fetch(&r->checks, r->batch, r->count);
     r->source.bytes_done = r->rows->bytes_done;
     r->done = r->count == 0;
     return !r->done;
@@ -84,8 +85,10 @@ struct trace_source *row_events_open(struct row_source *rows, int stream_by, str
     r->source = (struct trace_source){.read = read_events, .release = release_slot, .tell = tell_rows,
                                       .close = close_events, .name = rows->name, .bytes_done = rows->bytes_done,
                                       .bytes_total = rows->bytes_total};
-    if (row_checks_init(&r->checks, rows, stream_by))
+    if (row_checks_init(&r->checks, rows, stream_by)) {
+        row_checks_expect(&r->checks, rows);
         return &r->source;
+    }
     error_set(error, "%s", r->checks.failure.text);
     close_events(&r->source);
     return NULL;

@@ -20,6 +20,8 @@
 #include "trace/trace_csv_row.h"
 
 _Static_assert((int)BYTE_STREAM_SLACK >= (int)DECIMAL_AHEAD, "numbers are read some bytes ahead");
+_Static_assert((int)BYTE_STREAM_SLACK >= (int)CSV_SHORT && (int)BYTE_STREAM_SLACK >= (int)CSV_BEFORE,
+               "and short lines whatever they are");
 
 struct reader {
     struct row_source source; /* first: the two share their address */
@@ -152,7 +154,7 @@ static size_t read_rows(struct row_source *source, struct trace_row *rows, size_
     size_t count = 0;
     r->label_lent = false;
     while (count < max && !r->done && !r->label_lent) {
-        count += csv_rows_plain(&r->rows, &r->next, r->complete, &rows[count], max - count);
+        count += csv_rows_plain(&r->rows, r->source.ids, &r->next, r->complete, &rows[count], max - count);
         if (count == max || (count > 0 && r->next >= r->complete))
             break;
         count += read_line(r, &rows[count]);
@@ -216,7 +218,7 @@ struct row_source *trace_csv_open(struct byte_stream *bytes, const struct row_op
     }
     r->bytes = bytes;
     r->source = (struct row_source){.read = read_rows, .close = close_reader, .name = name,
-                                    .bytes_total = byte_stream_total(bytes)};
+                                    .bytes_total = byte_stream_total(bytes), .fetches = true};
     csv_rows_init(&r->rows, name);
     if (init_parser(r))
         read_header(r);

@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "base/nearest.h"
+#include "trace/lifetimes.h"
 
 enum { IGNORED = ROW_COLUMNS };
 
@@ -165,6 +166,8 @@ static void find_order(struct csv_rows *rows)
             rows->after[column] = ++at < rows->columns ? ',' : '\n';
     }
     rows->is_usual = at == rows->columns;
+    if (rows->is_usual)
+        csv_short_init(&rows->short_lines, rows->present);
 }
 
 static bool end_header(struct csv_rows *rows)
@@ -313,20 +316,27 @@ static const unsigned char *other_row(const struct csv_rows *rows, const unsigne
     return column == end && *s == '\n' ? s + 1 : NULL;
 }
 
-size_t csv_rows_plain(struct csv_rows *rows, const unsigned char **next, const unsigned char *end,
-                      struct trace_row *row, size_t max)
+size_t csv_rows_plain(struct csv_rows *rows, const struct id_map *ids, const unsigned char **next,
+                      const unsigned char *end, struct trace_row *row, size_t max)
 {
-    const unsigned char *line = *next;
     size_t count = 0;
-    for (; count < max && line < end; count++) {
+    while (count < max && *next < end) {
+        if (rows->is_usual) {
+            size_t some = csv_short_rows(&rows->short_lines, ids, rows->line + 1, next, end, &row[count], max - count);
+            rows->line += some;
+            if ((count += some) == max || *next == end)
+                break;
+        }
         clear_row(&row[count], rows->line + 1);
-        const unsigned char *rest = rows->is_usual ? usual_row(rows, line, &row[count])
-                                                   : other_row(rows, line, &row[count]);
+        const unsigned char *rest = rows->is_usual ? usual_row(rows, *next, &row[count])
+                                                   : other_row(rows, *next, &row[count]);
         if (rest == NULL)
             break;
-        line = rest;
+        if (ids != NULL)
+            id_map_fetch(ids, row[count].value[ROW_ID]);
+        *next = rest;
         rows->line++;
+        count++;
     }
-    *next = line;
     return count;
 }

@@ -9,6 +9,7 @@
 #define TRACE_CSV_ROW_H
 
 #include "trace/row.h"
+#include "trace/trace_csv_short.h"
 
 enum { CSV_COLUMNS_MAX = 1024, CSV_TEXT_MAX = 40 };
 
@@ -21,6 +22,7 @@ struct csv_rows {
     uint32_t fields;   /* so far in the current row */
     uint8_t column[CSV_COLUMNS_MAX]; /* of each field: enum row_column, or ROW_COLUMNS: ignored */
     bool is_usual;                   /* no column is ignored, and their order is that of row_column_order */
+    struct csv_short short_lines;    /* if so */
     unsigned char after[ROW_COLUMNS]; /* what follows the column's field: a comma, or a line feed */
     uint8_t bad;                     /* the first column whose text is not of its kind, or ROW_COLUMNS */
     char text[CSV_TEXT_MAX + 1];     /* of the bad one, fit to be printed */
@@ -45,11 +47,11 @@ bool csv_row_end(struct csv_rows *rows);
 
 /* A shortcut past libcsv, csv_row_start, _field and _end for the rows that nearly all rows are like: as many fields
  * as the header, an op, digits in numbers, no quotes, no spaces around fields. The header has been read; [*next, end)
- * are whole lines, and BYTE_STREAM_SLACK bytes after them may be read. Fills in up to max rows, whose types point into
- * their lines, advances *next and counts the lines. Returns how many there were before a line that has to take the long
- * way, where whatever may be wrong with it is found. */
-size_t csv_rows_plain(struct csv_rows *rows, const unsigned char **next, const unsigned char *end,
-                      struct trace_row *row, size_t max);
+ * are whole lines without NULs, and BYTE_STREAM_SLACK bytes before and after them may be read. Fills in up to max rows,
+ * whose types and texts point into their lines, advances *next and counts the lines. Returns how many there were before
+ * a line that has to take the long way, where whatever may be wrong with it is found. ids: as row_source has it. */
+size_t csv_rows_plain(struct csv_rows *rows, const struct id_map *ids, const unsigned char **next,
+                      const unsigned char *end, struct trace_row *row, size_t max);
 
 /* Sets rows->failure to "NAME:LINE: ..." (before the first line "NAME: ..."); false. */
 #define csv_rows_fail(rows, ...) row_fail(&(rows)->failure, (rows)->name, (rows)->line, __VA_ARGS__)

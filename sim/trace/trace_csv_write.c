@@ -111,6 +111,14 @@ static inline char *put_line(struct csv_writer *w, char *to, const struct trace_
     return to;
 }
 
+/* The line of a row that has one already. Returns its bytes; some more are copied than it has, as many as always. */
+static inline size_t copy_line(char *to, const struct trace_row *row)
+{
+    _Static_assert((int)LINE_ROOM >= (int)ROW_TEXT_ROOM, "what is copied fits");
+    memcpy(to, row->text, ROW_TEXT_ROOM);
+    return row->text_length;
+}
+
 static void flush(struct csv_writer *w)
 {
     zst_file_write(w->file, w->lines, w->length);
@@ -173,7 +181,10 @@ static bool write_rows(struct row_writer *writer, const struct trace_row *rows, 
     struct csv_writer *w = (struct csv_writer *)writer;
     (void)events;
     for (size_t i = 0; i < n; i++) {
-        if (!row_has(&rows[i], ROW_TYPE) && w->capacity - w->length >= LINE_ROOM)
+        bool has_room = w->capacity - w->length >= LINE_ROOM;
+        if (has_room && rows[i].text_length > 0)
+            w->length += copy_line(w->lines + w->length, &rows[i]);
+        else if (has_room && !row_has(&rows[i], ROW_TYPE))
             w->length = (size_t)(put_line(w, w->lines + w->length, &rows[i]) - w->lines);
         else if (!write_row(w, &rows[i], error))
             return false;

@@ -88,6 +88,8 @@ static uint64_t convert(const char *in, const char *out)
     struct row_source *source = row_open(in, NULL, &options, &error);
     if (source == NULL || (out != NULL && !row_output_open(&output, NULL, out, source, &error)))
         fail(&error);
+    if (out != NULL)
+        row_checks_expect(&output.checks, source);
     uint64_t count = pass_rows(source, out != NULL ? &output : NULL, &error);
     if (out != NULL)
         row_output_close(&output, error.text[0] == '\0', &error);

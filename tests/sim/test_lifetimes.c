@@ -69,7 +69,7 @@ static bool pass(struct model *model, struct lifetimes *table, unsigned i, bool 
 {
     uint32_t slot = UINT32_MAX;
     uint64_t id = spread(i);
-    if (!lifetimes_pass(table, id, id_map_fetch(&table->map, id), begins, kind, &slot)) {
+    if (!lifetimes_pass(table, id, begins, kind, &slot)) {
         assert_int_equal(slot, UINT32_MAX);
         return false;
     }

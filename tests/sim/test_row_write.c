@@ -227,6 +227,43 @@ static void test_random(void **state)
         unlink(in_directory(names[i]));
 }
 
+/* ---- lines that are written as they are, among others ---- */
+
+/* Columns are in the order that they are written in, so that it is up to each line whether its row has a text. */
+static void test_copied_lines(void **state)
+{
+    static const char *const lines[][2] = {
+        {"1,0,alloc,1,16,\n", "1,0,alloc,1,16,\n"},       {"2,,free,1,,\n", "2,,free,1,,\n"},
+        {"03,0,free,1,,\n", "3,0,free,1,,\n"},            {"4,0,alloc,1,016,\n", "4,0,alloc,1,16,\n"},
+        {"5,0,free,00,,\n", "5,0,free,0,,\n"},            {"6,0,free,0,,\r\n", "6,0,free,0,,\n"},
+        {"7,0,alloc,1,16,t\n", "7,0,alloc,1,16,t\n"},     {"8,0,alloc,1,16,\"t\"\n", "8,0,alloc,1,16,t\n"},
+        {"9,0,alloc,1,16,\"t,\"\n", "9,0,alloc,1,16,\"t,\"\n"}, {"10,0,meta,,,a=b\n", "10,0,meta,,,\"a=b\"\n"},
+        {" 11,0,free,1,,\n", "11,0,free,1,,\n"},          {"\"12\",0,free,1,,\n", "12,0,free,1,,\n"},
+        {"\n", ""},                                       {"13,0,free,18446744073709551615,,\n",
+                                                          "13,0,free,18446744073709551615,,\n"},
+        {"14,0,free,00000000000000000000000000000000000000000000000000000000000000000000001,,\n", "14,0,free,1,,\n"},
+    };
+    static char in[40 * 5000] = "t_ns,p,op,id,size,type\n", want[40 * 5000] = "t_ns,p,op,id,size,type\n";
+    struct text from = {in, strlen(in)}, to = {want, strlen(want)};
+    uint64_t random = 1;
+    (void)state;
+    for (int i = 0; i < 4500; i++) { /* more than one chunk of bytes, and what a writer gathers */
+        const char *const *line = lines[draw(&random, 2) == 0 ? draw(&random, 2) : draw(&random, 15)];
+        put(&from, "%s", line[0]);
+        put(&to, "%s", line[1]);
+    }
+    assert_true(from.length < sizeof in && from.length > 64 << 10);
+    write_file(in_directory("in.csv"), in, from.length);
+    write_file(in_directory("want.csv"), want, to.length);
+    for (size_t batch = 1; batch <= 512; batch *= 8) {
+        assert_copied(in_directory("in.csv"), in_directory("out.csv"), batch);
+        assert_same_files(in_directory("out.csv"), in_directory("want.csv"));
+    }
+    unlink(in_directory("in.csv"));
+    unlink(in_directory("want.csv"));
+    unlink(in_directory("out.csv"));
+}
+
 /* ---- labels that a line cannot hold ---- */
 
 static struct error written_label(const char *label, size_t length, uint8_t op)
@@ -347,6 +384,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_copied_lines),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_checked),
         cmocka_unit_test(test_tally),
