@@ -226,8 +226,11 @@ void *thread_main(void *arg)
     for (uint64_t at = 0; at < rp->count && !real_failed(real); at++) {
         stops_check(&real->stops);
         do_event(rp, &rp->events[at]);
+        if (__builtin_expect(rp->use_count > LOCK_USES / 2, 0))
+            measure_add_up(rp);
         __atomic_store_n(&rp->at, at + 1, __ATOMIC_RELAXED);
     }
+    measure_add_up(rp);
     was_preempted(rp);
     stops_depart(&real->stops);
     return NULL;
