@@ -109,6 +109,10 @@ void measure_results(struct real *real);
 
 /* thread.c: pthread_create's; arg is a struct real_p. */
 void *thread_main(void *arg);
+/* Whether the core was somebody else's during the operation under way, which has taken so many ticks: the OS has given
+ * it away, or an interrupt or the hypervisor, of which a thread is told nothing, has kept it for longer than the
+ * operation can have taken. By the P's thread. */
+bool thread_was_interrupted(struct real_p *rp, int64_t took);
 
 /* collect.c */
 void collect_init(struct real *real);
