@@ -71,7 +71,7 @@ static bool is_later(const struct run *run, double seconds)
 
 /* --- a turn -------------------------------------------------------------------------------------------- */
 
-/* False if one could not be taken. */
+/* False if one could not be taken. What is no number, as where nothing of a kind happened, says nothing: 0. */
 static bool take_samples(struct under_way *u, unsigned n)
 {
     for (unsigned i = 0; i < WARM_UP + n; i++) {
@@ -79,7 +79,7 @@ static bool take_samples(struct under_way *u, unsigned n)
         if (!u->experiment->sample(u->state, ns))
             return false;
         for (unsigned f = 0; i >= WARM_UP && f < findings_of(u->experiment); f++)
-            u->values[f][u->samples] = ns[f];
+            u->values[f][u->samples] = isfinite(ns[f]) ? ns[f] : 0;
         u->samples += i >= WARM_UP;
     }
     return true;

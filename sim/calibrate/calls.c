@@ -11,7 +11,7 @@ static void *small_open(const struct bench *bench)
 {
     static const struct program_objects objects[SMALL_HEAPS] = {
         [NEAR] = {.n = 1024, .smallest = 16, .largest = 1024, .longer = 256, .plain = 2, .piece = 640},
-        [FAR] = {.n = 65536, .smallest = 16, .largest = 1024, .longer = 256, .plain = 2, .piece = 640},
+        [FAR] = {.n = 65536, .smallest = 16, .largest = 1024, .plain = 2, .piece = 640},
         [MIDDLE] = {.n = 128, .smallest = 1024, .largest = 4096, .in_turn = true, .plain = 2, .piece = 640},
     };
     return program_open(bench, objects, SMALL_HEAPS);
