@@ -1,4 +1,12 @@
-/* Rounds of samples, and when to stop. */
+/* Whose turn it is to take samples, and when to stop.
+ *
+ *     lock  sweep  small ... zero_miss  lock  sweep  small ... zero_miss  lock ...
+ *      |----------- a lap -----------|   each a few samples at a time
+ *
+ * A machine's speed may change several times a second, as when its owner has given the other half of a core to somebody
+ * else. Costs that are to be added up must have seen the same of that: all experiments go on side by side, until each
+ * has enough samples, and its findings are quiet or patience ends.
+ */
 #include "calibrate/calibrate.h"
 
 #include "base/clock.h"
@@ -11,26 +19,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROUNDS = 5, WARM_UP = 2 /* samples that are thrown away */ };
+enum {
+    WARM_UP = 2, /* samples that are thrown away, as another experiment had the caches, */
+    TURN = 5,    /* and those that are not */
+    MOST = 5     /* times the samples that are wanted are taken of what is not quiet */
+};
 
-/* s after the beginning: from then on no round is repeated, and none takes more samples than it must. */
+/* s after the beginning: from then on no more samples are taken for quiet's sake, or no more than there must be. */
 #define PATIENCE 10.0
 #define END_OF_PATIENCE 15.0
 
 static const struct experiment *const experiments[] = {
-    &lock_experiment,       &sweep_experiment,   &program_experiment,   &death_experiment,    &central_experiment,
-    &page_cache_experiment, &pages_experiment,   &grow_experiment,      &grow_first_experiment, &fault_experiment,
-    &scavenge_experiment,   &cache_line_experiment, &handoff_experiment, &zero_miss_experiment,
+    &lock_experiment,       &sweep_experiment,      &small_experiment,   &far_experiment,  &large_experiment,
+    &death_experiment,      &central_experiment,    &page_cache_experiment, &pages_experiment, &grow_experiment,
+    &grow_first_experiment, &span_first_experiment, &fault_experiment,    &scavenge_experiment,
+    &cache_line_experiment, &handoff_experiment,    &zero_miss_experiment,
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof experiments[0] };
+
+/* One of them, under way. */
+struct under_way {
+    const struct experiment *experiment;
+    void *state;           /* NULL: not opened */
+    struct measured *rows; /* its findings' */
+    double *values[EXPERIMENT_COSTS];
+    unsigned samples;
+    bool quiet, over; /* the findings are; it takes no more samples */
+};
 
 struct run {
     struct calibration *calibration;
     struct lab_configs configs;
     struct bench bench;
-    unsigned samples; /* a round */
-    double *values[EXPERIMENT_COSTS];
-    double began; /* s */
+    unsigned samples; /* that are wanted of each */
+    double began;     /* s */
+    struct under_way under_way[EXPERIMENTS];
 };
 
 static unsigned findings_of(const struct experiment *e)
@@ -41,35 +64,33 @@ static unsigned findings_of(const struct experiment *e)
     return n;
 }
 
-/* --- a round ------------------------------------------------------------------------------------------- */
-
 static bool is_later(const struct run *run, double seconds)
 {
     return seconds_now() - run->began > seconds;
 }
 
-/* Returns how many samples were taken; 0 if one could not be. */
-static unsigned take_samples(struct run *run, const struct experiment *e, void *state)
+/* --- a turn -------------------------------------------------------------------------------------------- */
+
+/* False if one could not be taken. What is no number, as where nothing of a kind happened, says nothing: 0. */
+static bool take_samples(struct under_way *u, unsigned n)
 {
-    for (unsigned i = 0; i < WARM_UP + run->samples; i++) {
+    for (unsigned i = 0; i < WARM_UP + n; i++) {
         double ns[EXPERIMENT_COSTS] = {0};
-        if (i >= WARM_UP + CALIBRATE_LEAST_SAMPLES && is_later(run, END_OF_PATIENCE))
-            return i - WARM_UP;
-        if (!e->sample(state, ns))
-            return 0;
-        for (unsigned f = 0; i >= WARM_UP && f < EXPERIMENT_COSTS; f++)
-            run->values[f][i - WARM_UP] = ns[f];
+        if (!u->experiment->sample(u->state, ns))
+            return false;
+        for (unsigned f = 0; i >= WARM_UP && f < findings_of(u->experiment); f++)
+            u->values[f][u->samples] = isfinite(ns[f]) ? ns[f] : 0;
+        u->samples += i >= WARM_UP;
     }
-    return run->samples;
+    return true;
 }
 
-/* A round's values, if they are the quietest so far. */
 static void judge(struct measured *row, double *values, unsigned samples)
 {
     struct quartiles q = statistics_quartiles(values, samples);
     double noise = statistics_noise(&q);
-    row->rounds++;
-    if (!isfinite(noise) || (row->state != MEASURED_NOTHING && noise >= row->noise))
+    row->state = MEASURED_NOTHING;
+    if (!isfinite(noise))
         return;
     row->ns = q.median;
     row->noise = noise;
@@ -77,22 +98,37 @@ static void judge(struct measured *row, double *values, unsigned samples)
     row->state = noise <= CALIBRATE_NOISE ? MEASURED : MEASURED_NOISY;
 }
 
-/* Rounds until each finding has been quiet in one, or patience ends. */
-static void rounds(struct run *run, const struct experiment *e, void *state, struct measured *rows)
+static void remember(struct costs *known, const struct finding *finding, const struct measured *row)
 {
-    bool quiet = false;
-    for (unsigned round = 0; !quiet && round < MOST_ROUNDS; round++) {
-        if (round > 0 && is_later(run, PATIENCE))
-            return;
-        unsigned samples = take_samples(run, e, state);
-        if (samples == 0)
-            return;
-        quiet = true;
-        for (unsigned f = 0; f < findings_of(e); f++) {
-            judge(&rows[f], run->values[f], samples);
-            quiet &= rows[f].state == MEASURED;
-        }
+    const double ns = row->state == MEASURED_NOTHING ? 0 : row->ns;
+    memcpy((char *)known + finding->offset, &ns, sizeof ns);
+}
+
+/* What all samples so far say, for this experiment and for those that need to know. */
+static void judge_all(struct run *run, struct under_way *u)
+{
+    u->quiet = true;
+    for (unsigned f = 0; u->samples && f < findings_of(u->experiment); f++) {
+        judge(&u->rows[f], u->values[f], u->samples);
+        u->quiet &= u->rows[f].state == MEASURED;
+        remember(&run->calibration->known, &u->experiment->findings[f], &u->rows[f]);
     }
+}
+
+/* How many samples the next turn is of. */
+static unsigned turn_of(const struct run *run, const struct under_way *u)
+{
+    const unsigned wanted = u->samples < run->samples ? run->samples - u->samples : MOST * run->samples - u->samples;
+    return wanted < TURN ? wanted : TURN;
+}
+
+static void take_turn(struct run *run, struct under_way *u)
+{
+    bool ok = take_samples(u, turn_of(run, u));
+    judge_all(run, u);
+    u->over = !ok || u->samples >= MOST * run->samples || (u->quiet && u->samples >= run->samples) ||
+              (u->samples >= run->samples && is_later(run, PATIENCE)) ||
+              (u->samples >= CALIBRATE_LEAST_SAMPLES && is_later(run, END_OF_PATIENCE));
 }
 
 /* --- all of them --------------------------------------------------------------------------------------- */
@@ -103,39 +139,52 @@ static bool possible(const struct run *run, const struct experiment *e)
     return (!e->two_cpus || partner_cpus() > 1) && (!e->cache || run->bench.cache_bytes > 0);
 }
 
-static void remember(struct costs *known, const struct finding *finding, const struct measured *row)
-{
-    if (row->state != MEASURED_NOTHING)
-        memcpy((char *)known + finding->offset, &row->ns, sizeof row->ns);
-}
-
-static bool measure(struct run *run, const struct experiment *e, struct error *error)
+/* Rows for its findings, and if it can be done, what it needs. */
+static bool begin(struct run *run, struct under_way *u, const struct experiment *e, struct error *error)
 {
     struct calibration *c = run->calibration;
-    struct measured *rows = &c->rows[c->count];
-    for (unsigned f = 0; f < findings_of(e); f++)
-        rows[f] = (struct measured){.key = e->findings[f].key, .how = e->findings[f].how, .state = MEASURED_NOTHING};
+    *u = (struct under_way){.experiment = e, .rows = &c->rows[c->count], .over = !possible(run, e)};
+    bool ok = true;
+    for (unsigned f = 0; f < findings_of(e); f++) {
+        u->rows[f] = (struct measured){.key = e->findings[f].key, .how = e->findings[f].how, .state = MEASURED_NOTHING};
+        ok &= (u->values[f] = calloc(MOST * run->samples, sizeof *u->values[f])) != NULL;
+    }
     c->count += findings_of(e);
-    if (!possible(run, e))
-        return true;
-    void *state = e->open(&run->bench);
-    if (!state)
-        return error_set(error, "out of memory measuring %s", e->findings[0].key);
-    rounds(run, e, state, rows);
-    e->close(state);
-    for (unsigned f = 0; f < findings_of(e); f++)
-        remember(&c->known, &e->findings[f], &rows[f]);
-    return true;
+    if (ok && !u->over)
+        ok = (u->state = e->open(&run->bench)) != NULL;
+    return ok || error_set(error, "out of memory measuring %s", e->findings[0].key);
+}
+
+static void end(struct under_way *u)
+{
+    if (u->state)
+        u->experiment->close(u->state);
+    for (unsigned f = 0; f < EXPERIMENT_COSTS; f++)
+        free(u->values[f]);
+}
+
+/* A turn of each that takes more samples; false if none does. */
+static bool lap(struct run *run, const struct calibrate_listener *listener)
+{
+    bool more = false;
+    for (unsigned i = 0; i < EXPERIMENTS; i++) {
+        struct under_way *u = &run->under_way[i];
+        if (listener->tell)
+            listener->tell(listener->context, experiments[i]->findings[0].key, i, EXPERIMENTS);
+        if (!u->over)
+            take_turn(run, u);
+        more |= !u->over;
+    }
+    return more;
 }
 
 static bool measure_all(struct run *run, const struct calibrate_listener *listener, struct error *error)
 {
-    for (unsigned i = 0; i < EXPERIMENTS; i++) {
-        if (listener->tell)
-            listener->tell(listener->context, experiments[i]->findings[0].key, i, EXPERIMENTS);
-        if (!measure(run, experiments[i], error))
+    for (unsigned i = 0; i < EXPERIMENTS; i++)
+        if (!begin(run, &run->under_way[i], experiments[i], error))
             return false;
-    }
+    while (lap(run, listener))
+        ;
     return true;
 }
 
@@ -143,9 +192,6 @@ static bool prepare(struct run *run, struct error *error)
 {
     if (!lab_configs_load(&run->configs, error))
         return false;
-    for (unsigned f = 0; f < EXPERIMENT_COSTS; f++)
-        if (!(run->values[f] = calloc(run->samples, sizeof *run->values[f])))
-            return error_set(error, "out of memory");
     struct partner *partner = partner_new();
     if (!partner)
         return error_set(error, "there can be no second thread");
@@ -167,9 +213,9 @@ bool calibrate_run(struct calibration *calibration, unsigned samples, const stru
     bool ok = prepare(&run, error) && measure_all(&run, listener, error);
     calibration->cache_bytes = run.bench.cache_bytes;
     calibration->seconds = seconds_now() - run.began;
+    for (unsigned i = 0; i < EXPERIMENTS; i++)
+        end(&run.under_way[i]);
     if (run.bench.partner)
         partner_free(run.bench.partner);
-    for (unsigned f = 0; f < EXPERIMENT_COSTS; f++)
-        free(run.values[f]);
     return ok;
 }

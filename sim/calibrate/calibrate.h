@@ -1,6 +1,6 @@
 /* Measuring the real core on this host: all experiments, one after the other, and how far each is to be believed.
  *
- *     experiment --samples--> a round: median, noise --quiet enough, or the quietest of a few--> struct measured
+ *     experiment --samples, until quiet enough, or for so long--> median, noise --> struct measured
  *
  * What comes out is a cost table that configurations take as they take those in configs/cost. */
 #ifndef CALIBRATE_H
@@ -14,7 +14,7 @@
 
 enum measured_state {
     MEASURED,
-    MEASURED_NOISY,  /* in no round was the noise within CALIBRATE_NOISE */
+    MEASURED_NOISY,  /* the noise never came down to CALIBRATE_NOISE */
     MEASURED_NOTHING /* it could not be measured, or came out as nothing or less: the base has it */
 };
 
@@ -23,13 +23,12 @@ struct measured {
     enum measured_state state;
     double ns;
     double noise; /* see statistics_noise */
-    unsigned samples; /* of the quietest round */
-    unsigned rounds;
+    unsigned samples;
 };
 
 enum { CALIBRATE_MAX = 40, CALIBRATE_LEAST_SAMPLES = 3, CALIBRATE_MOST_SAMPLES = 1000 };
 
-#define CALIBRATE_NOISE 0.1 /* above it a round is repeated */
+#define CALIBRATE_NOISE 0.1 /* above it more samples are taken */
 
 struct calibration {
     struct measured rows[CALIBRATE_MAX]; /* in the order in which they were measured */
@@ -45,8 +44,8 @@ struct calibrate_listener {
     void *context;
 };
 
-/* Measures, a round of so many samples at a time; tell may be NULL. False with *error if there is no memory, or no
- * thread. */
+/* Measures, by so many samples of each, and up to five times as many of what is noisy; tell may be NULL. False with
+ * *error if there is no memory, or no thread. */
 bool calibrate_run(struct calibration *calibration, unsigned samples, const struct calibrate_listener *listener,
                    struct error *error);
 

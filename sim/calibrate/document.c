@@ -11,9 +11,9 @@
 static void print_row(FILE *out, const struct measured *row)
 {
     if (row->state == MEASURED_NOTHING)
-        fprintf(out, "%-15s %9s  %6s  %7s  %s\n", row->key, "-", "-", "-", row->how);
+        fprintf(out, "%-20s %9s  %6s  %7s  %s\n", row->key, "-", "-", "-", row->how);
     else
-        fprintf(out, "%-15s %9.4g  %4.1f %%  %7u  %s%s\n", row->key, row->ns, 100 * row->noise, row->samples,
+        fprintf(out, "%-20s %9.4g  %4.1f %%  %7u  %s%s\n", row->key, row->ns, 100 * row->noise, row->samples,
                 row->how, row->state == MEASURED_NOISY ? " (NOISY)" : "");
 }
 
@@ -31,12 +31,12 @@ void calibrate_print(const struct calibration *c, FILE *out)
     char host[256];
     host_describe(host, sizeof host);
     fprintf(out, "%s; %.1f s\n\n", host, c->seconds);
-    fprintf(out, "%-15s %9s  %6s  %7s  %s\n", "cost", "ns", "noise", "samples", "how");
+    fprintf(out, "%-20s %9s  %6s  %7s  %s\n", "cost", "ns", "noise", "samples", "how");
     for (unsigned i = 0; i < c->count; i++)
         print_row(out, &c->rows[i]);
     fprintf(out, "\nMedians; noise is the distance of the quartiles in parts of the median. The rest is the base's.\n");
     if (count_of(c, MEASURED_NOISY))
-        fprintf(out, "%u noisy (above %.0f %% in every round): better measured again on a quiet machine.\n",
+        fprintf(out, "%u noisy (above %.0f %%): better measured again on a quiet machine.\n",
                 count_of(c, MEASURED_NOISY), 100 * CALIBRATE_NOISE);
     if (count_of(c, MEASURED_NOTHING))
         fprintf(out, "%u could not be measured on this host (-): left to the base.\n", count_of(c, MEASURED_NOTHING));
@@ -65,13 +65,10 @@ static json_t *rounded(double value)
     return value < 1000 ? json_real(value) : json_integer((json_int_t)value);
 }
 
-/* "noise 3.1 %, 25 samples, the quietest of 5 rounds, NOISY" */
+/* "noise 13.1 %, 125 samples, NOISY" */
 static void describe_noise(char *text, size_t size, const struct measured *row)
 {
-    char rounds[48] = "";
-    if (row->rounds > 1)
-        snprintf(rounds, sizeof rounds, ", the quietest of %u rounds", row->rounds);
-    snprintf(text, size, "noise %.1f %%, %u samples%s%s", 100 * row->noise, row->samples, rounds,
+    snprintf(text, size, "noise %.1f %%, %u samples%s", 100 * row->noise, row->samples,
              row->state == MEASURED_NOISY ? ", NOISY" : "");
 }
 
@@ -91,7 +88,7 @@ static json_t *make_note(const struct calibration *c)
     json_array_append_new(note, json_sprintf("The allocator of goheap %s itself, measured by goheap calibrate on: %s.",
                                              GOHEAP_VERSION, host));
     json_array_append_new(note, json_sprintf("In ns, *_byte a byte: medians. Noise is the distance of the quartiles in "
-                                             "parts of the median; NOISY is what was above %.0f %% in every round.",
+                                             "parts of the median; NOISY is what stayed above %.0f %%.",
                                              100 * CALIBRATE_NOISE));
     json_array_append_new(note, json_string("Not measured: marking, scanning and the write barrier (the core does not "
                                             "trace objects), pointer bits (alloc_scan_byte;"));

@@ -44,10 +44,12 @@ struct experiment {
     void (*close)(void *state);
 };
 
-/* In an order in which each finds known what it needs: lock, sweeping and the program's first. */
-extern const struct experiment lock_experiment, program_experiment, death_experiment, zero_miss_experiment;
+/* In an order in which each finds known what it needs: lock, sweeping and small objects first. */
+extern const struct experiment lock_experiment, small_experiment, far_experiment, large_experiment;
+extern const struct experiment death_experiment, zero_miss_experiment;
 extern const struct experiment sweep_experiment, central_experiment, page_cache_experiment, pages_experiment;
-extern const struct experiment grow_experiment, grow_first_experiment, fault_experiment, scavenge_experiment;
+extern const struct experiment grow_experiment, grow_first_experiment, span_first_experiment;
+extern const struct experiment fault_experiment, scavenge_experiment;
 extern const struct experiment cache_line_experiment, handoff_experiment;
 
 #endif

@@ -142,6 +142,62 @@ const struct experiment grow_first_experiment = {
     .close = grow_first_close,
 };
 
+/* --- span_first ---------------------------------------------------------------------------------------- */
+
+/* Objects of 64 bytes in spans of a page: some for the heap to grow and to make all that it has once, and those that
+ * are measured. Together they take less than it grows by. */
+enum { OBJECT = 64, SPAN_OBJECTS = 8192 / OBJECT, BEFORE = 64 * SPAN_OBJECTS, MEASURED_SPANS = 384 };
+
+/* Each sample has a heap of its own. */
+struct new_heaps {
+    const struct bench *bench;
+};
+
+static void *span_first_open(const struct bench *bench)
+{
+    struct new_heaps *n = malloc(sizeof *n);
+    if (n)
+        n->bench = bench;
+    return n;
+}
+
+/* ns of allocating the objects after the first ones. */
+static double time_spans(struct lab *lab, bool *ok)
+{
+    uint64_t began = 0;
+    for (size_t i = 0; i < lab->n; i++) {
+        if (i == BEFORE)
+            began = now_ns();
+        *ok &= (lab->objects[i] = goheap_alloc(lab->p, OBJECT, GOHEAP_NOSCAN)) != 0;
+    }
+    return ns_since(began);
+}
+
+/* Where there have never been so many spans, less where there have. */
+static bool span_first_sample(void *state, double *ns)
+{
+    const struct bench *bench = ((const struct new_heaps *)state)->bench;
+    struct lab lab;
+    bool ok = lab_open(&lab, &bench->configs->gc, bench->platform, BEFORE + MEASURED_SPANS * SPAN_OBJECTS);
+    if (ok) {
+        memset(lab.objects, 0, lab.n * sizeof *lab.objects); /* the OS has to back these pages, too */
+        double first = time_spans(&lab, &ok);
+        double spans = (double)(lab.n - BEFORE) / lab_slots(&lab, OBJECT);
+        lab_free_all(&lab);
+        lab_collect(&lab);
+        ns[0] = (first - time_spans(&lab, &ok)) / spans;
+    }
+    lab_close(&lab);
+    return ok;
+}
+
+const struct experiment span_first_experiment = {
+    .findings = {FINDING(span_first, "384 spans in a new heap, less the same again: their part of its tables")},
+    .open = span_first_open,
+    .sample = span_first_sample,
+    .close = free,
+};
+
 /* --- fault_byte ---------------------------------------------------------------------------------------- */
 
 static void zero(uint64_t addr, uint64_t bytes)

@@ -125,9 +125,9 @@ static double cold_extra(struct cold *c, const struct bench *bench, uint32_t siz
         zeroed[i] = cold_alloc(c, n, GOHEAP_NOSCAN | GOHEAP_ZEROED, ok);
     }
     const struct costs *known = bench->known;
-    double byte = known->zero_byte + log2(cold_heap_bytes(bench) / COSTS_NEAR) * known->zero_doubling;
+    double farther = costs_zero_farther(known, size, log2(cold_heap_bytes(bench) / COSTS_NEAR));
     return statistics_quartiles(zeroed, PIECES).median - statistics_quartiles(plain, PIECES).median - known->zero -
-           size * byte;
+           size * known->zero_byte - farther;
 }
 
 struct zero_miss {

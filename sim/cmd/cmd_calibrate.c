@@ -14,7 +14,7 @@ static const struct option_spec options[] = {
     {OPT_OUT, 'o', "output", "FILE",
      "write the costs there as a configuration (- for stdout, where the table is on stderr)"},
     {OPT_BASE, 'b', "base", "CONFIG", "where costs come from that are not measured; by default cost/seeds"},
-    {OPT_SAMPLES, '\0', "samples", "N", "samples of each cost in a round; by default 25"},
+    {OPT_SAMPLES, '\0', "samples", "N", "samples of each cost, up to five times as many of a noisy one; by default 25"},
     {OPT_QUIET, 'q', "quiet", NULL, "no table and no progress"},
 };
 
@@ -25,7 +25,7 @@ static const struct command_spec command = {
                    "and prints what each step takes and how far to believe it. With -o the figures become a\n"
                    "configuration that replay and sweep take by -c, laid over another.\n"
                    "It takes some seconds and up to 600 MB, and wants a machine that does nothing else: what was\n"
-                   "noisy in every round says so, in the table and in the file. What takes two CPUs is left to\n"
+                   "noisy to the end says so, in the table and in the file. What takes two CPUs is left to\n"
                    "the base where there is one; so is all that the collector does beside the allocator: for a\n"
                    "certain Go's, say -b cost/go1.26.\n",
     .options = options,

@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "goheap.h"
 #include "model/pacer.h"
+#include "size_class.h"
 
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
 enum config_gc { GC_PACED, GC_RECORDED };
@@ -26,7 +27,9 @@ struct costs {
     double death;          /* dropping the last reference to an object, under collection */
     double zero;           /* zeroing a slot that was used before, */
     double zero_byte;      /* and each byte of it, if it is near, */
-    double zero_doubling;  /* and more, each time that twice COSTS_NEAR have been zeroed since it was */
+    double zero_doubling;  /* and more, each time that twice COSTS_NEAR have been zeroed since it was, */
+    double zero_buffer;    /* but for so many bytes of it, which the processor takes without waiting for them, */
+    double zero_large_doubling; /* and in an object that is larger than all slots instead of zero_doubling */
     double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
     double zero_miss;      /* up to so much an object */
     double zero_cache;     /* bytes */
@@ -37,6 +40,7 @@ struct costs {
     double page_cache;     /* filling a P's page cache, under the heap lock */
     double page_find;      /* searching the page allocator, under the heap lock */
     double span_setup;     /* making a span of pages */
+    double span_first;     /* and more where there have never been so many: the OS backs pages of the heap's tables */
     double span_free;      /* giving a span's pages back */
     double span_free_hold; /* and what it does of that under the heap lock */
     double grow;           /* asking the OS for address space, under the heap lock */
@@ -66,6 +70,13 @@ struct costs {
     double stop_p;         /* and for each P */
     double mark_done;      /* the end of marking, while programs run on: several Ps are asked for what they have left */
 };
+
+/* ns that zeroing so many bytes takes more, where so many doublings of COSTS_NEAR have been zeroed since they were. */
+static inline double costs_zero_farther(const struct costs *c, double bytes, double doublings)
+{
+    double byte = bytes > GH_MAX_SMALL ? c->zero_large_doubling : c->zero_doubling;
+    return bytes > c->zero_buffer ? (bytes - c->zero_buffer) * doublings * byte : 0;
+}
 
 struct sim_config {
     char name[64];

@@ -55,7 +55,7 @@ static void sim_forget(void *self, uint64_t addr, uint64_t bytes)
     (void)bytes;
 }
 
-/* ns a byte that zeroing takes for not being near. What has to be backed for it has been charged when the span was
+/* ns more that zeroing takes for not being near. What has to be backed for it has been charged when the span was
  * made, as the program's time, which it now is not. */
 static double zero_farther(struct sim *sim, struct goheap_p *p, uint64_t addr, uint64_t bytes)
 {
@@ -64,17 +64,17 @@ static double zero_farther(struct sim *sim, struct goheap_p *p, uint64_t addr, u
     double doublings = warmth_zero(sim->warmth, addr, bytes, sim->doublings, &unbacked);
     if (unbacked && p)
         ((struct sim_p *)goheap_p_user(p))->fault_ns -= (uint64_t)((double)unbacked * c->zero_fault_byte);
-    return doublings * c->zero_doubling;
+    return costs_zero_farther(c, (double)bytes, doublings);
 }
 
 static void sim_zero(void *self, struct goheap_p *p, uint64_t addr, uint64_t bytes)
 {
     struct sim *sim = self;
     const struct costs *c = &sim->config.costs;
-    double fetch = (double)bytes * c->zero_miss_byte, byte = c->zero_byte;
+    double fetch = (double)bytes * c->zero_miss_byte, ns = c->zero + (double)bytes * c->zero_byte;
     if (sim->warmth)
-        byte += zero_farther(sim, p, addr, bytes);
-    charge(sim, c->zero + (double)bytes * byte + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
+        ns += zero_farther(sim, p, addr, bytes);
+    charge(sim, ns + sim->cold * (fetch < c->zero_miss ? fetch : c->zero_miss));
 }
 
 static void *sim_metadata_alloc(void *self, size_t bytes)
@@ -229,6 +229,17 @@ static void note_fresh(struct goheap_p *p, uint64_t bytes)
         ((struct sim_p *)goheap_p_user(p))->fresh_bytes = bytes;
 }
 
+/* A span more. Descriptors and bitmaps of spans that are gone are used again: only more than ever take more room. */
+static void charge_span(struct sim *sim)
+{
+    const struct costs *c = &sim->config.costs;
+    charge(sim, c->span_setup);
+    if (++sim->spans > sim->spans_most) {
+        sim->spans_most = sim->spans;
+        charge(sim, c->span_first);
+    }
+}
+
 static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint64_t amount)
 {
     struct sim *sim = self;
@@ -243,9 +254,10 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
         break;
     case GOHEAP_STEP_SPAN_ALLOC:
         reach_tier(p, TIER_HEAP);
-        charge(sim, c->span_setup);
+        charge_span(sim);
         break;
     case GOHEAP_STEP_SPAN_FREE:
+        sim->spans--;
         charge_span_free(sim, p);
         break;
     case GOHEAP_STEP_PAGE_CACHE:
@@ -278,7 +290,7 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
 void sim_platform_init(struct sim *sim)
 {
     const struct costs *c = &sim->config.costs;
-    if (c->zero_doubling > 0 || c->zero_fault_byte > 0) {
+    if (c->zero_doubling > 0 || c->zero_large_doubling > 0 || c->zero_fault_byte > 0) {
         sim->warmth = warmth_new();
         if (!sim->warmth)
             abort(); /* a megabyte at the start of a run */

@@ -312,6 +312,7 @@ struct sim {
     double cold; /* how likely it is that memory is not in the cache when it is zeroed */
     struct warmth *warmth; /* how far it is; NULL where that costs nothing */
     bool grown; /* the heap has */
+    uint64_t spans, spans_most; /* there are, of any kind, and have been at a time */
     double tax; /* factor on all costs: 1, or more while marking takes its share */
 
     /* the trace */

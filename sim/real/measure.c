@@ -1,8 +1,12 @@
 /* The platform that threads run on: mmap's, with every lock measured, and the steps that say who served an allocation.
  *
- * A lock is the mutex that mmap's platform has, tried first: who gets it at once has not waited. It is counted by its
- * holder, so that counting needs no atomic operation. Two readings of the clock an acquisition, three if it waits; they
- * are told to the P, which takes them off the time of its allocation. */
+ * A lock is the mutex that mmap's platform has, tried first: who gets it at once has not waited. Two readings of the
+ * clock an acquisition, three if it waits; they are told to the P, which takes them off the time of its allocation.
+ *
+ *     lock, unlock --struct lock_use--> the P's notes --now and then, between events--> struct named_lock
+ *
+ * What is found out is only noted meanwhile. Adding it up takes longer than many a lock is held; done by the holder it
+ * would make others wait that else would not. */
 #include "real/threads.h"
 
 #include <stdlib.h>
@@ -90,26 +94,66 @@ static void expect_sweeping(struct goheap_p *p)
         rp->plausible += rp->real->ticks.plausible / AT_ONCE;
 }
 
-/* Somebody holds the lock. `waiting` counts those who wait, and is the only one of these that is not the holder's. */
-static void wait_turn(const struct real *real, struct real_lock *rl, uint64_t arrived)
+/* Under `accounting`. */
+static void add_up(const struct real *real, const struct lock_use *use)
+{
+    struct lock *f = &use->named->lock;
+    uint64_t ns = ticks_to_ns(&real->ticks, use->ticks);
+    if (use->queue == 0) {
+        f->acquisitions++;
+        f->hold_ns += use->ticks > 0 ? (uint64_t)use->ticks : 0; /* ticks, until the end */
+        account_held(use->named, ns);
+        return;
+    }
+    uint64_t since = ticks_to_ns(&real->ticks, (int64_t)(use->since - real->began));
+    f->contended++;
+    if (use->queue > f->longest_queue)
+        f->longest_queue = use->queue;
+    histogram_add(&f->wait, ns);
+    account_waited(use->named, since, since + ns);
+}
+
+static void add_up_all(struct real *real, const struct lock_use *uses, unsigned n)
+{
+    pthread_mutex_lock(&real->accounting);
+    for (unsigned i = 0; i < n; i++)
+        add_up(real, &uses[i]);
+    pthread_mutex_unlock(&real->accounting);
+}
+
+void measure_add_up(struct real_p *rp)
+{
+    add_up_all(rp->real, rp->uses, rp->use_count);
+    rp->use_count = 0;
+}
+
+static void note_use(struct real *real, struct goheap_p *p, struct lock_use use)
+{
+    struct real_p *rp = real_p_of(p);
+    if (!rp) {
+        add_up_all(real, &use, 1);
+        return;
+    }
+    if (rp->use_count == LOCK_USES)
+        measure_add_up(rp);
+    rp->uses[rp->use_count++] = use;
+}
+
+/* Somebody holds the lock. */
+static void wait_turn(struct real *real, struct goheap_p *p, struct real_lock *rl, uint64_t arrived)
 {
     struct lock *f = &rl->named->lock;
     uint64_t queue = __atomic_add_fetch(&f->waiting, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&rl->mutex);
     __atomic_fetch_sub(&f->waiting, 1, __ATOMIC_RELAXED);
     rl->held_since = ticks_now(&real->ticks);
-    f->contended++;
-    if (queue > f->longest_queue)
-        f->longest_queue = queue;
-    uint64_t since = ticks_to_ns(&real->ticks, (int64_t)(arrived - real->began));
-    uint64_t waited = ticks_to_ns(&real->ticks, (int64_t)(rl->held_since - arrived - real->ticks.cost));
-    histogram_add(&f->wait, waited);
-    account_waited(rl->named, since, since + waited);
+    int64_t waited = (int64_t)(rl->held_since - arrived) - (int64_t)real->ticks.cost;
+    note_use(real, p, (struct lock_use){.named = rl->named, .queue = queue, .since = arrived, .ticks = waited});
 }
 
 static void measured_lock(void *self, struct goheap_p *p, struct goheap_lock *lock)
 {
-    const struct real *real = self;
+    struct real *real = self;
     struct real_lock *rl = real_lock_of(lock);
     if (!real->counting) {
         pthread_mutex_lock(&rl->mutex);
@@ -120,25 +164,25 @@ static void measured_lock(void *self, struct goheap_p *p, struct goheap_lock *lo
         rl->held_since = arrived;
         tell_readings(p, 1);
     } else {
-        wait_turn(real, rl, arrived);
+        wait_turn(real, p, rl, arrived);
         expect_waiting(p);
         tell_readings(p, 2);
     }
-    rl->named->lock.acquisitions++;
 }
 
 static void measured_unlock(void *self, struct goheap_p *p, struct goheap_lock *lock)
 {
-    const struct real *real = self;
+    struct real *real = self;
     struct real_lock *rl = real_lock_of(lock);
-    if (real->counting) {
-        uint64_t held = ticks_now(&real->ticks) - rl->held_since;
-        held = held > real->ticks.cost ? held - real->ticks.cost : 0;
-        rl->named->lock.hold_ns += held; /* ticks, until the end */
-        account_held(rl->named, ticks_to_ns(&real->ticks, (int64_t)held));
-        tell_readings(p, 1);
+    if (!real->counting) {
+        pthread_mutex_unlock(&rl->mutex);
+        return;
     }
+    struct named_lock *named = rl->named;
+    int64_t held = (int64_t)(ticks_now(&real->ticks) - rl->held_since) - (int64_t)real->ticks.cost;
     pthread_mutex_unlock(&rl->mutex);
+    note_use(real, p, (struct lock_use){.named = named, .ticks = held});
+    tell_readings(p, 1);
 }
 
 /* --- steps --------------------------------------------------------------------------------------------- */

@@ -72,6 +72,7 @@ struct sim *real_new(const struct sim_config *config, struct error *error)
     real->sim.error = error;
     engine_init(&real->sim.engine, 0);
     pthread_mutex_init(&real->stacks, NULL);
+    pthread_mutex_init(&real->accounting, NULL);
     pthread_mutex_init(&real->failing, NULL);
     stops_init(&real->stops);
     if (init(real, config))
@@ -93,6 +94,7 @@ void real_destroy(struct sim *sim)
     free(real->objects);
     stops_destroy(&real->stops);
     pthread_mutex_destroy(&real->failing);
+    pthread_mutex_destroy(&real->accounting);
     pthread_mutex_destroy(&real->stacks);
     sim->p_count = 0; /* it has no simulated ones */
     sim_destroy(sim);

@@ -4,6 +4,7 @@
  * is not measured.
  */
 #include "real/threads.h"
+#include "real/touch.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -31,9 +32,7 @@ static uint64_t begin_timing(struct real_p *rp, uint64_t bytes)
     return ticks_now(t);
 }
 
-/* Whether the core was somebody else's meanwhile: the OS has given it away, or an interrupt or the hypervisor, of which
- * a thread is told nothing, has kept it for longer than the operation can have taken. */
-static bool was_interrupted(struct real_p *rp, int64_t took)
+bool thread_was_interrupted(struct real_p *rp, int64_t took)
 {
     return took > rp->plausible || (took > rp->real->ticks.suspicious && was_preempted(rp));
 }
@@ -43,7 +42,7 @@ static void end_timing(struct real_p *rp, unsigned what, uint64_t began)
     const struct ticks *t = &rp->real->ticks;
     uint64_t ended = ticks_now(t);
     int64_t took = (int64_t)(ended - began) - (int64_t)(rp->readings * t->cost);
-    if (__builtin_expect(took > t->plausible, 0) && was_interrupted(rp, took)) {
+    if (__builtin_expect(took > t->plausible, 0) && thread_was_interrupted(rp, took)) {
         rp->preempted++; /* how long it took is not known, only that this is next to nothing beside the rest */
         rp->preempted_ticks += took;
         took = 0;
@@ -99,17 +98,6 @@ static void out_of_space(struct real_p *rp, const struct real_event *event)
 
 /* --- events -------------------------------------------------------------------------------------------- */
 
-/* Writes to the object, as the program does that asked for it: what is new of it the OS has to back, and what was in
- * the caches makes room. */
-static void touch(uint64_t addr, uint64_t bytes)
-{
-    enum { LINE = 64, PAGE = 4096, MOST = 1 << 20 };
-    volatile char *object = (volatile char *)(uintptr_t)addr;
-    bytes = bytes < MOST ? bytes : MOST;
-    for (uint64_t at = 0; at < bytes; at += at < PAGE ? LINE : PAGE)
-        object[at] = 1;
-}
-
 static void do_alloc(struct real_p *rp, const struct real_event *event)
 {
     struct real *real = rp->real;
@@ -124,7 +112,7 @@ static void do_alloc(struct real_p *rp, const struct real_event *event)
         out_of_space(rp, event);
         return;
     }
-    touch(addr, event->size);
+    touch_object(addr, event->size);
     struct object *o = &real->objects[event->slot];
     if (__builtin_expect(event->align_log2 != 0, 0))
         o->account = account_of_slot(&real->sim, addr, event->size, event->noscan) & 0x1ff;
@@ -226,8 +214,11 @@ void *thread_main(void *arg)
     for (uint64_t at = 0; at < rp->count && !real_failed(real); at++) {
         stops_check(&real->stops);
         do_event(rp, &rp->events[at]);
+        if (__builtin_expect(rp->use_count > LOCK_USES / 2, 0))
+            measure_add_up(rp);
         __atomic_store_n(&rp->at, at + 1, __ATOMIC_RELAXED);
     }
+    measure_add_up(rp);
     was_preempted(rp);
     stops_depart(&real->stops);
     return NULL;

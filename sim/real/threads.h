@@ -24,6 +24,15 @@ struct real_event {
 /* What is timed: allocations by tier, and frees. */
 enum { TIMED_FREES = TIERS, TIMED };
 
+/* A lock has been had, or before that been waited for. */
+struct lock_use {
+    struct named_lock *named;
+    uint64_t queue; /* so many waited, this thread among them; 0: it has been had */
+    uint64_t since; /* ticks; of a wait */
+    int64_t ticks;  /* it took; without those of reading the clock */
+};
+enum { LOCK_USES = 256 };
+
 struct real_p {
     struct real *real;
     struct goheap_p *p;
@@ -36,6 +45,8 @@ struct real_p {
     uint8_t tier;      /* of the allocation under way */
     bool check_gc;     /* the heap grew: look at the trigger */
     pthread_t thread;
+    unsigned use_count;
+    struct lock_use uses[LOCK_USES]; /* not added up yet */
     uint64_t preemptions; /* of the thread, when it last looked */
     uint64_t preempted;   /* operations that one of them made long, */
     int64_t preempted_ticks;
@@ -60,6 +71,7 @@ struct real {
     uint64_t limiter_fill, rest_until; /* ns: collecting less running; one for the limit alone starts no earlier */
     bool counting;            /* locks are: the threads are there */
     pthread_mutex_t stacks;   /* taking and giving stacks, which Ps free for each other */
+    pthread_mutex_t accounting; /* sim.locks' totals while threads run */
     pthread_mutex_t failing;
     bool failed;              /* atomic; once set, no thread begins another event */
 };
@@ -90,11 +102,17 @@ void decode_fold(struct real *real);
 /* measure.c */
 /* Fills in sim->platform: mmap's, measured. */
 void measure_platform(struct real *real);
+/* Adds up how the P has used locks; called by its thread, before too many are noted to do so between events. */
+void measure_add_up(struct real_p *rp);
 /* Turns what was measured in ticks into sim's ns. After the end. */
 void measure_results(struct real *real);
 
 /* thread.c: pthread_create's; arg is a struct real_p. */
 void *thread_main(void *arg);
+/* Whether the core was somebody else's during the operation under way, which has taken so many ticks: the OS has given
+ * it away, or an interrupt or the hypervisor, of which a thread is told nothing, has kept it for longer than the
+ * operation can have taken. By the P's thread. */
+bool thread_was_interrupted(struct real_p *rp, int64_t took);
 
 /* collect.c */
 void collect_init(struct real *real);

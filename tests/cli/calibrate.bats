@@ -30,6 +30,7 @@ refill
 scavenge
 scavenge_byte
 sleep
+span_first
 span_free
 span_free_hold
 span_setup
@@ -37,9 +38,11 @@ sweep_object
 sweep_span
 wake
 zero
+zero_buffer
 zero_byte
 zero_doubling
 zero_fault_byte
+zero_large_doubling
 zero_miss
 zero_miss_byte
 END
@@ -66,7 +69,7 @@ costs() {
         [ "$(wc -l <said)" -eq 1 ]
         [ "$(grep -cE "^$key +[0-9-]" table)" -eq 1 ]
         if grep -q "^$key " listed; then
-            grep -q 'noise [0-9.]* %, 3 samples' said
+            grep -q 'noise [0-9.]* %, \([3-9]\|1[0-5]\) samples' said
             awk -v key="$key" '$1 == key { exit !($2 > 0 && $2 < 1e9) }' listed
         else
             grep -q 'not measured, left to the base' said

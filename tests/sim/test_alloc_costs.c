@@ -89,8 +89,37 @@ static void test_zeroing_what_was_zeroed_long_ago(void **state)
                                 "0,free,1,,\n0,alloc,3,1048576,1\n0,free,2,,\n0,alloc,4,1048576,1\n"
                                 "0,free,3,,\n0,alloc,5,1048576,1\n0,free,4,,\n0,alloc,6,1048576,1\n";
     struct run r;
-    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_doubling=1", NULL});
+    run_trace(&r, trace,
+              (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_large_doubling=1", NULL});
     assert_int_equal(served_ns(r.sim), (2 + 3 + 2 + 2) * 1048576);
+    end_run(&r);
+}
+
+/* An object of 32 KiB, the largest that has a slot; once 1 MiB has been zeroed, for one that has none, another in its
+ * place is two doublings of 256 KiB away: all but 768 bytes of it are waited for, for 1 ns each and doubling. */
+static void test_some_bytes_are_not_waited_for(void **state)
+{
+    (void)state;
+    static const char trace[] = "p,op,id,size,noscan\n0,alloc,1,32768,1\n0,free,1,,\n0,alloc,2,32768,1\n"
+                                "0,alloc,3,1048576,1\n0,free,3,,\n0,alloc,4,1048576,1\n"
+                                "0,free,2,,\n0,alloc,5,32768,1\n";
+    struct run r;
+    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_doubling=1",
+                                               "costs.zero_buffer=768", NULL});
+    assert_int_equal(served_ns(r.sim), 2 * 32000);
+    end_run(&r);
+}
+
+/* Three spans at a time are the most; a fourth takes the tables of one that is gone. */
+static void test_more_spans_than_ever_cost_more(void **state)
+{
+    (void)state;
+    struct run r;
+    run_trace(&r, "p,op,id,size\n0,alloc,1,40000\n0,alloc,2,40000\n0,alloc,3,40000\n0,free,2,\n0,alloc,4,40000\n"
+              "0,free,1,\n0,free,3,\n0,alloc,5,40000\n",
+              (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.span_setup=10", "costs.span_first=1000",
+                                    NULL});
+    assert_int_equal(served_ns(r.sim), 5 * 10 + 3 * 1000);
     end_run(&r);
 }
 
@@ -145,6 +174,8 @@ int main(void)
         cmocka_unit_test(test_the_first_growth_costs_more),
         cmocka_unit_test(test_zeroing_may_touch_first),
         cmocka_unit_test(test_zeroing_what_was_zeroed_long_ago),
+        cmocka_unit_test(test_some_bytes_are_not_waited_for),
+        cmocka_unit_test(test_more_spans_than_ever_cost_more),
         cmocka_unit_test(test_giving_a_span_back_holds_the_lock),
         cmocka_unit_test(test_assists_without_pointers),
     };

@@ -159,11 +159,10 @@ static void test_a_mean_is_without_the_clock(void **state)
 static struct calibration made_up(void)
 {
     struct calibration c = {.count = 4, .cache_bytes = 1 << 20, .known = {.alloc = 2.34567, .zero_miss = 90}};
-    c.rows[0] = (struct measured){.key = "alloc", .how = "by hand", .ns = 2.34567, .noise = 0.04, .samples = 25,
-                                  .rounds = 1};
+    c.rows[0] = (struct measured){.key = "alloc", .how = "by hand", .ns = 2.34567, .noise = 0.04, .samples = 25};
     c.rows[1] = (struct measured){.key = "handoff", .how = "by two", .state = MEASURED_NOTHING};
     c.rows[2] = (struct measured){.key = "zero_miss", .how = "far off", .ns = 90, .noise = 0.5, .samples = 9,
-                                  .rounds = 5, .state = MEASURED_NOISY};
+                                  .state = MEASURED_NOISY};
     c.rows[3] = (struct measured){.key = "zero_miss_byte", .how = "far off", .state = MEASURED_NOTHING};
     return c;
 }
@@ -202,7 +201,7 @@ static void test_cold_costs_come_together(void **state)
     assert_int_equal(json_object_size(costs), 4);
     near(json_real_value(json_object_get(costs, "zero_miss")), 90);
     assert_int_equal(json_integer_value(json_object_get(costs, "zero_cache")), 1 << 20);
-    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, the quietest of 5 rounds, NOISY: far off"));
+    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, NOISY: far off"));
     json_decref(document);
 }
 
@@ -236,7 +235,7 @@ static void test_what_is_measured_is_positive_and_known(void **state)
             continue;
         assert_true(row->ns > 0 && isfinite(row->ns) && row->noise >= 0 && isfinite(row->noise));
         assert_int_equal(row->state, row->noise <= CALIBRATE_NOISE ? MEASURED : MEASURED_NOISY);
-        assert_int_equal(row->samples, CALIBRATE_LEAST_SAMPLES);
+        assert_in_range(row->samples, CALIBRATE_LEAST_SAMPLES, 5 * CALIBRATE_LEAST_SAMPLES);
     }
 }
 

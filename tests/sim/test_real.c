@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "real/threads.h"
 #include "run_trace.h"
@@ -420,6 +421,76 @@ static void test_contended_lock(void **state)
     config_clear(&r.config);
 }
 
+/* A P's uses of locks are noted, and added up when there is no room for more, or when it asks for it. */
+static void test_uses_are_noted_first(void **state)
+{
+    (void)state;
+    struct run r;
+    configure(&r, "go1.19", SETTINGS("ps=1"));
+    struct error error = {.text = ""};
+    struct sim *sim = real_new(&r.config, &error);
+    assert_non_null(sim);
+    struct real_p *rp = aligned_alloc(_Alignof(struct real_p), sizeof *rp);
+    assert_non_null(rp);
+    *rp = (struct real_p){.real = (struct real *)sim};
+    struct goheap_p *p = goheap_p_new(sim->heap, rp);
+    assert_non_null(p);
+    rp->real->counting = true;
+    const struct goheap_platform *pf = &sim->platform;
+    struct goheap_lock lock;
+    pf->lock_init(pf->self, &lock, GOHEAP_LOCK_STACKS, 77);
+    const struct named_lock *named = sim->locks;
+    for (int i = 0; i < LOCK_USES + 10; i++) {
+        assert_int_equal(named->lock.acquisitions, i <= LOCK_USES ? 0 : LOCK_USES);
+        pf->lock(pf->self, p, &lock);
+        pf->unlock(pf->self, p, &lock);
+    }
+    measure_add_up(rp);
+    assert_int_equal(named->lock.acquisitions, LOCK_USES + 10);
+    assert_int_equal(named->times->hold.count, LOCK_USES + 10);
+    assert_int_equal(named->lock.contended, 0);
+    rp->real->counting = false;
+    goheap_p_delete(p);
+    pf->lock_destroy(pf->self, &lock);
+    free(rp);
+    real_destroy(sim);
+    config_clear(&r.config);
+}
+
+static uint64_t involuntary_switches(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return (uint64_t)usage.ru_nivcsw;
+}
+
+/* An operation that takes longer than it can was interrupted; one that takes suspiciously long, if the OS has given the
+ * core away since the thread last looked, and not again for the next one; a short one never was. */
+static void test_who_was_interrupted(void **state)
+{
+    (void)state;
+    struct real *real = calloc(1, sizeof *real);
+    struct real_p *rp = aligned_alloc(_Alignof(struct real_p), sizeof *rp);
+    assert_true(real && rp);
+    real->ticks.suspicious = 1000;
+    *rp = (struct real_p){.real = real, .plausible = INT64_MAX, .preemptions = UINT64_MAX};
+    assert_false(thread_was_interrupted(rp, 1000));
+    assert_true(thread_was_interrupted(rp, 1001));
+    bool again;
+    uint64_t before;
+    do {
+        before = involuntary_switches();
+        rp->preemptions = before;
+        again = thread_was_interrupted(rp, 1001);
+    } while (involuntary_switches() != before); /* it really was */
+    assert_false(again);
+    rp->plausible = 500;
+    assert_false(thread_was_interrupted(rp, 500));
+    assert_true(thread_was_interrupted(rp, 501));
+    free(rp);
+    free(real);
+}
+
 /* --- what cannot be ------------------------------------------------------------------------------------ */
 
 static void test_refused(void **state)
@@ -447,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_threads_collect),              cmocka_unit_test(test_waiting_for_another),
         cmocka_unit_test(test_threads_within_a_limit),       cmocka_unit_test(test_limit_below_what_lives),
         cmocka_unit_test(test_rest_between_collections),     cmocka_unit_test(test_contended_lock),
+        cmocka_unit_test(test_uses_are_noted_first),         cmocka_unit_test(test_who_was_interrupted),
         cmocka_unit_test(test_refused),                      cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
