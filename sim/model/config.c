@@ -87,6 +87,8 @@ const struct setting config_table[] = {
      .help = "how the pacer smoothes what cycles say: a PI controller, the highest of the last four"},
     {.key = "counts_from", .type = SETTING_ENUM, AT(counts_from), .names = counts_from_names,
      .help = "where the pacer counts a cycle's allocation from: the trigger, the heap as it was"},
+    {.key = "mark_wakes_idle", .type = SETTING_BOOL, AT(mark_wakes_idle),
+     .help = "an idle P is woken when there is something to mark; else one that once found nothing sleeps on"},
     {.key = "limit_headroom", .type = SETTING_DOUBLE, AT(limit_headroom), .max = 1,
      .help = "of the memory limit's heap goal that is kept free, at least 1 MiB"},
     {.key = "gc_period_ns", .type = SETTING_U64, AT(gc_period_ns), .max = UINT64_C(1) << 62,

@@ -99,6 +99,7 @@ struct sim_config {
     double mark_share;    /* of the Ps' time that marking in the background should take */
     unsigned cons_mark;   /* enum pacer_cons_mark */
     unsigned counts_from; /* enum pacer_counts_from */
+    bool mark_wakes_idle; /* an idle P is woken when there is something to mark */
     double limit_headroom; /* share of the memory limit's goal that is kept free */
     uint64_t gc_period_ns; /* after a cycle, until there is another in any case; 0: never */
     bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */

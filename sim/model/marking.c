@@ -66,6 +66,25 @@ static void plan_workers(struct marking *m, double share, uint32_t ps)
     m->fractional = (goal - m->dedicated) / ps;
 }
 
+/* Of n Ps with nothing else to do, how many find something to mark. Before Green Tea, who found nothing slept, and was not
+ * woken when there was something again (mgcpacer.go, enlistWorker). Of several that are alone, one has all there is. */
+static uint32_t finders(const struct sim *sim, uint32_t n)
+{
+    const struct marking *m = &sim->marking;
+    if (sim->config.mark_wakes_idle || m->dedicated || n == 0)
+        return n;
+    return n == sim->p_count ? 1 : m->left + m->later > m->unseen ? n : 0;
+}
+
+static uint32_t idle_workers(struct sim *sim)
+{
+    const struct marking *m = &sim->marking;
+    uint32_t free = sim_idle_ps(sim), idle = free > m->dedicated ? free - m->dedicated : 0;
+    if (idle > sim->p_count - m->dedicated)
+        idle = sim->p_count - m->dedicated;
+    return finders(sim, idle);
+}
+
 /* How many work in the background now; *idle of them because their P has nothing else to do. */
 static uint32_t background_workers(struct sim *sim, uint32_t *idle)
 {
@@ -75,9 +94,7 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
     double tax = taken && taken < busy ? (double)busy / (busy - taken) : 1;
     if (tax != sim->tax)
         collector_tax(sim, tax);
-    *idle = free > m->dedicated ? free - m->dedicated : 0;
-    if (*idle > sim->p_count - m->dedicated)
-        *idle = sim->p_count - m->dedicated;
+    *idle = idle_workers(sim);
     return m->dedicated + *idle;
 }
 
@@ -199,13 +216,27 @@ static void change_places(struct sim_p *sp, uint32_t idle)
     m->idle_is_fractional = true;
 }
 
+/* A P that is to mark wakes one that sleeps (schedule, tryWakeP), which finds the goroutine. What it had to mark that
+ * others did not see, the one that marks has now. */
+static void wake_for(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    sim->marking.unseen = 0;
+    change_places(sp, 1);
+    collector_rouse(sim, sp->process.now);
+}
+
 /* A fractional worker on a P whose goroutine has been preempted. */
 static void work_for_a_while(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
     if (m->fractional == 0 || above_share(sp, m->fractional))
         return;
-    uint32_t idle = sim_idle_ps(sp->sim);
+    uint32_t idle = idle_workers(sp->sim);
+    if (idle == 0 && sim_idle_ps(sp->sim) > m->dedicated) {
+        wake_for(sp);
+        return;
+    }
     uint64_t taken_at = idle ? taken_over_at(sp, idle) : UINT64_MAX;
     while (m->left && !m->finished) {
         uint64_t ns;
@@ -393,17 +424,46 @@ static double shown(double bytes, double objects)
     return bytes < needed ? bytes / needed : 1;
 }
 
+/* The part of the scan work that others do not see until whoever has it looks at it: objects so large that they are
+ * scanned in parts (oblets), and of what each part refers to, as much as the scanning P's two buffers hold (mgcwork.go). */
+static double kept(const struct goheap_marked *marked, double small_bytes, double small_objects)
+{
+    const double oblet = 128 << 10, buffers = 2 * 253;
+    double bytes = (double)marked->scan_bytes, oblets = (bytes - small_bytes) / oblet;
+    if (oblets <= (double)marked->scan_objects[0])
+        return 0;
+    double most = buffers * oblets, seen = small_objects > most ? 1 - most / small_objects : 0;
+    return 1 - seen * small_bytes / bytes;
+}
+
+/* What is left to do when Ps with nothing else to do no longer find any of it: in every so many cycles all, as the
+ * starter's own assist was the first to scan its stack; or of what is kept, anything; or 0. Every cycle has another
+ * multiple of the square root of 2. */
+static uint64_t unseen(const struct sim *sim, double part_kept)
+{
+    const double starters = 0.27; /* part of cycles, in gctraces of Go 1.19 on 2 Ps: 0 to 0.45 */
+    const struct marking *m = &sim->marking;
+    double turn = 1.4142135623730951 * (double)(sim->collector.cycles + 1);
+    turn -= (double)(uint64_t)turn;
+    double all = (double)(m->left + m->later), part = (turn - starters) / (1 - starters);
+    if (part <= 0)
+        return UINT64_MAX;
+    return part < part_kept ? (uint64_t)((1 - part / part_kept) * all) : 0;
+}
+
 /* Sets what there is to do, and how long it takes. */
 static void plan_work(struct sim *sim, const struct goheap_marked *marked)
 {
     const struct costs *c = &sim->config.costs;
     struct marking *m = &sim->marking;
-    double heap = (double)goheap_heap_live(sim->heap), missing = cache_miss(c->scan_cache, heap), small = 0;
+    double heap = (double)goheap_heap_live(sim->heap), missing = cache_miss(c->scan_cache, heap);
+    double small = 0, small_objects = 0;
     double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap) + sim_shared_line(sim);
     double ns = (double)marked->objects * mark;
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
         small += objects * size;
+        small_objects += objects;
         if (as_a_whole(sim, size))
             m->later += (uint64_t)(objects * size);
         else
@@ -416,6 +476,7 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
     m->shown = shown((double)m->left + (double)m->later, (double)marked->objects);
     m->later_byte_ns = c->mark_span_byte > 0 ? c->mark_span_byte : 1e-9;
+    m->unseen = unseen(sim, m->shown * kept(marked, small, small_objects));
 }
 
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)

@@ -1,4 +1,5 @@
-/* When a goroutine is stopped for a fractional worker, and how long marking takes to find that it is over. */
+/* When a goroutine is stopped for a fractional worker, who sleeps through the marking, and how long that takes to find that
+ * it is over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,25 +10,38 @@
 
 #include "run_trace.h"
 
-/* 20,000 objects of 1 KiB that stay: beyond 4 MiB, the first goal, there is about as much to scan. */
-static const char *growing(void)
+enum { TRACE_BYTES = 1 << 19 };
+
+/* 20,000 objects of 1 KiB that stay, after some first rows: beyond 4 MiB, the first goal, there is about as much to scan,
+ * or, of objects without pointers, only the table of pointers that may come first. */
+static const char *growing_after(const char *first, unsigned noscan)
 {
-    static char text[1 << 19];
-    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n");
+    static char text[TRACE_BYTES];
+    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n%s", first);
     for (unsigned i = 1; i <= 20000; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,1024,0\n", i);
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,1024,%u\n", i, noscan);
     assert_true(at < sizeof text);
     return text;
 }
 
-static struct cycle_record first_cycle(const char *trace, const char *ps, const char *setting)
+static const char *growing(void)
+{
+    return growing_after("", 0);
+}
+
+static struct cycle_record nth_cycle(unsigned n, const char *trace, const char *ps, const char *setting)
 {
     struct run r;
     run_trace(&r, trace, (const char *const[]){ps, setting, NULL});
-    assert_true(r.sim->collector.cycles > 0);
-    struct cycle_record record = r.sim->collector.records[0];
+    assert_true(r.sim->collector.cycles >= n);
+    struct cycle_record record = r.sim->collector.records[n - 1];
     end_run(&r);
     return record;
+}
+
+static struct cycle_record first_cycle(const char *trace, const char *ps, const char *setting)
+{
+    return nth_cycle(1, trace, ps, setting);
 }
 
 /* The first cycle of one goroutine alone on its P begins 0.618... of the way from one end of a slice to the next: 0.382
@@ -46,6 +60,46 @@ static void test_slice(void **state)
     assert_true(first_cycle(growing(), "ps=1", setting).background_ns > 0);
 }
 
+/* The third multiple of the square root of 2 has 0.24 behind the point, less than 0.27: the starter has scanned its own
+ * stack, and the other P sleeps until the starter's goroutine is stopped for a fractional worker. */
+static void test_starter_has_all(void **state)
+{
+    (void)state;
+    const char *twice_before = "0,gc,,,\n0,gc,,,\n";
+    struct cycle_record woken = nth_cycle(3, growing_after(twice_before, 0), "ps=2", "mark_wakes_idle=true");
+    struct cycle_record asleep = nth_cycle(3, growing_after(twice_before, 0), "ps=2", "mark_wakes_idle=false");
+    assert_true(woken.idle_ns + woken.background_ns > 0);
+    assert_int_equal(asleep.idle_ns + asleep.background_ns, 0);
+    assert_true(asleep.assist_ns > woken.assist_ns);
+    struct cycle_record before = first_cycle(growing(), "ps=2", "mark_wakes_idle=false"); /* 0.41 */
+    assert_true(before.idle_ns + before.background_ns > 0);
+}
+
+/* A table of 1 MiB is all there is to scan: the other P finds no more of it once (0.41421 - 0.27) / 0.73 is done. */
+static void test_nothing_in_the_lists(void **state)
+{
+    (void)state;
+    const char *trace = growing_after("0,alloc,0,1048576,0\n", 1);
+    struct cycle_record c = first_cycle(trace, "ps=2", "mark_wakes_idle=false");
+    double all = (double)(c.idle_ns + c.background_ns + c.assist_ns);
+    double others = (double)(c.idle_ns + c.background_ns) / all;
+    assert_true(others > 0.12 && others < 0.22); /* 0.1975, less what the starter has paid meanwhile; a step of 10 us more */
+}
+
+/* Where nobody runs a program, the P that has all there is to mark marks alone. */
+static void test_forced_alone(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n");
+    for (unsigned i = 1; i <= 2000; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,1024,0\n", i);
+    snprintf(text + at, sizeof text - at, "0,gc,,,\n");
+    uint64_t together = first_cycle(text, "ps=2", "mark_wakes_idle=true").mark_ns;
+    uint64_t alone = first_cycle(text, "ps=2", "mark_wakes_idle=false").mark_ns;
+    assert_true(alone > 1.9 * (double)together && alone < 2.1 * (double)together);
+}
+
 /* Several Ps have to be asked for what they have left to mark; a lone one knows. */
 static void test_mark_done(void **state)
 {
@@ -60,6 +114,12 @@ static void test_mark_done(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slice), cmocka_unit_test(test_mark_done)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_starter_has_all),
+        cmocka_unit_test(test_nothing_in_the_lists),
+        cmocka_unit_test(test_forced_alone),
+        cmocka_unit_test(test_mark_done),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
