@@ -220,10 +220,8 @@ static void change_places(struct sim_p *sp, uint32_t idle)
  * others did not see, the one that marks has now. */
 static void wake_for(struct sim_p *sp)
 {
-    struct sim *sim = sp->sim;
-    sim->marking.unseen = 0;
     change_places(sp, 1);
-    collector_rouse(sim, sp->process.now);
+    marking_seek(sp->sim, sp->process.now);
 }
 
 /* A fractional worker on a P whose goroutine has been preempted. */
@@ -373,13 +371,20 @@ bool marking_wait(struct sim_p *sp, struct waiters *waiters)
     enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
     sp->blocked = true;
     sim->ps_blocked++;
-    if (sim->marking.on)
-        collector_rouse(sim, sp->process.now);
+    marking_seek(sim, sp->process.now);
     queue_park(&waiters->processes, &sp->process);
     sim->ps_blocked--;
     sp->blocked = false;
     sim_p_does(sp, was);
     return true;
+}
+
+void marking_seek(struct sim *sim, uint64_t now)
+{
+    if (!sim->marking.on)
+        return;
+    sim->marking.unseen = 0;
+    collector_rouse(sim, now);
 }
 
 /* --- the phase ----------------------------------------------------------------------------------------- */

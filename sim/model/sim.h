@@ -496,6 +496,8 @@ uint64_t marking_pay(struct sim_p *sp, uint64_t bytes);
 /* Parks a P's goroutine; the P may mark meanwhile. Or, where another runs on the P meanwhile, false at once: the event is
  * to begin anew. */
 bool marking_wait(struct sim_p *sp, struct waiters *waiters);
+/* A P has no longer anything to do: it looks for something to mark, and finds it. */
+void marking_seek(struct sim *sim, uint64_t now);
 /* How likely it is that one looks for something in a heap of that size that is not in the cache. */
 static inline double cache_miss(double cache, double heap)
 {

@@ -73,8 +73,7 @@ void sweeper_idle(struct sim_p *sp)
     sp->idle_since = sp->process.now;
     if (sim->timeline)
         timeline_rest(sim->timeline, sp);
-    if (sim->marking.on)
-        collector_rouse(sim, sp->process.now);
+    marking_seek(sim, sp->process.now);
     sweeper_rouse(sim, sp->process.now);
 }
 
