@@ -73,7 +73,7 @@ static uint32_t finders(const struct sim *sim, uint32_t n)
     const struct marking *m = &sim->marking;
     if (sim->config.mark_wakes_idle || m->dedicated || n == 0)
         return n;
-    return n == sim->p_count ? 1 : m->left + m->later > m->unseen ? n : 0;
+    return n == sim->p_count ? 1 : m->starters ? 0 : n;
 }
 
 static uint32_t idle_workers(struct sim *sim)
@@ -383,7 +383,7 @@ void marking_seek(struct sim *sim, uint64_t now)
 {
     if (!sim->marking.on)
         return;
-    sim->marking.unseen = 0;
+    sim->marking.starters = false;
     collector_rouse(sim, now);
 }
 
@@ -429,31 +429,13 @@ static double shown(double bytes, double objects)
     return bytes < needed ? bytes / needed : 1;
 }
 
-/* The part of the scan work that others do not see until whoever has it looks at it: objects so large that they are
- * scanned in parts (oblets), and of what each part refers to, as much as the scanning P's two buffers hold (mgcwork.go). */
-static double kept(const struct goheap_marked *marked, double small_bytes, double small_objects)
+/* Whether the starter's own assist is the first to scan its goroutine's stack, and so has all that hangs on it: in every
+ * so many cycles, those of which the multiple of the square root of 2 is in the first quarter between integers. */
+static bool starter_has_all(const struct sim *sim)
 {
-    const double oblet = 128 << 10, buffers = 2 * 253;
-    double bytes = (double)marked->scan_bytes, oblets = (bytes - small_bytes) / oblet;
-    if (oblets <= (double)marked->scan_objects[0])
-        return 0;
-    double most = buffers * oblets, seen = small_objects > most ? 1 - most / small_objects : 0;
-    return 1 - seen * small_bytes / bytes;
-}
-
-/* What is left to do when Ps with nothing else to do no longer find any of it: in every so many cycles all, as the
- * starter's own assist was the first to scan its stack; or of what is kept, anything; or 0. Every cycle has another
- * multiple of the square root of 2. */
-static uint64_t unseen(const struct sim *sim, double part_kept)
-{
-    const double starters = 0.27; /* part of cycles, in gctraces of Go 1.19 on 2 Ps: 0 to 0.45 */
-    const struct marking *m = &sim->marking;
+    const double starters = 0.25; /* of cycles in gctraces of Go 1.19 on 2 Ps: of eight programs 0 to 0.45 */
     double turn = 1.4142135623730951 * (double)(sim->collector.cycles + 1);
-    turn -= (double)(uint64_t)turn;
-    double all = (double)(m->left + m->later), part = (turn - starters) / (1 - starters);
-    if (part <= 0)
-        return UINT64_MAX;
-    return part < part_kept ? (uint64_t)((1 - part / part_kept) * all) : 0;
+    return turn - (double)(uint64_t)turn < starters;
 }
 
 /* Sets what there is to do, and how long it takes. */
@@ -461,14 +443,12 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
 {
     const struct costs *c = &sim->config.costs;
     struct marking *m = &sim->marking;
-    double heap = (double)goheap_heap_live(sim->heap), missing = cache_miss(c->scan_cache, heap);
-    double small = 0, small_objects = 0;
+    double heap = (double)goheap_heap_live(sim->heap), missing = cache_miss(c->scan_cache, heap), small = 0;
     double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap) + sim_shared_line(sim);
     double ns = (double)marked->objects * mark;
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
         small += objects * size;
-        small_objects += objects;
         if (as_a_whole(sim, size))
             m->later += (uint64_t)(objects * size);
         else
@@ -481,7 +461,6 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
     m->shown = shown((double)m->left + (double)m->later, (double)marked->objects);
     m->later_byte_ns = c->mark_span_byte > 0 ? c->mark_span_byte : 1e-9;
-    m->unseen = unseen(sim, m->shown * kept(marked, small, small_objects));
 }
 
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
@@ -493,6 +472,7 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     plan_work(sim, marked);
     plan_workers(m, sim->config.mark_share, sim->p_count);
     m->idle_is_fractional = m->fractional > 0;
+    m->starters = starter_has_all(sim);
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;
     collector_tax(sim, 1);

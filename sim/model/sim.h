@@ -206,7 +206,7 @@ struct marking {
     uint64_t start_ns;
     uint32_t dedicated;     /* workers that take a P for themselves */
     double fractional;      /* share of each P that another worker may take */
-    uint64_t unseen;        /* when so much is left, Ps with nothing else to do find none of it */
+    bool starters;          /* Ps with nothing else to do find no work: whoever started the cycle has it all */
     uint32_t idle_ps;       /* of those, that had found something when last seen */
     double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
     double idle_fractional_ns;
