@@ -8,7 +8,7 @@
 
 enum {
     GRAIN = 256, /* bytes: objects that begin in the same are as near as each other */
-    GRAINS = 1 << 16,
+    GRAINS = 1 << 18,
     PAGES = 1 << 14,
 };
 
@@ -17,7 +17,7 @@ struct grain {
 };
 
 struct warmth {
-    uint64_t zeroed; /* bytes so far */
+    uint64_t zeroed; /* bytes so far, by the OS as well */
     struct grain grains[GRAINS];
     uint64_t unbacked[PAGES]; /* numbers of pages; 0: none */
 };
@@ -32,13 +32,13 @@ void warmth_free(struct warmth *w)
     free(w);
 }
 
-/* log2(bytes / COSTS_NEAR), by straight lines between powers of two; no less than 0. */
+/* log2(bytes / COSTS_NEAR), by straight lines between powers of two; no less than COSTS_NEAREST. */
 static double doublings(uint64_t bytes)
 {
-    if (bytes <= COSTS_NEAR)
-        return 0;
-    unsigned exponent = 63 - (unsigned)__builtin_clzll(bytes);
-    unsigned near = 63 - (unsigned)__builtin_clzll(COSTS_NEAR);
+    const int near = 63 - __builtin_clzll(COSTS_NEAR);
+    if (bytes <= UINT64_C(1) << (near + (int)COSTS_NEAREST))
+        return COSTS_NEAREST;
+    int exponent = 63 - __builtin_clzll(bytes);
     double mantissa = (double)bytes / (double)(UINT64_C(1) << exponent);
     return (double)(exponent - near) + mantissa - 1;
 }
@@ -70,13 +70,14 @@ double warmth_zero(struct warmth *w, uint64_t addr, uint64_t bytes, double unkno
     w->zeroed += bytes;
     *grain = (struct grain){number, w->zeroed};
     *unbacked = back_all(w, addr, bytes);
-    return *unbacked ? 0 : far; /* the OS has just zeroed it */
+    return *unbacked ? COSTS_NEAREST : far; /* the OS has just zeroed it */
 }
 
 void warmth_take_span(struct warmth *w, struct fresh_span *span, uint64_t addr, uint64_t bytes)
 {
     for (uint64_t page = span->from / WARMTH_PAGE; page < span->to / WARMTH_PAGE; page++)
         back(w, page);
+    w->zeroed += bytes;
     *span = (struct fresh_span){addr, addr - addr % WARMTH_PAGE + bytes};
     for (uint64_t page = span->from / WARMTH_PAGE + 1; page < span->to / WARMTH_PAGE; page++)
         w->unbacked[page % PAGES] = page;
