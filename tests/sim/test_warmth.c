@@ -54,6 +54,19 @@ static void test_it_forgets(void **state)
     warmth_free(w);
 }
 
+/* Another object where there was one of 40 KiB, 128 KiB ago: its middle, not its beginning, says how far it is. */
+static void test_large_objects_need_not_begin_alike(void **state)
+{
+    (void)state;
+    struct warmth *w = warmth_new();
+    assert_non_null(w);
+    zero(w, BASE, 40 * KIB, 99, 0);
+    zero(w, BASE + KIB * KIB, 128 * KIB, 99, 0);
+    zero(w, BASE + 8 * KIB, 40 * KIB, -1, 0);
+    zero(w, BASE + 40 * KIB, 20 * KIB, 99, 0);
+    warmth_free(w);
+}
+
 /* The pages of a new span are zeroed as well, by the OS. */
 static void test_new_spans_come_between(void **state)
 {
@@ -104,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_distance_is_what_came_between),
         cmocka_unit_test(test_it_forgets),
+        cmocka_unit_test(test_large_objects_need_not_begin_alike),
         cmocka_unit_test(test_new_spans_come_between),
         cmocka_unit_test(test_pages_of_a_new_span),
         cmocka_unit_test(test_pages_of_an_old_span),
