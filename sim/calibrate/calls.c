@@ -144,7 +144,7 @@ static bool large_sample(void *state, double *ns)
 }
 
 const struct experiment large_experiment = {
-    .findings = {FINDING(zero_large, "16 MiB of 33 to 93 KB zeroed, oldest first, less near, a byte: part of zero_16m")},
+    .findings = {FINDING(zero_large, "16 MiB of 33 to 93 KB zeroed, oldest first: the same, as a part of zero_16m")},
     .open = large_open,
     .sample = large_sample,
     .close = program_close,

@@ -84,6 +84,7 @@ static json_t *make_note(const struct calibration *c)
                                             "the base's, as is all that is not below."));
     for (unsigned i = 0; i < c->count; i++)
         note_row(note, &c->rows[i]);
+    json_array_append_new(note, json_string("zero_miss_byte: 0: what it has in a base, zero_64m has here."));
     return note;
 }
 
@@ -95,7 +96,7 @@ static json_t *make_costs(const struct calibration *c)
         if (row->state != MEASURED_NOTHING)
             json_object_set_new(costs, row->key, rounded(row->ns));
     }
-    json_object_set_new(costs, "zero_miss_byte", json_integer(0)); /* zero_256k to zero_64m have it already */
+    json_object_set_new(costs, "zero_miss_byte", json_integer(0));
     return costs;
 }
 

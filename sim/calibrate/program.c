@@ -187,7 +187,8 @@ static size_t next_object(struct program_heap *h)
 {
     const size_t batches = h->lab.n / PROGRAM_BATCH;
     if (h->at % PROGRAM_BATCH == 0) {
-        size_t next = h->objects->in_turn ? h->at / PROGRAM_BATCH % batches : (size_t)spread(&h->lab, (double)batches) - 1;
+        size_t next = h->objects->in_turn ? h->at / PROGRAM_BATCH % batches
+                                          : (size_t)spread(&h->lab, (double)batches) - 1;
         h->at = next * PROGRAM_BATCH;
         h->zeroes = lab_random(&h->lab, h->objects->plain) != 0;
         choose_sizes(h);

@@ -129,7 +129,7 @@ const struct setting config_table[] = {
     COST(death, "ns: dropping the last reference to an object, under collection"),
     COST(zero, "ns: zeroing a used slot"),
     COST(zero_byte, "ns a byte: and each of its bytes"),
-    COST_OF("zero_256k", zero_far[0], "ns a byte: and more where 256 KiB have been zeroed since it was; less from 64 on"),
+    COST_OF("zero_256k", zero_far[0], "ns a byte: and more where 256 KiB have been zeroed since; none where 64 KiB"),
     COST_OF("zero_1m", zero_far[1], "ns a byte: instead, where 1 MiB have"),
     COST_OF("zero_4m", zero_far[2], "ns a byte: instead, where 4 MiB have"),
     COST_OF("zero_16m", zero_far[3], "ns a byte: instead, where 16 MiB have"),

@@ -74,8 +74,8 @@ struct costs {
     double mark_done;      /* the end of marking, while programs run on: several Ps are asked for what they have left */
 };
 
-/* ns a byte that zeroing takes more, so many doublings of COSTS_NEAR away, COSTS_NEAREST at the least: by straight lines
- * from each distance in zero_far to the next, and no more than at the last. */
+/* ns a byte that zeroing takes more, so many doublings of COSTS_NEAR away, COSTS_NEAREST at the least: by straight
+ * lines from each distance in zero_far to the next, and no more than at the last. */
 static inline double costs_zero_far(const struct costs *c, double doublings)
 {
     double at = (doublings - COSTS_NEAREST) / 2;

@@ -58,7 +58,7 @@ noted() {
 
 # The costs of a file, KEY NUMBER.
 costs() {
-    sed -n '/^  "costs": {$/,/^  }/s/^    "\([a-z_]*\)": \([^,]*\),*$/\1 \2/p' "$1"
+    sed -n '/^  "costs": {$/,/^  }/s/^    "\([a-z0-9_]*\)": \([^,]*\),*$/\1 \2/p' "$1"
 }
 
 @test "each cost is there, positive and finite, or the note says that the base has it" {
