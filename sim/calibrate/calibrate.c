@@ -1,7 +1,7 @@
 /* Whose turn it is to take samples, and when to stop.
  *
- *     lock  sweep  small ... zero_miss  lock  sweep  small ... zero_miss  lock ...
- *      |----------- a lap -----------|   each a few samples at a time
+ *     lock  sweep  small ... handoff  lock  sweep  small ... handoff  lock ...
+ *      |---------- a lap ----------|   each a few samples at a time
  *
  * A machine's speed may change several times a second, as when its owner has given the other half of a core to somebody
  * else. Costs that are to be added up must have seen the same of that: all experiments go on side by side, until each
@@ -33,7 +33,7 @@ static const struct experiment *const experiments[] = {
     &lock_experiment,       &sweep_experiment,      &small_experiment,   &far_experiment,  &large_experiment,
     &death_experiment,      &central_experiment,    &page_cache_experiment, &pages_experiment, &grow_experiment,
     &grow_first_experiment, &span_first_experiment, &fault_experiment,    &scavenge_experiment,
-    &cache_line_experiment, &handoff_experiment,    &zero_miss_experiment,
+    &cache_line_experiment, &handoff_experiment,
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof experiments[0] };
 
@@ -133,17 +133,11 @@ static void take_turn(struct run *run, struct under_way *u)
 
 /* --- all of them --------------------------------------------------------------------------------------- */
 
-/* Whether the host has what it takes. */
-static bool possible(const struct run *run, const struct experiment *e)
-{
-    return (!e->two_cpus || partner_cpus() > 1) && (!e->cache || run->bench.cache_bytes > 0);
-}
-
 /* Rows for its findings, and if it can be done, what it needs. */
 static bool begin(struct run *run, struct under_way *u, const struct experiment *e, struct error *error)
 {
     struct calibration *c = run->calibration;
-    *u = (struct under_way){.experiment = e, .rows = &c->rows[c->count], .over = !possible(run, e)};
+    *u = (struct under_way){.experiment = e, .rows = &c->rows[c->count], .over = e->two_cpus && partner_cpus() < 2};
     bool ok = true;
     for (unsigned f = 0; f < findings_of(e); f++) {
         u->rows[f] = (struct measured){.key = e->findings[f].key, .how = e->findings[f].how, .state = MEASURED_NOTHING};
@@ -200,7 +194,6 @@ static bool prepare(struct run *run, struct error *error)
         .platform = goheap_platform_mmap(),
         .known = &run->calibration->known,
         .partner = partner,
-        .cache_bytes = host_cache_bytes(),
     };
     return true;
 }
@@ -211,7 +204,6 @@ bool calibrate_run(struct calibration *calibration, unsigned samples, const stru
     *calibration = (struct calibration){.count = 0};
     struct run run = {.calibration = calibration, .samples = samples, .began = seconds_now()};
     bool ok = prepare(&run, error) && measure_all(&run, listener, error);
-    calibration->cache_bytes = run.bench.cache_bytes;
     calibration->seconds = seconds_now() - run.began;
     for (unsigned i = 0; i < EXPERIMENTS; i++)
         end(&run.under_way[i]);

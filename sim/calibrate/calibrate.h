@@ -33,9 +33,8 @@ enum { CALIBRATE_MAX = 40, CALIBRATE_LEAST_SAMPLES = 3, CALIBRATE_MOST_SAMPLES =
 struct calibration {
     struct measured rows[CALIBRATE_MAX]; /* in the order in which they were measured */
     unsigned count;
-    struct costs known;  /* the same; what is not in them is 0 */
-    double cache_bytes;  /* of the host's last-level cache, which becomes zero_cache; 0: not known */
-    double seconds;      /* that it took */
+    struct costs known; /* the same; what is not in them is 0 */
+    double seconds;     /* that it took */
 };
 
 /* Told before each experiment what is measured next. */

@@ -44,18 +44,6 @@ void calibrate_print(const struct calibration *c, FILE *out)
 
 /* --- the configuration --------------------------------------------------------------------------------- */
 
-/* What zeroing takes outside the cache is three costs that mean nothing without each other. */
-static bool has_cold_costs(const struct calibration *c)
-{
-    return c->known.zero_miss > 0 && c->known.zero_miss_byte > 0;
-}
-
-static bool is_written(const struct calibration *c, const struct measured *row)
-{
-    bool cold = strcmp(row->key, "zero_miss") == 0 || strcmp(row->key, "zero_miss_byte") == 0;
-    return row->state != MEASURED_NOTHING && (!cold || has_cold_costs(c));
-}
-
 /* Four digits are more than noise leaves. */
 static json_t *rounded(double value)
 {
@@ -72,10 +60,10 @@ static void describe_noise(char *text, size_t size, const struct measured *row)
              row->state == MEASURED_NOISY ? ", NOISY" : "");
 }
 
-static void note_row(json_t *note, const struct calibration *c, const struct measured *row)
+static void note_row(json_t *note, const struct measured *row)
 {
     char text[160] = "not measured, left to the base";
-    if (is_written(c, row))
+    if (row->state != MEASURED_NOTHING)
         describe_noise(text, sizeof text, row);
     json_array_append_new(note, json_sprintf("%s: %s: %s", row->key, text, row->how));
 }
@@ -95,7 +83,8 @@ static json_t *make_note(const struct calibration *c)
     json_array_append_new(note, json_string("it writes none), stopping the world (it has no threads to stop). They are "
                                             "the base's, as is all that is not below."));
     for (unsigned i = 0; i < c->count; i++)
-        note_row(note, c, &c->rows[i]);
+        note_row(note, &c->rows[i]);
+    json_array_append_new(note, json_string("zero_miss_byte: 0: what it has in a base, zero_64m has here."));
     return note;
 }
 
@@ -104,11 +93,10 @@ static json_t *make_costs(const struct calibration *c)
     json_t *costs = json_object();
     for (unsigned i = 0; i < c->count; i++) {
         const struct measured *row = &c->rows[i];
-        if (is_written(c, row))
+        if (row->state != MEASURED_NOTHING)
             json_object_set_new(costs, row->key, rounded(row->ns));
     }
-    if (has_cold_costs(c))
-        json_object_set_new(costs, "zero_cache", json_integer((json_int_t)c->cache_bytes));
+    json_object_set_new(costs, "zero_miss_byte", json_integer(0));
     return costs;
 }
 

@@ -20,7 +20,8 @@ struct finding {
     const char *how; /* it is measured */
 };
 
-#define FINDING(member, text) {.key = #member, .offset = offsetof(struct costs, member), .how = text}
+#define FINDING_OF(name, member, text) {.key = name, .offset = offsetof(struct costs, member), .how = text}
+#define FINDING(member, text) FINDING_OF(#member, member, text)
 
 struct partner;
 
@@ -30,13 +31,11 @@ struct bench {
     const struct goheap_platform *platform; /* the real one */
     const struct costs *known;              /* what the experiments before this one have found, else 0 */
     struct partner *partner;                /* another thread, asleep unless it is asked */
-    double cache_bytes;                     /* of the last-level cache; 0: not known */
 };
 
 struct experiment {
     struct finding findings[EXPERIMENT_COSTS];
     bool two_cpus; /* it needs them */
-    bool cache;    /* it needs bench.cache_bytes */
     /* What samples work on, or NULL if memory cannot be had. The bench outlives it. */
     void *(*open)(const struct bench *bench);
     /* Fills in ns for each finding; false if it could not be done. */
@@ -46,7 +45,7 @@ struct experiment {
 
 /* In an order in which each finds known what it needs: lock, sweeping and small objects first. */
 extern const struct experiment lock_experiment, small_experiment, far_experiment, large_experiment;
-extern const struct experiment death_experiment, zero_miss_experiment;
+extern const struct experiment death_experiment;
 extern const struct experiment sweep_experiment, central_experiment, page_cache_experiment, pages_experiment;
 extern const struct experiment grow_experiment, grow_first_experiment, span_first_experiment;
 extern const struct experiment fault_experiment, scavenge_experiment;

@@ -1,4 +1,4 @@
-/* Reads /proc and /sys, which need not be there. */
+/* Reads /proc, which need not be there. */
 #include "calibrate/host.h"
 
 #include "calibrate/partner.h"
@@ -40,32 +40,4 @@ void host_describe(char *text, size_t size)
     for (char *c = text; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
-}
-
-/* A size as the kernel writes it, "512K"; 0 if it is none. */
-static double parse_size(const char *text)
-{
-    unsigned long long number;
-    char unit = '\0';
-    if (sscanf(text, "%llu%c", &number, &unit) < 1)
-        return 0;
-    return (double)number * (unit == 'K' ? 1024 : unit == 'M' ? 1048576 : 1);
-}
-
-double host_cache_bytes(void)
-{
-    enum { MOST_CACHES = 10 };
-    double largest = 0;
-    for (int i = 0; i < MOST_CACHES; i++) {
-        char path[96], line[64];
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
-        FILE *f = fopen(path, "re");
-        if (!f)
-            continue;
-        double bytes = fgets(line, sizeof line, f) ? parse_size(line) : 0;
-        fclose(f);
-        if (bytes > largest)
-            largest = bytes;
-    }
-    return largest;
 }

@@ -6,7 +6,5 @@
 
 /* "AMD EPYC, 2 CPUs, Linux 6.1.0 x86_64", as far as it is known; printable ASCII. */
 void host_describe(char *text, size_t size);
-/* Bytes of the largest cache of the first CPU; 0 if it is not known. */
-double host_cache_bytes(void);
 
 #endif

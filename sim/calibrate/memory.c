@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 4 << 20, CHUNKS = 11 }; /* bytes that a heap grows by */
+enum { CHUNK = 4 << 20, CHUNKS = 3 }; /* bytes that a heap grows by */
 
 static void memory_close(void *state)
 {
@@ -42,17 +42,63 @@ static void touch(uint64_t addr, uint64_t bytes)
         *(volatile char *)(uintptr_t)at = 1;
 }
 
-/* --- grow ---------------------------------------------------------------------------------------------- */
+/* --- grow, grow_first ---------------------------------------------------------------------------------- */
+
+enum { EVERYTHING = 32 << 20 }; /* bytes */
+
+/* Heaps grow so seldom that what that takes is not in the caches, be it the heap's or the OS's. */
+struct cold {
+    const struct bench *bench;
+    char *everything; /* when so many bytes have been written to, nothing else is in the caches that are near */
+    struct lab *lab;  /* grow's */
+};
+
+static void cold_close(void *state)
+{
+    struct cold *c = state;
+    if (c->lab)
+        memory_close(c->lab);
+    free(c->everything);
+    free(c);
+}
+
+static void *grow_first_open(const struct bench *bench)
+{
+    struct cold *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->bench = bench;
+    c->everything = malloc(EVERYTHING);
+    if (c->everything)
+        return c;
+    cold_close(c);
+    return NULL;
+}
+
+static void *grow_open(const struct bench *bench)
+{
+    struct cold *c = grow_first_open(bench);
+    if (!c || (c->lab = memory_new(bench, &bench->configs->immediate)))
+        return c;
+    cold_close(c);
+    return NULL;
+}
+
+static void empty_caches(struct cold *c)
+{
+    memset(c->everything, c->everything[0] + 1, EVERYTHING);
+}
 
 /* ns of allocating a chunk, the median. */
-static double time_chunks(struct lab *lab, bool *ok)
+static double time_chunks(struct cold *c, bool *ok)
 {
     double times[CHUNKS];
     for (size_t i = 0; i < CHUNKS; i++) {
+        empty_caches(c);
         uint64_t began = now_ns();
-        lab->objects[i] = goheap_alloc(lab->p, CHUNK, GOHEAP_NOSCAN);
+        c->lab->objects[i] = goheap_alloc(c->lab->p, CHUNK, GOHEAP_NOSCAN);
         times[i] = ns_since(began);
-        *ok &= lab->objects[i] != 0;
+        *ok &= c->lab->objects[i] != 0;
     }
     return statistics_quartiles(times, CHUNKS).median;
 }
@@ -61,55 +107,25 @@ static double time_chunks(struct lab *lab, bool *ok)
  * heap is full again. */
 static bool grow_sample(void *state, double *ns)
 {
-    struct lab *lab = state;
+    struct cold *c = state;
     bool ok = true;
-    double grown = time_chunks(lab, &ok);
-    lab_free_all(lab);
-    ns[0] = grown - time_chunks(lab, &ok);
+    double grown = time_chunks(c, &ok);
+    lab_free_all(c->lab);
+    ns[0] = grown - time_chunks(c, &ok);
     return ok;
 }
 
 const struct experiment grow_experiment = {
-    .findings = {FINDING(grow, "objects of 4 MiB where the heap must grow for them, less the same where it need not")},
-    .open = memory_open,
+    .findings = {FINDING(grow, "objects of 4 MiB, caches empty, where the heap must grow for them, less where not")},
+    .open = grow_open,
     .sample = grow_sample,
-    .close = memory_close,
+    .close = cold_close,
 };
-
-/* --- grow_first ---------------------------------------------------------------------------------------- */
-
-struct cold_start {
-    const struct bench *bench;
-    size_t cache;     /* bytes */
-    char *everything; /* so many: when it has been written to, nothing else is in the caches */
-};
-
-static void grow_first_close(void *state)
-{
-    struct cold_start *c = state;
-    free(c->everything);
-    free(c);
-}
-
-static void *grow_first_open(const struct bench *bench)
-{
-    enum { PLENTY = 32 << 20 };
-    struct cold_start *c = calloc(1, sizeof *c);
-    if (!c)
-        return NULL;
-    c->bench = bench;
-    c->cache = bench->cache_bytes > 0 && bench->cache_bytes < PLENTY ? (size_t)bench->cache_bytes : PLENTY;
-    c->everything = malloc(c->cache);
-    if (c->everything)
-        return c;
-    grow_first_close(c);
-    return NULL;
-}
 
 /* ns of an object of each span class, with nothing in the caches. */
-static double time_one_of_each(struct cold_start *c, struct lab *lab, bool *ok)
+static double time_one_of_each(struct cold *c, struct lab *lab, bool *ok)
 {
-    memset(c->everything, *ok, c->cache);
+    empty_caches(c);
     uint64_t began = now_ns();
     for (size_t i = 0; i < lab->n; i++)
         *ok &= (lab->objects[i] = goheap_alloc(lab->p, lab->sizes[i], i % 2 ? GOHEAP_NOSCAN : 0)) != 0;
@@ -119,7 +135,7 @@ static double time_one_of_each(struct cold_start *c, struct lab *lab, bool *ok)
 /* Where nobody has used the heap before, less where the same objects have just been. */
 static bool grow_first_sample(void *state, double *ns)
 {
-    struct cold_start *c = state;
+    struct cold *c = state;
     const struct goheap_config *config = &c->bench->configs->gc;
     struct lab lab;
     bool ok = lab_open(&lab, config, c->bench->platform, 2 * (config->table.count - 1));
@@ -139,7 +155,7 @@ const struct experiment grow_first_experiment = {
     .findings = {FINDING(grow_first, "an object of each span class in a new heap, less the same later, and grow")},
     .open = grow_first_open,
     .sample = grow_first_sample,
-    .close = grow_first_close,
+    .close = cold_close,
 };
 
 /* --- span_first ---------------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 /* The program's heaps, the calls that it makes, and their means. */
 #include "calibrate/program.h"
 
-#include "calibrate/statistics.h"
 #include "real/ticks.h"
 #include "real/touch.h"
 
@@ -9,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32, SIZES = 4, PIECES = 21 };
+enum { SIZES = 4 };
 
 struct calls {
     double ns;    /* without reading the clock, and sweeping */
@@ -83,7 +82,7 @@ static bool fill(struct program_heap *h)
     struct lab *lab = &h->lab;
     bool ok = true;
     for (size_t i = 0; ok && i < lab->n; i++) {
-        if (i % BATCH == 0)
+        if (i % PROGRAM_BATCH == 0)
             choose_sizes(h);
         uint64_t size = h->sizes[i % SIZES];
         ok = (lab->objects[i] = goheap_alloc(lab->p, size, GOHEAP_NOSCAN)) != 0;
@@ -152,11 +151,19 @@ static void note_call(const struct ticks *t, struct calls *calls, int64_t ticks,
     calls->count++;
 }
 
-/* What an allocation of so many bytes was; KINDS if it is of no interest. */
-static enum program_kind kind_of(const struct program_heap *h, double bytes)
+/* What is zeroed of it: its slot, or of a large object as much as was asked for. */
+static double bytes_of(const struct lab *lab, uint64_t addr, uint64_t size)
+{
+    return size > GH_MAX_SMALL ? (double)size : (double)goheap_usable_size(lab->heap, addr);
+}
+
+/* What an allocation of so many bytes, of which so many were asked for, was; KINDS if it is of no interest. */
+static enum program_kind kind_of(const struct program_heap *h, uint64_t addr, double bytes, uint64_t size)
 {
     const struct program_objects *o = h->objects;
     const unsigned steps = h->platform.steps, refill = PROGRAM_STEP(REFILL) | PROGRAM_STEP(SWEEP);
+    if (size < PROGRAM_TINY)
+        return addr % PROGRAM_TINY ? SHARED : KINDS;
     if (steps == o->steps)
         return !h->zeroes ? PLAIN : o->longer > 0 && bytes >= o->longer ? ZEROED_LONGER : ZEROED;
     if (h->zeroes)
@@ -164,12 +171,13 @@ static enum program_kind kind_of(const struct program_heap *h, double bytes)
     return steps == refill ? REFILL : steps == (refill | PROGRAM_STEP(SPAN_ALLOC)) ? SPAN : KINDS;
 }
 
-static void note_alloc(const struct program *p, struct program_heap *h, int64_t ticks, double bytes)
+static void note_alloc(const struct program *p, struct program_heap *h, int64_t ticks, uint64_t addr, uint64_t size)
 {
     const struct listening *l = &h->platform;
     const struct costs *known = p->bench->known;
     double sweeping = (double)l->sweeps * known->sweep_span + (double)l->swept * known->sweep_object;
-    enum program_kind kind = kind_of(h, bytes);
+    double bytes = bytes_of(&h->lab, addr, size);
+    enum program_kind kind = kind_of(h, addr, bytes, size);
     if (kind != KINDS)
         note_call(&p->ticks, &h->calls[kind], ticks, bytes, sweeping);
 }
@@ -177,20 +185,15 @@ static void note_alloc(const struct program *p, struct program_heap *h, int64_t 
 /* All of a batch, one by one, then another's. */
 static size_t next_object(struct program_heap *h)
 {
-    const size_t batches = h->lab.n / BATCH;
-    if (h->at % BATCH == 0) {
-        size_t next = h->objects->in_turn ? h->at / BATCH % batches : (size_t)spread(&h->lab, (double)batches) - 1;
-        h->at = next * BATCH;
+    const size_t batches = h->lab.n / PROGRAM_BATCH;
+    if (h->at % PROGRAM_BATCH == 0) {
+        size_t next = h->objects->in_turn ? h->at / PROGRAM_BATCH % batches
+                                          : (size_t)spread(&h->lab, (double)batches) - 1;
+        h->at = next * PROGRAM_BATCH;
         h->zeroes = lab_random(&h->lab, h->objects->plain) != 0;
         choose_sizes(h);
     }
     return h->at++;
-}
-
-/* What is zeroed of it: its slot, or of a large object as much as was asked for. */
-static double bytes_of(const struct lab *lab, uint64_t addr, uint64_t size)
-{
-    return size > GH_MAX_SMALL ? (double)size : (double)goheap_usable_size(lab->heap, addr);
 }
 
 /* Another object for one of those that there are. */
@@ -214,50 +217,24 @@ static bool replace(const struct program *p, struct program_heap *h)
     ended = ticks_now(t);
     if (!*object)
         return false;
-    note_alloc(p, h, (int64_t)(ended - began), bytes_of(lab, *object, size));
+    note_alloc(p, h, (int64_t)(ended - began), *object, size);
     touch_object(*object, size);
     return true;
 }
 
-static bool run_piece(const struct program *p, struct program_heap *h, struct program_means *m)
+/* Means, which have in them what makes single calls slow now and then, as a program's have. */
+bool program_run(struct program *program, unsigned heap, struct program_means *means)
 {
+    struct program_heap *h = &program->heaps[heap];
+    ticks_measure_cost(&program->ticks);
     memset(h->calls, 0, sizeof h->calls);
-    for (int step = 0; step < h->objects->piece; step++)
-        if (!replace(p, h))
+    for (int i = 0; i < h->objects->replaced; i++)
+        if (!replace(program, h))
             return false;
     for (int kind = 0; kind < KINDS; kind++) {
         const struct calls *c = &h->calls[kind];
-        m->ns[kind] = c->count ? c->ns / (double)c->count : 0;
-        m->bytes[kind] = c->count ? c->bytes / (double)c->count : 0;
-    }
-    return true;
-}
-
-/* Of the values that are any; 0 if none is. */
-static double median_of(double *values, size_t n)
-{
-    size_t any = 0;
-    for (size_t i = 0; i < n; i++)
-        if (values[i] != 0)
-            values[any++] = values[i];
-    return any ? statistics_quartiles(values, any).median : 0;
-}
-
-/* Of the means of many pieces the medians, as the core's speed may change. */
-bool program_run(struct program *program, unsigned heap, struct program_means *means)
-{
-    struct program_means pieces[PIECES];
-    for (int i = 0; i < PIECES; i++)
-        if (!run_piece(program, &program->heaps[heap], &pieces[i]))
-            return false;
-    for (int kind = 0; kind < KINDS; kind++) {
-        double ns[PIECES], bytes[PIECES];
-        for (int i = 0; i < PIECES; i++) {
-            ns[i] = pieces[i].ns[kind];
-            bytes[i] = pieces[i].bytes[kind];
-        }
-        means->ns[kind] = median_of(ns, PIECES);
-        means->bytes[kind] = median_of(bytes, PIECES);
+        means->ns[kind] = c->count ? c->ns / (double)c->count : 0;
+        means->bytes[kind] = c->count ? c->bytes / (double)c->count : 0;
     }
     return true;
 }

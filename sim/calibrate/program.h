@@ -24,14 +24,15 @@ struct program_objects {
     double longer;            /* from so many bytes on, zeroed ones are apart: ZEROED_LONGER */
     bool in_turn;             /* the oldest dies first */
     unsigned plain;           /* one batch of so many is not zeroed */
-    int piece;                /* so many are replaced in a row */
+    int replaced;             /* so many a sample */
     unsigned steps;           /* bits: what an allocation reports that meets with nothing special */
 };
 
 #define PROGRAM_STEP(name) (1u << GOHEAP_STEP_##name)
 
-/* What calls were for; of allocations, which memory they were for and what they met with. */
-enum program_kind { PLAIN, ZEROED, ZEROED_LONGER, REFILL, SPAN, FREES, KINDS };
+/* What calls were for; of allocations, which memory they were for and what they met with.
+ * SHARED: a block that has been allocated, and zeroed, before. */
+enum program_kind { PLAIN, ZEROED, ZEROED_LONGER, SHARED, REFILL, SPAN, FREES, KINDS };
 
 /* The mean of each kind of calls in one heap: ns, sweeping left out, and bytes. 0 where there was none. */
 struct program_means {
@@ -40,7 +41,8 @@ struct program_means {
 
 struct program;
 
-enum { PROGRAM_HEAPS = 3 /* at most */ };
+enum { PROGRAM_HEAPS = 5 /* at most */, PROGRAM_BATCH = 32 /* objects */,
+       PROGRAM_TINY = 16 /* bytes: objects of fewer share a block */ };
 
 /* A program with n heaps, and objects in all of them; NULL if memory cannot be had. The objects outlive it. */
 struct program *program_open(const struct bench *bench, const struct program_objects *objects, unsigned n);

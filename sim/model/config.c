@@ -22,8 +22,9 @@ static const char *const stream_names[] = {"p", "g", NULL};
 static const char *const scheduler_names[] = {"auto", "queue", "dealt", NULL};
 
 #define AT(member) .offset = offsetof(struct sim_config, member)
-#define COST(member, text) \
-    {.key = "costs." #member, .type = SETTING_DOUBLE, AT(costs.member), .max = 1000000000, .help = text}
+#define COST_OF(name, member, text) \
+    {.key = "costs." name, .type = SETTING_DOUBLE, AT(costs.member), .max = 1000000000, .help = text}
+#define COST(member, text) COST_OF(#member, member, text)
 
 const struct setting config_table[] = {
     {.key = "name", .type = SETTING_TEXT, AT(name), .size = sizeof((struct sim_config *)0)->name,
@@ -124,14 +125,19 @@ const struct setting config_table[] = {
     COST(alloc, "ns: an allocation from the P's own span"),
     COST(alloc_doubling, "ns: and more each time that the heap in use is twice 256 KiB"),
     COST(alloc_scan_byte, "ns a byte: an allocation that may hold pointers"),
+    COST(tiny, "ns: and more, where objects of a few bytes share a block"),
     COST(free, "ns: a free under immediate reclaim"),
     COST(free_doubling, "ns: and more, or a death, each time that the heap in use is twice 256 KiB"),
     COST(death, "ns: dropping the last reference to an object, under collection"),
     COST(zero, "ns: zeroing a used slot"),
     COST(zero_byte, "ns a byte: and each of its bytes"),
-    COST(zero_doubling, "ns a byte: and more each time that twice 256 KiB have been zeroed since it was"),
+    COST_OF("zero_256k", zero_far[0], "ns a byte: and more where 256 KiB have been zeroed since; none where 64 KiB"),
+    COST_OF("zero_1m", zero_far[1], "ns a byte: instead, where 1 MiB have"),
+    COST_OF("zero_4m", zero_far[2], "ns a byte: instead, where 4 MiB have"),
+    COST_OF("zero_16m", zero_far[3], "ns a byte: instead, where 16 MiB have"),
+    COST_OF("zero_64m", zero_far[4], "ns a byte: instead, where 64 MiB have, or more"),
     COST(zero_buffer, "bytes that zeroing is not waited for, however far they are"),
-    COST(zero_large_doubling, "ns a byte: instead of zero_doubling, in objects of more than 32 KiB"),
+    COST(zero_large, "the part of zero_256k to zero_64m that counts in objects of more than 32 KiB"),
     COST(zero_miss_byte, "ns a byte: and fetching it, in a heap much larger than zero_cache"),
     COST(zero_miss, "ns: up to so much an object"),
     COST(zero_cache, "bytes"),

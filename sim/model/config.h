@@ -16,20 +16,23 @@ enum config_gc { GC_PACED, GC_RECORDED };
 enum config_scheduler { SCHEDULER_AUTO, SCHEDULER_QUEUE, SCHEDULER_DEALT };
 
 #define COSTS_NEAR (256 << 10) /* bytes in use: a small heap, most of which is in the nearest caches */
+#define COSTS_NEAREST (-2.0)   /* doublings of it: memory for which zero_byte is all */
+enum { COSTS_FAR = 5 };        /* distances at which it is known what zeroing takes more */
 
 /* What each step takes, in ns; `_byte` ones per byte. One table a file in configs/cost. */
 struct costs {
     double alloc;          /* an allocation served by the P's own span, in a heap of COSTS_NEAR */
     double alloc_doubling; /* and more, each time that the heap in use is twice as large: less of it is in the caches */
     double alloc_scan_byte; /* and a byte of it, if it may hold pointers: saying where */
+    double tiny;           /* and more, if it shares a block with others: counting them */
     double free;           /* a free that clears a live bit, under immediate reclaim, in such a heap */
     double free_doubling;  /* and more, likewise; of a death, too */
     double death;          /* dropping the last reference to an object, under collection */
     double zero;           /* zeroing a slot that was used before, */
     double zero_byte;      /* and each byte of it, if it is near, */
-    double zero_doubling;  /* and more, each time that twice COSTS_NEAR have been zeroed since it was, */
-    double zero_buffer;    /* but for so many bytes of it, which the processor takes without waiting for them, */
-    double zero_large_doubling; /* and in an object that is larger than all slots instead of zero_doubling */
+    double zero_far[COSTS_FAR]; /* and more, where so much has been zeroed since: COSTS_NEAR, four times that ...; */
+    double zero_buffer;    /* but for so many bytes of it, which the processor takes without waiting for them; */
+    double zero_large;     /* of zero_far the part that counts in an object that is larger than all slots */
     double zero_miss_byte; /* and more, where it is not in the cache, in a heap much larger than zero_cache, */
     double zero_miss;      /* up to so much an object */
     double zero_cache;     /* bytes */
@@ -71,11 +74,23 @@ struct costs {
     double mark_done;      /* the end of marking, while programs run on: several Ps are asked for what they have left */
 };
 
-/* ns that zeroing so many bytes takes more, where so many doublings of COSTS_NEAR have been zeroed since they were. */
+/* ns a byte that zeroing takes more, so many doublings of COSTS_NEAR away, COSTS_NEAREST at the least: by straight
+ * lines from each distance in zero_far to the next, and no more than at the last. */
+static inline double costs_zero_far(const struct costs *c, double doublings)
+{
+    double at = (doublings - COSTS_NEAREST) / 2;
+    if (at >= COSTS_FAR)
+        return c->zero_far[COSTS_FAR - 1];
+    unsigned next = (unsigned)at;
+    double before = next > 0 ? c->zero_far[next - 1] : 0;
+    return before + (at - next) * (c->zero_far[next] - before);
+}
+
+/* ns that zeroing so many bytes takes more, so far away. */
 static inline double costs_zero_farther(const struct costs *c, double bytes, double doublings)
 {
-    double byte = bytes > GH_MAX_SMALL ? c->zero_large_doubling : c->zero_doubling;
-    return bytes > c->zero_buffer ? (bytes - c->zero_buffer) * doublings * byte : 0;
+    double part = bytes > GH_MAX_SMALL ? c->zero_large : 1;
+    return bytes > c->zero_buffer ? (bytes - c->zero_buffer) * part * costs_zero_far(c, doublings) : 0;
 }
 
 struct sim_config {

@@ -287,13 +287,21 @@ static void sim_step(void *self, struct goheap_p *p, enum goheap_step step, uint
     }
 }
 
+static bool needs_warmth(const struct costs *c)
+{
+    for (unsigned i = 0; i < COSTS_FAR; i++)
+        if (c->zero_far[i] > 0)
+            return true;
+    return c->zero_fault_byte > 0;
+}
+
 void sim_platform_init(struct sim *sim)
 {
     const struct costs *c = &sim->config.costs;
-    if (c->zero_doubling > 0 || c->zero_large_doubling > 0 || c->zero_fault_byte > 0) {
+    if (needs_warmth(c)) {
         sim->warmth = warmth_new();
         if (!sim->warmth)
-            abort(); /* a megabyte at the start of a run */
+            abort(); /* some megabytes at the start of a run */
     }
     sim->platform = (struct goheap_platform){
         .self = sim,

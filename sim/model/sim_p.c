@@ -136,6 +136,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     if (!event->noscan) {
         sim->accounts.scan_allocated += event->size;
         me->now += event->size * sim->alloc_scan_1024 >> 10;
+    } else if (account == ACCOUNT_TINY) {
+        me->now += (uint64_t)(sim->config.costs.tiny * sim->tax + 0.5);
     }
     histogram_add(&sim->accounts.latency[sp->tier], me->now - began - (sp->fault_ns ? take_faults(sp) : 0));
     if (sim->addresses)

@@ -21,7 +21,7 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static uint64_t cost(const struct ticks *ticks)
+void ticks_measure_cost(struct ticks *ticks)
 {
     uint64_t took[READINGS];
     uint64_t last = ticks_now(ticks);
@@ -31,7 +31,7 @@ static uint64_t cost(const struct ticks *ticks)
         last = now;
     }
     qsort(took, READINGS, sizeof took[0], by_size);
-    return took[READINGS / 2];
+    ticks->cost = took[READINGS / 2];
 }
 
 void ticks_init(struct ticks *ticks)
@@ -39,7 +39,7 @@ void ticks_init(struct ticks *ticks)
     *ticks = (struct ticks){.tsc = tsc_is_invariant(), .ns = 1};
     if (ticks->tsc)
         ticks->ns = rate(ticks);
-    ticks->cost = cost(ticks);
+    ticks_measure_cost(ticks);
     ticks->suspicious = (int64_t)(SUSPICIOUS_NS / ticks->ns);
     ticks->plausible = (int64_t)(PLAUSIBLE_NS / ticks->ns);
     ticks->plausible_byte = PLAUSIBLE_BYTE_NS / ticks->ns;

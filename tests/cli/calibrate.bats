@@ -36,15 +36,18 @@ span_free_hold
 span_setup
 sweep_object
 sweep_span
+tiny
 wake
 zero
+zero_16m
+zero_1m
+zero_256k
+zero_4m
+zero_64m
 zero_buffer
 zero_byte
-zero_doubling
 zero_fault_byte
-zero_large_doubling
-zero_miss
-zero_miss_byte
+zero_large
 END
 }
 
@@ -55,7 +58,7 @@ noted() {
 
 # The costs of a file, KEY NUMBER.
 costs() {
-    sed -n '/^  "costs": {$/,/^  }/s/^    "\([a-z_]*\)": \([^,]*\),*$/\1 \2/p' "$1"
+    sed -n '/^  "costs": {$/,/^  }/s/^    "\([a-z0-9_]*\)": \([^,]*\),*$/\1 \2/p' "$1"
 }
 
 @test "each cost is there, positive and finite, or the note says that the base has it" {
@@ -75,8 +78,9 @@ costs() {
             grep -q 'not measured, left to the base' said
         fi
     done < <(keys)
-    # and nothing else, but for the cache that goes with zero_miss
-    ! awk '{ print $1 }' listed | grep -vxF zero_cache | grep -vxFf <(keys) || return 1
+    # and nothing else, but for what they take the place of in a base
+    ! awk '{ print $1 }' listed | grep -vxF zero_miss_byte | grep -vxFf <(keys) || return 1
+    grep -qx 'zero_miss_byte 0' listed
     for key in alloc free death lock fault_byte sweep_span; do
         grep -q "^$key " listed
     done

@@ -81,7 +81,8 @@ static void test_zeroing_may_touch_first(void **state)
 
 /* Objects of 1 MiB by turns, of which there is room for two: the first two are new. Of the next two it is not known when
  * they were zeroed, and they are as far away as what is in use tells, when it was last looked at: 1 MiB, two doublings
- * of 256 KiB, then 2 MiB, three. The last two are two away, as 1 MiB has been zeroed since they were. */
+ * of 256 KiB, then 2 MiB, three. The last two are two away, as 1 MiB has been zeroed since they were. A doubling is 2 ns
+ * a byte, of which half counts in large objects. */
 static void test_zeroing_what_was_zeroed_long_ago(void **state)
 {
     (void)state;
@@ -90,13 +91,14 @@ static void test_zeroing_what_was_zeroed_long_ago(void **state)
                                 "0,free,3,,\n0,alloc,5,1048576,1\n0,free,4,,\n0,alloc,6,1048576,1\n";
     struct run r;
     run_trace(&r, trace,
-              (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_large_doubling=1", NULL});
+              (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_256k=2", "costs.zero_1m=4",
+                                    "costs.zero_4m=8", "costs.zero_large=0.5", NULL});
     assert_int_equal(served_ns(r.sim), (2 + 3 + 2 + 2) * 1048576);
     end_run(&r);
 }
 
 /* An object of 32 KiB, the largest that has a slot; once 1 MiB has been zeroed, for one that has none, another in its
- * place is two doublings of 256 KiB away: all but 768 bytes of it are waited for, for 1 ns each and doubling. */
+ * place is two doublings of 256 KiB away: all but 768 bytes of it are waited for, for 2 ns each. */
 static void test_some_bytes_are_not_waited_for(void **state)
 {
     (void)state;
@@ -104,9 +106,32 @@ static void test_some_bytes_are_not_waited_for(void **state)
                                 "0,alloc,3,1048576,1\n0,free,3,,\n0,alloc,4,1048576,1\n"
                                 "0,free,2,,\n0,alloc,5,32768,1\n";
     struct run r;
-    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_doubling=1",
+    run_trace(&r, trace, (const char *const[]){NOTHING_COSTS, "reclaim=immediate", "costs.zero_1m=2",
                                                "costs.zero_buffer=768", NULL});
     assert_int_equal(served_ns(r.sim), 2 * 32000);
+    end_run(&r);
+}
+
+/* From nothing at 64 KiB by straight lines through 256 KiB, 1 MiB, ... 64 MiB, and on as it is there. */
+static void test_farther_zeroing_costs_more(void **state)
+{
+    (void)state;
+    static const struct costs c = {.zero_far = {4, 6, 10, 30, 32}};
+    static const struct {
+        double doublings, ns;
+    } far[] = {{-2, 0}, {-1.5, 1}, {0, 4}, {1, 5}, {2, 6}, {4, 10}, {5, 20}, {8, 32}, {20, 32}};
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++)
+        assert_true(costs_zero_far(&c, far[i].doublings) == far[i].ns);
+}
+
+/* Of three objects that share a block, and one with pointers that has a slot of its own. */
+static void test_sharing_a_block_costs_more(void **state)
+{
+    (void)state;
+    struct run r;
+    run_trace(&r, "p,op,id,size,noscan\n0,alloc,1,4,1\n0,alloc,2,4,1\n0,alloc,3,15,1\n0,alloc,4,8,0\n",
+              (const char *const[]){NOTHING_COSTS, "costs.tiny=7", NULL});
+    assert_int_equal(served_ns(r.sim), 3 * 7);
     end_run(&r);
 }
 
@@ -175,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_zeroing_may_touch_first),
         cmocka_unit_test(test_zeroing_what_was_zeroed_long_ago),
         cmocka_unit_test(test_some_bytes_are_not_waited_for),
+        cmocka_unit_test(test_farther_zeroing_costs_more),
+        cmocka_unit_test(test_sharing_a_block_costs_more),
         cmocka_unit_test(test_more_spans_than_ever_cost_more),
         cmocka_unit_test(test_giving_a_span_back_holds_the_lock),
         cmocka_unit_test(test_assists_without_pointers),

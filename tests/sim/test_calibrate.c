@@ -158,12 +158,11 @@ static void test_a_mean_is_without_the_clock(void **state)
 
 static struct calibration made_up(void)
 {
-    struct calibration c = {.count = 4, .cache_bytes = 1 << 20, .known = {.alloc = 2.34567, .zero_miss = 90}};
+    struct calibration c = {.count = 3, .known = {.alloc = 2.34567, .zero_far = {[1] = 0.25}}};
     c.rows[0] = (struct measured){.key = "alloc", .how = "by hand", .ns = 2.34567, .noise = 0.04, .samples = 25};
     c.rows[1] = (struct measured){.key = "handoff", .how = "by two", .state = MEASURED_NOTHING};
-    c.rows[2] = (struct measured){.key = "zero_miss", .how = "far off", .ns = 90, .noise = 0.5, .samples = 9,
+    c.rows[2] = (struct measured){.key = "zero_1m", .how = "far off", .ns = 0.25, .noise = 0.5, .samples = 9,
                                   .state = MEASURED_NOISY};
-    c.rows[3] = (struct measured){.key = "zero_miss_byte", .how = "far off", .state = MEASURED_NOTHING};
     return c;
 }
 
@@ -184,24 +183,13 @@ static void test_the_document_tells_what_is_what(void **state)
     json_t *document = calibrate_document(&c, "cost/seeds"), *costs = json_object_get(document, "costs");
     assert_string_equal(json_string_value(json_object_get(document, "base")), "cost/seeds");
     near(json_real_value(json_object_get(costs, "alloc")), 2.346);
-    assert_int_equal(json_object_size(costs), 1); /* zero_miss does not go without zero_miss_byte, nor zero_cache */
+    near(json_real_value(json_object_get(costs, "zero_1m")), 0.25);
+    assert_true(json_is_integer(json_object_get(costs, "zero_miss_byte"))); /* 0: a base may have another */
+    assert_int_equal(json_integer_value(json_object_get(costs, "zero_miss_byte")), 0);
+    assert_int_equal(json_object_size(costs), 3);
     assert_true(note_has(document, "alloc: noise 4.0 %, 25 samples: by hand"));
     assert_true(note_has(document, "handoff: not measured, left to the base: by two"));
-    assert_true(note_has(document, "zero_miss: not measured, left to the base: far off"));
-    json_decref(document);
-}
-
-static void test_cold_costs_come_together(void **state)
-{
-    (void)state;
-    struct calibration c = made_up();
-    c.rows[3].state = MEASURED;
-    c.rows[3].ns = c.known.zero_miss_byte = 0.25;
-    json_t *document = calibrate_document(&c, "cost/seeds"), *costs = json_object_get(document, "costs");
-    assert_int_equal(json_object_size(costs), 4);
-    near(json_real_value(json_object_get(costs, "zero_miss")), 90);
-    assert_int_equal(json_integer_value(json_object_get(costs, "zero_cache")), 1 << 20);
-    assert_true(note_has(document, "zero_miss: noise 50.0 %, 9 samples, NOISY: far off"));
+    assert_true(note_has(document, "zero_1m: noise 50.0 %, 9 samples, NOISY: far off"));
     json_decref(document);
 }
 
@@ -253,7 +241,6 @@ int main(void)
         cmocka_unit_test(test_points_are_passed_in_order),
         cmocka_unit_test(test_a_mean_is_without_the_clock),
         cmocka_unit_test(test_the_document_tells_what_is_what),
-        cmocka_unit_test(test_cold_costs_come_together),
         cmocka_unit_test(test_what_is_measured_is_positive_and_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
