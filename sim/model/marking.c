@@ -66,8 +66,9 @@ static void plan_workers(struct marking *m, double share, uint32_t ps)
     m->fractional = (goal - m->dedicated) / ps;
 }
 
-/* Of n Ps with nothing else to do, how many find something to mark. Before Green Tea, who found nothing slept, and was not
- * woken when there was something again (mgcpacer.go, enlistWorker). Of several that are alone, one has all there is. */
+/* Of n Ps with nothing else to do, how many find something to mark. Before Green Tea, who found nothing slept, and was
+ * not woken when there was something again (mgcpacer.go, enlistWorker). Of several that are alone, one has all there
+ * is. Where there are dedicated workers nobody has measured it: all find something. */
 static uint32_t finders(const struct sim *sim, uint32_t n)
 {
     const struct marking *m = &sim->marking;
@@ -76,7 +77,7 @@ static uint32_t finders(const struct sim *sim, uint32_t n)
     return n == sim->p_count ? 1 : m->starters ? 0 : n;
 }
 
-static uint32_t idle_workers(struct sim *sim)
+static uint32_t idle_workers(const struct sim *sim)
 {
     const struct marking *m = &sim->marking;
     uint32_t free = sim_idle_ps(sim), idle = free > m->dedicated ? free - m->dedicated : 0;
@@ -429,8 +430,8 @@ static double shown(double bytes, double objects)
     return bytes < needed ? bytes / needed : 1;
 }
 
-/* Whether the starter's own assist is the first to scan its goroutine's stack, and so has all that hangs on it: in every
- * so many cycles, those of which the multiple of the square root of 2 is in the first quarter between integers. */
+/* Whether the starter's own assist is the first to scan its goroutine's stack, and so has all that hangs on it: in those
+ * cycles of which the multiple of the square root of 2 is in the first quarter between integers. */
 static bool starter_has_all(const struct sim *sim)
 {
     const double starters = 0.25; /* of cycles in gctraces of Go 1.19 on 2 Ps: of eight programs 0 to 0.45 */

@@ -1,5 +1,5 @@
-/* When a goroutine is stopped for a fractional worker, who sleeps through the marking, and how long that takes to find that
- * it is over. */
+/* When a goroutine is stopped for a fractional worker, who sleeps through the marking, and how long that takes to find
+ * that it is over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,8 @@
 
 enum { TRACE_BYTES = 1 << 19 };
 
-/* 20,000 objects of 1 KiB that stay, after some first rows: beyond 4 MiB, the first goal, there is about as much to scan. */
+/* 20,000 objects of 1 KiB that stay, after some first rows: beyond 4 MiB, the first goal, there is about as much to
+ * scan. */
 static const char *growing_after(const char *first)
 {
     static char text[TRACE_BYTES];

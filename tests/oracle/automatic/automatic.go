@@ -1,9 +1,8 @@
 // The real collector in automatic mode: executes the alloc and free events of a goheap CSV trace in one goroutine and
 // says how often Go collected, and what its heap goals were.
 //
-//	automatic [-p N] [-collect N] TRACE.csv     GOGC, GOMEMLIMIT and GODEBUG are the environment's; a collection is
-//	                                            forced after each N events
-//	automatic -generate NAME -events N          a trace, see traces.go
+//	automatic [-p N] TRACE.csv             GOGC, GOMEMLIMIT and GODEBUG are the environment's
+//	automatic -generate NAME -events N     a trace, see traces.go
 //
 // The events lie in memory mapped beside the Go heap. On it are the trace's objects, the table of live ones, whose size
 // is answered as table_bytes, and the runtime's own, base_bytes. The answer is a line of JSON. Cycles and goals are read
@@ -191,13 +190,8 @@ func (c *course) poll() {
 	}
 }
 
-func execute(events []event, live []unsafe.Pointer, collect int, c *course) {
-	due := collect
+func execute(events []event, live []unsafe.Pointer, c *course) {
 	for i := range events {
-		if i == due && i > 0 {
-			runtime.GC()
-			due += collect
-		}
 		if e := &events[i]; e.what&free == 0 {
 			live[e.slot] = allocate(e.what)
 		} else {
@@ -218,7 +212,7 @@ func mean(values []uint64) float64 {
 	return sum / float64(len(values))
 }
 
-func replay(path string, ps, collect int) {
+func replay(path string, ps int) {
 	t := read(path)
 	live := make([]unsafe.Pointer, t.slots)
 	c := course{goals: unsafe.Slice((*uint64)(mapped(1<<23)), 1<<20)[:0]}
@@ -233,7 +227,7 @@ func replay(path string, ps, collect int) {
 	before := c.cycles
 	c.goals = c.goals[:0]
 	began := time.Now()
-	execute(t.events, live, collect, &c)
+	execute(t.events, live, &c)
 	took := time.Since(began)
 	runtime.KeepAlive(live)
 	fmt.Printf(`{"go": "%s", "ps": %d, "events": %d, "ns": %d, "table_bytes": %d, "base_bytes": %d, "cycles": %d, `+
@@ -252,11 +246,10 @@ func main() {
 	ps := flag.Int("p", 1, "GOMAXPROCS")
 	name := flag.String("generate", "", "write this trace to stdout instead")
 	events := flag.Int("events", 10000000, "of the trace to write")
-	collect := flag.Int("collect", 0, "force a collection after so many events")
 	flag.Parse()
 	if *name != "" {
 		generate(*name, *events)
 	} else {
-		replay(flag.Arg(0), *ps, *collect)
+		replay(flag.Arg(0), *ps)
 	}
 }
