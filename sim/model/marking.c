@@ -15,10 +15,13 @@ enum {
     OVER_ASSIST = 64 << 10,        /* gcOverAssistWork */
     DRAIN_CHECK = 100000,          /* drainCheckThreshold */
     ASSIST_TIME_SLACK = 5000,      /* gcAssistTimeSlack, ns */
-    BACKGROUND_STEP = 10000        /* ns; background workers are looked at so often */
+    BACKGROUND_STEP = 10000,       /* ns; background workers are looked at so often */
+    OBLET = 128 << 10              /* maxObletBytes: objects that are larger are scanned in such pieces */
 };
 
 #define EXIT_ABOVE 1.2 /* times its share a fractional worker does before it gives its P back: pollFractionalWorkerExit */
+
+#define GOLDEN 0.6180339887498949
 
 /* --- the pool ------------------------------------------------------------------------------------------ */
 
@@ -100,15 +103,16 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
 }
 
 /* A P with nothing else to do is a fractional worker first, where there are such. Having done more than its share when it
- * looks, it goes on as an idle one: until there is a goroutine to take, or another P has nothing to do, the scheduler is
- * not asked again (findRunnableGCWorker). */
+ * looks, for the first time after it has marked a root or an oblet, it goes on as an idle one: until there is a goroutine
+ * to take, or another P has nothing to do, the scheduler is not asked again (findRunnableGCWorker). */
 static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
     double passed = (double)(now - m->start_ns) * idle;
     if (idle != m->idle_ps) {
         m->idle_ps = idle;
         m->idle_is_fractional = m->idle_fractional_ns < m->fractional * passed;
-    } else if (m->idle_work >= DRAIN_CHECK * m->shown * (double)idle) {
+    } else if (now >= m->first_look_ns && (!m->looked || m->idle_work >= DRAIN_CHECK * m->shown * (double)idle)) {
+        m->looked = true;
         m->idle_work = 0;
         m->idle_is_fractional &= m->idle_fractional_ns <= EXIT_ABOVE * m->fractional * passed;
     }
@@ -258,11 +262,19 @@ static uint64_t look_ns(const struct sim *sim)
     return sim->config.timeslice_ns / 3 * 2;
 }
 
+/* The slice that a goroutine has then, if each that ended was followed by another. */
+static void next_slice(struct sim_p *sp, uint64_t now)
+{
+    uint64_t slice = 2 * look_ns(sp->sim);
+    if (sp->preempt_at <= now)
+        sp->preempt_at = now + slice - (slice ? (now - sp->preempt_at) % slice : 0);
+}
+
 /* Where others wait for the P, one of them takes it over as soon as the event under way is done. */
 static void preempt(struct sim_p *sp)
 {
     work_for_a_while(sp);
-    sp->preempt_at = sp->process.now + 2 * look_ns(sp->sim);
+    next_slice(sp, sp->process.now);
     sp->preempted = true;
 }
 
@@ -293,6 +305,8 @@ static void pay_with_work(struct sim_p *sp, double want)
     uint64_t now = sp->process.now;
     double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / m->byte_ns : 0;
     uint64_t ns, work = drain(sp, want < slice ? want : slice, &ns);
+    if (m->finished && !m->finisher)
+        m->finisher = sp;
     sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
     m->assist_ns += (double)ns;
     if (sim->timeline)
@@ -390,22 +404,44 @@ void marking_seek(struct sim *sim, uint64_t now)
 
 /* --- the phase ----------------------------------------------------------------------------------------- */
 
-/* Stopping the world ended the time slices of all Ps save the one that did it, whose goroutine is stopped for a moment as
- * soon as another P scans its stack. Where others wait for the P, one of them takes it. When sysmon looks next is
- * anything: multiples of the golden ratio spread evenly. */
+/* Multiples of an irrational number spread evenly between integers: this cycle's. */
+static double spread(const struct sim *sim, double irrational)
+{
+    double turn = irrational * (double)(sim->collector.cycles + 1);
+    return turn - (double)(uint64_t)turn;
+}
+
+/* A goroutine is put on its P after the world has been stopped, save the one that stopped it, which goes on. Where sysmon's
+ * looks lie is anything. */
+static void slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
+{
+    sp->preempt_at = now + (uint64_t)((1 + spread(sim, GOLDEN)) * (double)look_ns(sim));
+}
+
+/* The starter's goroutine goes on in its slice, or in one that followed; on one P, where it ends most cycles as well, it
+ * may be anywhere in it. Where others wait for another P, one of them takes it. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
-    double look = (double)look_ns(sim), turn = 0.6180339887498949 * (double)(sim->collector.cycles + 1);
-    turn -= (double)(uint64_t)turn;
     for (uint32_t i = 0; i < sim->p_count; i++) {
         struct sim_p *sp = sim->ps[i];
         sp->assist_bytes = 0;
         sp->fractional_ns = 0;
-        if (sp == starter)
-            sp->preempt_at = now + (uint64_t)(2 * turn * look);
+        if (sp != starter && sim->sched.on)
+            sp->preempt_at = now;
+        else if (sp != starter)
+            slice_from(sim, sp, now);
+        else if (sim->p_count == 1)
+            sp->preempt_at = now + (uint64_t)(spread(sim, GOLDEN) * 2 * (double)look_ns(sim));
         else
-            sp->preempt_at = sim->sched.on ? now : now + (uint64_t)((1 + turn) * look);
+            next_slice(sp, now);
     }
+}
+
+static void end_slices(struct sim *sim, uint64_t now)
+{
+    for (uint32_t i = 0; i < sim->p_count; i++)
+        if (sim->ps[i] != sim->marking.finisher && !sim->sched.on)
+            slice_from(sim, sim->ps[i], now);
 }
 
 /* Spans that are scanned as a whole (Green Tea): their objects are only marked while there is anything else to scan. */
@@ -430,13 +466,19 @@ static double shown(double bytes, double objects)
     return bytes < needed ? bytes / needed : 1;
 }
 
-/* Whether the starter's own assist is the first to scan its goroutine's stack, and so has all that hangs on it: in those
- * cycles of which the multiple of the square root of 2 is in the first quarter between integers. */
-static bool starter_has_all(const struct sim *sim)
+/* How a cycle begins is a matter of microseconds. In some the starter's own assist is the first to scan its goroutine's
+ * stack, and so has all that hangs on it. In others a P with nothing else to do looks, whether it has done its share, only
+ * after a piece of a large object, with all the objects that it points to. */
+static void begin_race(struct sim *sim, double large_bytes, double objects, double mark_ns, uint64_t now)
 {
-    const double starters = 0.25; /* of cycles in gctraces of Go 1.19 on 2 Ps: of eight programs 0 to 0.45 */
-    double turn = 1.4142135623730951 * (double)(sim->collector.cycles + 1);
-    return turn - (double)(uint64_t)turn < starters;
+    const double starters = 0.4; /* gctraces of Go 1.19 on 2 Ps: of cycles 0.03 to 0.66 without the other P, by program,
+                                  * and some that it leaves early */
+    const double late = 0.5;     /* execution traces of Go 1.26 on 2 Ps: 0.36 to 0.85, by program */
+    struct marking *m = &sim->marking;
+    double turn = spread(sim, 1.4142135623730951), piece = large_bytes < OBLET ? large_bytes : OBLET;
+    double found = piece / sizeof(void *) < objects ? piece / sizeof(void *) : objects;
+    m->starters = turn < starters;
+    m->first_look_ns = now + (turn >= 1 - late ? (uint64_t)(found * mark_ns) : 0);
 }
 
 /* Sets what there is to do, and how long it takes. */
@@ -461,6 +503,7 @@ static void plan_work(struct sim *sim, const struct goheap_marked *marked)
     m->left += m->left == 0; /* who marks nothing takes a moment to see that */
     m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
     m->shown = shown((double)m->left + (double)m->later, (double)marked->objects);
+    begin_race(sim, (double)marked->scan_bytes - small, (double)marked->objects, mark, m->start_ns);
     m->later_byte_ns = c->mark_span_byte > 0 ? c->mark_span_byte : 1e-9;
 }
 
@@ -473,7 +516,6 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     plan_work(sim, marked);
     plan_workers(m, sim->config.mark_share, sim->p_count);
     m->idle_is_fractional = m->fractional > 0;
-    m->starters = starter_has_all(sim);
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;
     collector_tax(sim, 1);
@@ -488,6 +530,7 @@ void marking_wake(struct sim *sim, uint64_t now)
 void marking_end(struct sim *sim, uint64_t now)
 {
     sim->marking.on = false;
+    end_slices(sim, now);
     sim->paying--;
     collector_tax(sim, 1);
     marking_wake(sim, now);

@@ -207,6 +207,9 @@ struct marking {
     uint32_t dedicated;     /* workers that take a P for themselves */
     double fractional;      /* share of each P that another worker may take */
     bool starters;          /* Ps with nothing else to do find no work: whoever started the cycle has it all */
+    uint64_t first_look_ns; /* when these look first how much they have done, */
+    bool looked;            /* and that they have */
+    const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
     uint32_t idle_ps;       /* of those, that had found something when last seen */
     double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
     double idle_fractional_ns;
