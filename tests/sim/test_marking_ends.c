@@ -10,15 +10,15 @@
 
 #include "run_trace.h"
 
-enum { TRACE_BYTES = 1 << 19 };
+enum { TRACE_BYTES = 1 << 21 };
 
-/* 20,000 objects of 1 KiB that stay, after some first rows: beyond 4 MiB, the first goal, there is about as much to
+/* 30,000 objects of 1 KiB that stay, after some first rows: beyond 4 MiB, the first goal, there is about as much to
  * scan. */
 static const char *growing_after(const char *first)
 {
     static char text[TRACE_BYTES];
     size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n%s", first);
-    for (unsigned i = 1; i <= 20000; i++)
+    for (unsigned i = 1; i <= 30000; i++)
         at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,1024,0\n", i);
     assert_true(at < sizeof text);
     return text;
@@ -60,7 +60,69 @@ static void test_slice(void **state)
     assert_true(first_cycle(growing(), "ps=1", setting).background_ns > 0);
 }
 
-/* The third multiple of the square root of 2 has 0.24 behind the point, less than 0.25: the starter has scanned its own
+static uint64_t marked_at(const struct cycle_record *record)
+{
+    return record->start_ns + record->first_stop_ns + record->mark_ns;
+}
+
+static uint64_t background_with(unsigned cycle, const char *first, double timeslice_ns)
+{
+    char setting[64];
+    snprintf(setting, sizeof setting, "timeslice_ns=%.0f", timeslice_ns);
+    return nth_cycle(cycle, growing_after(first), "ps=2", setting).background_ns;
+}
+
+/* After a forced collection, which the other P ends, a slice begins that ends 1.618... times 2/3 of timeslice_ns later: in
+ * the next cycle, where a slice that had gone on since the start, 4/3 of timeslice_ns, would end after it. */
+static void test_slice_from_the_end(void **state)
+{
+    (void)state;
+    const char *forced = "0,gc,,,\n";
+    struct cycle_record next = nth_cycle(2, growing_after(forced), "ps=2", "timeslice_ns=1000000000");
+    double end = (double)marked_at(&next);
+    assert_true(background_with(2, forced, end * 1.05 * 3 / 4) > next.background_ns);
+    assert_int_equal(background_with(2, forced, end * 1.05 * 3 / (2 * 1.6180339887498949)), next.background_ns);
+}
+
+/* The program's own assist ends the first cycle here: its slice goes on into the second, to its end at 4/3 of timeslice_ns,
+ * where one that had begun with the first cycle's end would end after the second. */
+static void test_slice_goes_on(void **state)
+{
+    (void)state;
+    struct cycle_record two = nth_cycle(2, growing(), "ps=2", "timeslice_ns=1000000000");
+    double end = (double)marked_at(&two);
+    assert_true(background_with(2, "", end * 0.95 * 3 / 4) > two.background_ns);
+    assert_int_equal(background_with(2, "", end * 1.05 * 3 / 4), two.background_ns);
+}
+
+/* The background work of a cycle on two Ps where the program is not stopped: what the other P does before it looks whether
+ * it has done its share. Objects take 100 ns each. */
+static uint64_t first_share(unsigned cycle, const char *large)
+{
+    struct run r;
+    run_trace(&r, growing_after(large),
+              (const char *const[]){"ps=2", "timeslice_ns=1000000000", "costs.mark_object=100", NULL});
+    assert_true(r.sim->collector.cycles >= cycle);
+    struct cycle_record record = r.sim->collector.records[cycle - 1];
+    end_run(&r);
+    assert_true(record.idle_ns > 0);
+    return record.background_ns;
+}
+
+/* The first multiple of the square root of 2 has 0.41 behind the point, the second 0.83, more than 0.5: where there is a
+ * large object, the other P takes an oblet of it first, and marks the 16,384 objects that it points to. Else it looks after
+ * a step of 10 us. */
+static void test_first_look(void **state)
+{
+    (void)state;
+    const char *large = "0,alloc,0,1048576,0\n";
+    assert_in_range(first_share(1, ""), 1, 20000);
+    assert_in_range(first_share(1, large), 1, 20000);
+    assert_in_range(first_share(2, ""), 1, 20000);
+    assert_true(first_share(2, large) > 300000);
+}
+
+/* The third multiple of the square root of 2 has 0.24 behind the point, less than 0.4: the starter has scanned its own
  * stack, and the other P sleeps until the starter's goroutine is stopped for a fractional worker. */
 static void test_starter_has_all(void **state)
 {
@@ -105,6 +167,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_slice_from_the_end),
+        cmocka_unit_test(test_slice_goes_on),
+        cmocka_unit_test(test_first_look),
         cmocka_unit_test(test_starter_has_all),
         cmocka_unit_test(test_forced_alone),
         cmocka_unit_test(test_mark_done),
