@@ -176,7 +176,7 @@ const struct setting config_table[] = {
     COST(goroutine_switch, "ns: a P goes on with another stream, where there are more streams than Ps"),
     COST(stop_world, "ns: stopping or starting the world"),
     COST(stop_p, "ns: and for each P"),
-    COST(mark_done, "ns: until all Ps have been asked for the last they found to mark, if there are several"),
+    COST(mark_done, "ns: programs go on for so long while several Ps are asked for the last they found to mark"),
 };
 
 const size_t config_table_size = sizeof config_table / sizeof config_table[0];

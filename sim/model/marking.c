@@ -102,9 +102,9 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
     return m->dedicated + *idle;
 }
 
-/* A P with nothing else to do is a fractional worker first, where there are such. Having done more than its share when it
- * looks, for the first time after it has marked a root or an oblet, it goes on as an idle one: until there is a goroutine
- * to take, or another P has nothing to do, the scheduler is not asked again (findRunnableGCWorker). */
+/* A P with nothing else to do is a fractional worker first, where there are such. Having done more than its share when
+ * it looks, for the first time after it has marked a root or an oblet, it goes on as an idle one: until there is a
+ * goroutine to take, or another P has nothing to do, the scheduler is not asked again (findRunnableGCWorker). */
 static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
     double passed = (double)(now - m->start_ns) * idle;
@@ -152,7 +152,7 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
 }
 
 /* gcMarkDone: before marking counts as done all Ps are asked, a few times, for what they have found and not told
- * (forEachP), for which those that run a goroutine stop for a moment. */
+ * (forEachP), for which those that run a goroutine stop, most of the time. */
 static void ask_all_ps(struct sim *sim, struct process *me)
 {
     if (sim->p_count == 1)
@@ -411,8 +411,8 @@ static double spread(const struct sim *sim, double irrational)
     return turn - (double)(uint64_t)turn;
 }
 
-/* A goroutine is put on its P after the world has been stopped, save the one that stopped it, which goes on. Where sysmon's
- * looks lie is anything. */
+/* A goroutine is put on its P anew after the world has been stopped, save the one that stopped it, which goes on. Where
+ * sysmon's looks lie is anything. */
 static void slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
 {
     sp->preempt_at = now + (uint64_t)((1 + spread(sim, GOLDEN)) * (double)look_ns(sim));
