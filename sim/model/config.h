@@ -71,7 +71,7 @@ struct costs {
     double goroutine_switch; /* a P goes on with another stream, where streams outnumber the Ps */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
-    double mark_done;      /* the end of marking, as far as programs run on: several Ps are asked for what they have left */
+    double mark_done;      /* the end of marking, as far as programs run on: several Ps are asked what they have left */
 };
 
 /* ns a byte that zeroing takes more, so many doublings of COSTS_NEAR away, COSTS_NEAREST at the least: by straight

@@ -19,7 +19,8 @@ enum {
     OBLET = 128 << 10              /* maxObletBytes: objects that are larger are scanned in such pieces */
 };
 
-#define EXIT_ABOVE 1.2 /* times its share a fractional worker does before it gives its P back: pollFractionalWorkerExit */
+/* Times its share a fractional worker does before it gives its P back: pollFractionalWorkerExit. */
+#define EXIT_ABOVE 1.2
 
 #define GOLDEN 0.6180339887498949
 
@@ -121,7 +122,8 @@ static void count_idle(struct marking *m, double work, double ns, uint32_t idle,
     *(m->idle_is_fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
 }
 
-/* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the program. */
+/* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the
+ * program. */
 static uint32_t employed(const struct sim *sim, uint32_t idle)
 {
     const struct marking *m = &sim->marking;
@@ -194,8 +196,8 @@ static bool above_share(const struct sim_p *sp, double share)
     return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
 }
 
-/* Another P has nothing to do but mark. When it next looks, half a step later, it sees that a goroutine waits, but works
- * off its own share before it takes it. */
+/* Another P has nothing to do but mark. When it next looks, half a step later, it sees that a goroutine waits, but
+ * works off its own share before it takes it. */
 static uint64_t taken_over_at(struct sim_p *sp, uint32_t idle)
 {
     struct marking *m = &sp->sim->marking;
@@ -206,7 +208,9 @@ static uint64_t taken_over_at(struct sim_p *sp, uint32_t idle)
     if (!m->idle_is_fractional)
         return sp->process.now + (uint64_t)half_a_step;
     m->idle_work = 0;
-    return left > 0 ? sp->process.now + (uint64_t)((EXIT_ABOVE * share * passed - had) / left + half_a_step) : UINT64_MAX;
+    if (left <= 0)
+        return UINT64_MAX;
+    return sp->process.now + (uint64_t)((EXIT_ABOVE * share * passed - had) / left + half_a_step);
 }
 
 /* It takes the goroutine over and leaves its own marking to this one. The two change places, which is to say that they
@@ -418,8 +422,8 @@ static void slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
     sp->preempt_at = now + (uint64_t)((1 + spread(sim, GOLDEN)) * (double)look_ns(sim));
 }
 
-/* The starter's goroutine goes on in its slice, or in one that followed; on one P, where it ends most cycles as well, it
- * may be anywhere in it. Where others wait for another P, one of them takes it. */
+/* The starter's goroutine goes on in its slice, or in one that followed; on one P, where it ends most cycles as well,
+ * it may be anywhere in it. Where others wait for another P, one of them takes it. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
     for (uint32_t i = 0; i < sim->p_count; i++) {
@@ -457,9 +461,9 @@ static double scan_cost(const struct sim *sim, double size, double missing)
     return size * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
 }
 
-/* Each object is found by a pointer to it. A trace of a program in C shows no memory with pointers in it, so that nearly
- * all of the time goes on roots that are small: a byte of them stands for many that would be scanned. What part of the
- * memory that must hold pointers is shown, so that steps of so many bytes take no longer than they would. */
+/* Each object is found by a pointer to it. A trace of a program in C shows no memory with pointers in it, so that
+ * nearly all of the time goes on roots that are small: a byte of them stands for many that would be scanned. What part
+ * of the memory that must hold pointers is shown, so that steps of so many bytes take no longer than they would. */
 static double shown(double bytes, double objects)
 {
     double needed = sizeof(void *) * objects;
@@ -467,8 +471,8 @@ static double shown(double bytes, double objects)
 }
 
 /* How a cycle begins is a matter of microseconds. In some the starter's own assist is the first to scan its goroutine's
- * stack, and so has all that hangs on it. In others a P with nothing else to do looks, whether it has done its share, only
- * after a piece of a large object, with all the objects that it points to. */
+ * stack, and so has all that hangs on it. In others a P with nothing else to do looks, whether it has done its share,
+ * only after a piece of a large object, with all the objects that it points to. */
 static void begin_race(struct sim *sim, double large_bytes, double objects, double mark_ns, uint64_t now)
 {
     const double starters = 0.4; /* gctraces of Go 1.19 on 2 Ps: of cycles 0.03 to 0.66 without the other P, by program,

@@ -240,7 +240,7 @@ struct collector {
     uint64_t cycles, forced_cycles;
     uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
     uint64_t mark_cpu_ns, assist_ns; /* that the program could have used; by assists */
-    uint64_t scan_counted, scan_seen; /* of accounts.scan_allocated: up to the last cycle's end, up to the last refill */
+    uint64_t scan_counted, scan_seen; /* of accounts.scan_allocated: up to the last cycle's end, to the last refill */
     uint64_t last_end_ns;
     uint64_t pause_ns[PAUSES], pause_end[PAUSES];
     uint64_t spans_swept_background;
@@ -496,8 +496,8 @@ void marking_end(struct sim *sim, uint64_t now);
  * when it came to do so, MARKING_LEFT if it has left its P to wait: the event is to begin anew. */
 uint64_t marking_pay(struct sim_p *sp, uint64_t bytes);
 #define MARKING_LEFT UINT64_MAX
-/* Parks a P's goroutine; the P may mark meanwhile. Or, where another runs on the P meanwhile, false at once: the event is
- * to begin anew. */
+/* Parks a P's goroutine; the P may mark meanwhile. Or, where another runs on the P meanwhile, false at once: the event
+ * is to begin anew. */
 bool marking_wait(struct sim_p *sp, struct waiters *waiters);
 /* A P has no longer anything to do: it looks for something to mark, and finds it. */
 void marking_seek(struct sim *sim, uint64_t now);
@@ -554,7 +554,8 @@ void account_wait(void *named_lock, struct process *process, uint64_t since);
 void account_peak(struct sim *sim, uint64_t now);
 void account_portrait(struct sim *sim, uint64_t now, struct portrait *portrait);
 void account_memstats(struct sim *sim, uint64_t now, struct memstats_snapshot *snapshot);
-/* The same as a `stats` event asks for it: kept in sim->snapshots. The world is stopped. False if there is no memory. */
+/* The same as a `stats` event asks for it: kept in sim->snapshots. The world is stopped. False if there is no
+ * memory. */
 bool account_snapshot(struct sim *sim, uint64_t now);
 
 #endif

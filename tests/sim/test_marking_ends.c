@@ -72,8 +72,8 @@ static uint64_t background_with(unsigned cycle, const char *first, double timesl
     return nth_cycle(cycle, growing_after(first), "ps=2", setting).background_ns;
 }
 
-/* After a forced collection, which the other P ends, a slice begins that ends 1.618... times 2/3 of timeslice_ns later: in
- * the next cycle, where a slice that had gone on since the start, 4/3 of timeslice_ns, would end after it. */
+/* After a forced collection, which the other P ends, a slice begins that ends 1.618... times 2/3 of timeslice_ns later:
+ * in the next cycle, where a slice that had gone on since the start, 4/3 of timeslice_ns, would end after it. */
 static void test_slice_from_the_end(void **state)
 {
     (void)state;
@@ -84,8 +84,8 @@ static void test_slice_from_the_end(void **state)
     assert_int_equal(background_with(2, forced, end * 1.05 * 3 / (2 * 1.6180339887498949)), next.background_ns);
 }
 
-/* The program's own assist ends the first cycle here: its slice goes on into the second, to its end at 4/3 of timeslice_ns,
- * where one that had begun with the first cycle's end would end after the second. */
+/* The program's own assist ends the first cycle here: its slice goes on into the second, to its end at 4/3 of
+ * timeslice_ns, where one that had begun with the first cycle's end would end after the second. */
 static void test_slice_goes_on(void **state)
 {
     (void)state;
@@ -95,8 +95,8 @@ static void test_slice_goes_on(void **state)
     assert_int_equal(background_with(2, "", end * 1.05 * 3 / 4), two.background_ns);
 }
 
-/* The background work of a cycle on two Ps where the program is not stopped: what the other P does before it looks whether
- * it has done its share. Objects take 100 ns each. */
+/* The background work of a cycle on two Ps where the program is not stopped: what the other P does before it looks
+ * whether it has done its share. Objects take 100 ns each. */
 static uint64_t first_share(unsigned cycle, const char *large)
 {
     struct run r;
@@ -109,9 +109,9 @@ static uint64_t first_share(unsigned cycle, const char *large)
     return record.background_ns;
 }
 
-/* The first multiple of the square root of 2 has 0.41 behind the point, the second 0.83, more than 0.5: where there is a
- * large object, the other P takes an oblet of it first, and marks the 16,384 objects that it points to. Else it looks after
- * a step of 10 us. */
+/* The first multiple of the square root of 2 has 0.41 behind the point, the second 0.83, more than 0.5: where there is
+ * a large object, the other P takes an oblet of it first, and marks the 16,384 objects that it points to. Else it looks
+ * after a step of 10 us. */
 static void test_first_look(void **state)
 {
     (void)state;
