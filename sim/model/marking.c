@@ -1,4 +1,4 @@
-/* The mark phase: a pool of scan work, and those who take from it.
+/* The mark phase: a pool of work (work.h), and those who take from it.
  *
  *     dedicated workers (whole Ps), Ps with nothing to do --credit--> [pool] <-- assists: who allocates in debt
  *     fractional workers (a busy P's time slice is over)  --credit-->           pays with credit, then with work
@@ -15,8 +15,7 @@ enum {
     OVER_ASSIST = 64 << 10,        /* gcOverAssistWork */
     DRAIN_CHECK = 100000,          /* drainCheckThreshold */
     ASSIST_TIME_SLACK = 5000,      /* gcAssistTimeSlack, ns */
-    BACKGROUND_STEP = 10000,       /* ns; background workers are looked at so often */
-    OBLET = 128 << 10              /* maxObletBytes: objects that are larger are scanned in such pieces */
+    STEP = 10000                   /* ns; background workers, and whoever scans a piece, are looked at so often */
 };
 
 /* Times its share a fractional worker does before it gives its P back: pollFractionalWorkerExit. */
@@ -26,19 +25,23 @@ enum {
 
 /* --- the pool ------------------------------------------------------------------------------------------ */
 
-/* Work up to what is wanted, and the ns that it takes. */
-static uint64_t take(struct marking *m, double want, double *ns)
+static double byte_ns(const struct sim *sim, const struct work *w)
 {
-    uint64_t work = want < (double)m->left ? (uint64_t)want + 1 : m->left;
-    work = work < m->left ? work : m->left;
-    *ns = (double)work * m->byte_ns;
-    m->left -= work;
+    return w->byte_ns + w->marks * sim_shared_line(sim) + 1e-9;
+}
+
+/* Of what comes next. */
+static double next_byte_ns(struct sim *sim)
+{
+    struct mark_work *all = &sim->marking.work;
+    struct work *next = mark_work_next(all);
+    return byte_ns(sim, next ? next : &all->objects);
+}
+
+static uint64_t take(struct marking *m, double want, uint32_t takers, struct work **kind)
+{
+    uint64_t work = mark_work_take(&m->work, want, takers, kind);
     m->holders += work > 0;
-    if (m->left == 0) {
-        m->left = m->later;
-        m->byte_ns = m->later_byte_ns;
-        m->later = 0;
-    }
     return work;
 }
 
@@ -48,8 +51,18 @@ static void complete(struct sim *sim, struct process *me, uint64_t work)
     struct marking *m = &sim->marking;
     process_sync(me);
     m->done += (double)work;
-    if (--m->holders == 0 && m->left == 0) {
+    if (--m->holders == 0 && mark_work_left(&m->work) == 0) {
         m->finished = true;
+        collector_rouse(sim, me->now);
+    }
+}
+
+/* The process has spent the time that a part of a piece takes. */
+static void show(struct sim *sim, struct process *me, uint64_t bytes, bool last)
+{
+    process_sync(me);
+    if (mark_work_scanned(&sim->marking.work, bytes, last)) {
+        marking_wake(sim, me->now);
         collector_rouse(sim, me->now);
     }
 }
@@ -78,7 +91,7 @@ static uint32_t finders(const struct sim *sim, uint32_t n)
     const struct marking *m = &sim->marking;
     if (sim->config.mark_wakes_idle || m->dedicated || n == 0)
         return n;
-    return n == sim->p_count ? 1 : m->starters ? 0 : n;
+    return n == sim->p_count ? 1 : m->asleep ? 0 : n;
 }
 
 static uint32_t idle_workers(const struct sim *sim)
@@ -104,15 +117,17 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
 }
 
 /* A P with nothing else to do is a fractional worker first, where there are such. Having done more than its share when
- * it looks, for the first time after it has marked a root or an oblet, it goes on as an idle one: until there is a
- * goroutine to take, or another P has nothing to do, the scheduler is not asked again (findRunnableGCWorker). */
+ * it looks, for the first time after it has marked a root or a piece, it goes on as an idle one: until there is a
+ * goroutine to take, or another P has nothing to do, the scheduler is not asked again (findRunnableGCWorker). It does
+ * not look while it is at a piece, whose work counts when all of it is done. */
 static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
     double passed = (double)(now - m->start_ns) * idle;
+    bool looks = m->piece == 0 && (!m->late || m->work.shared || !m->work.unscanned);
     if (idle != m->idle_ps) {
         m->idle_ps = idle;
         m->idle_is_fractional = m->idle_fractional_ns < m->fractional * passed;
-    } else if (now >= m->first_look_ns && (!m->looked || m->idle_work >= DRAIN_CHECK * m->shown * (double)idle)) {
+    } else if (looks && (!m->looked || m->idle_work >= DRAIN_CHECK * m->work.shown * (double)idle)) {
         m->looked = true;
         m->idle_work = 0;
         m->idle_is_fractional &= m->idle_fractional_ns <= EXIT_ABOVE * m->fractional * passed;
@@ -131,19 +146,51 @@ static uint32_t employed(const struct sim *sim, uint32_t idle)
     return dedicated + (m->idle_is_fractional ? idle : 0);
 }
 
+/* What background workers do of the next kind of work before they are looked at again. */
+static uint64_t background_step(struct sim *sim, uint32_t workers, struct work **kind)
+{
+    struct marking *m = &sim->marking;
+    struct work *pieces = &m->work.pieces;
+    *kind = m->piece ? pieces : mark_work_next(&m->work);
+    double step = STEP / byte_ns(sim, *kind) * workers;
+    if (*kind != pieces)
+        return take(m, step, workers, kind);
+    if (!m->piece)
+        m->piece = take(m, 0, workers, kind);
+    uint64_t part = portion(step, m->piece);
+    m->piece -= part;
+    m->piece_done += part;
+    return part;
+}
+
+/* What that was worth. A piece counts when it is done (gcDrain flushes its credit after each object). */
+static uint64_t background_done(struct sim *sim, struct process *me, uint64_t work, const struct work *kind)
+{
+    struct marking *m = &sim->marking;
+    if (kind == &m->work.pieces) {
+        show(sim, me, work, m->piece == 0);
+        if (m->piece)
+            return 0;
+        work = m->piece_done;
+        m->piece_done = 0;
+    }
+    complete(sim, me, work);
+    m->credit += (double)work;
+    return work;
+}
+
 static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
 {
     struct marking *m = &sim->marking;
+    struct work *kind;
     uint32_t busy = employed(sim, idle);
-    double ns;
-    uint64_t work = take(m, BACKGROUND_STEP / m->byte_ns * workers, &ns);
-    ns /= workers;
+    uint64_t work = background_step(sim, workers, &kind);
+    double ns = (double)work * byte_ns(sim, kind) / workers;
     uint64_t began = me->now;
     me->now += (uint64_t)(ns + 0.5);
     if (sim->timeline)
         timeline_lend_idle(sim->timeline, began, me->now);
-    complete(sim, me, work);
-    m->credit += (double)work;
+    work = background_done(sim, me, work, kind);
     m->dedicated_ns += ns * (workers - idle);
     sim->limiter.worker_ns += ns * busy;
     if (idle)
@@ -151,6 +198,32 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     if (sim->timeline)
         timeline_marked(sim->timeline, began, me->now, workers, idle,
                         m->idle_is_fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
+}
+
+static void at_work(struct sim *sim, uint32_t workers)
+{
+    if (sim->marking.background == workers)
+        return;
+    sim->marking.background = workers;
+    collector_tax(sim, sim->tax);
+}
+
+/* No P is left for background workers, or nothing is in sight, until a P has nothing to do, or all is done. Others go
+ * on with a piece that is not done. */
+static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
+{
+    struct marking *m = &sim->marking;
+    at_work(sim, 0);
+    m->asleep |= workers && !sim->config.mark_wakes_idle;
+    if (m->piece) {
+        uint64_t done = m->piece_done;
+        m->work.pieces.left += m->piece;
+        m->piece = m->piece_done = 0;
+        m->credit += (double)done;
+        complete(sim, me, done); /* meanwhile something may have come in sight */
+    } else {
+        collector_doze(sim);
+    }
 }
 
 /* gcMarkDone: before marking counts as done all Ps are asked, a few times, for what they have found and not told
@@ -168,24 +241,44 @@ void marking_run(struct sim *sim, struct process *me)
     struct marking *m = &sim->marking;
     while (!m->finished && !sim->done) {
         uint32_t idle, workers = background_workers(sim, &idle);
-        if (workers && m->left)
+        if (workers && !m->dedicated && me->now < m->others_at) {
+            me->now = m->others_at;
+            process_sync(me);
+        } else if (workers && (m->piece || mark_work_next(&m->work))) {
+            at_work(sim, workers);
             work_in_background(sim, me, workers, idle);
-        else
-            collector_doze(sim); /* until a P has nothing to do, or all is done */
+        } else {
+            stop_work(sim, me, workers);
+        }
     }
     if (!sim->done)
         ask_all_ps(sim, me);
 }
 
-/* What a P marks itself, in a program's or a worker's name; *ns is the time that it took. */
+static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
+{
+    struct work *pieces = &sim->marking.work.pieces;
+    while (left) {
+        uint64_t part = portion(STEP / byte_ns(sim, pieces), left);
+        left -= part;
+        me->now += (uint64_t)((double)part * byte_ns(sim, pieces) + 0.5);
+        show(sim, me, part, left == 0);
+    }
+}
+
+/* What a P marks itself, in a program's or a worker's name, of what is in sight; *ns is the time that it took. */
 static uint64_t drain(struct sim_p *sp, double want, uint64_t *ns)
 {
+    struct sim *sim = sp->sim;
     struct process *me = &sp->process;
-    double exact;
-    uint64_t work = take(&sp->sim->marking, want, &exact);
-    *ns = (uint64_t)(exact + 0.5);
-    me->now += *ns;
-    complete(sp->sim, me, work);
+    struct work *kind;
+    uint64_t began = me->now, work = take(&sim->marking, want, 1, &kind);
+    if (kind == &sim->marking.work.pieces)
+        scan_pieces(sim, me, work);
+    else
+        me->now += (uint64_t)((double)work * byte_ns(sim, kind) + 0.5);
+    *ns = me->now - began;
+    complete(sim, me, work);
     return work;
 }
 
@@ -196,21 +289,22 @@ static bool above_share(const struct sim_p *sp, double share)
     return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
 }
 
-/* Another P has nothing to do but mark. When it next looks, half a step later, it sees that a goroutine waits, but
- * works off its own share before it takes it. */
+/* Another P has nothing to do but mark. When it next looks, half a step later or after its piece, it sees that a
+ * goroutine waits, but works off its own share before it takes it. */
 static uint64_t taken_over_at(struct sim_p *sp, uint32_t idle)
 {
     struct marking *m = &sp->sim->marking;
     double passed = (double)(sp->process.now - m->start_ns), had = m->idle_fractional_ns / idle;
     double share = m->fractional, left = 1 - EXIT_ABOVE * share;
-    double half_a_step = DRAIN_CHECK * m->shown / 2 * m->byte_ns;
+    double until_it_looks = m->piece ? (double)m->piece * byte_ns(sp->sim, &m->work.pieces)
+                                     : DRAIN_CHECK * m->work.shown / 2 * next_byte_ns(sp->sim);
     m->idle_is_fractional = had < share * passed;
     if (!m->idle_is_fractional)
-        return sp->process.now + (uint64_t)half_a_step;
+        return sp->process.now + (uint64_t)until_it_looks;
     m->idle_work = 0;
     if (left <= 0)
         return UINT64_MAX;
-    return sp->process.now + (uint64_t)((EXIT_ABOVE * share * passed - had) / left + half_a_step);
+    return sp->process.now + (uint64_t)((EXIT_ABOVE * share * passed - had) / left + until_it_looks);
 }
 
 /* It takes the goroutine over and leaves its own marking to this one. The two change places, which is to say that they
@@ -245,9 +339,9 @@ static void work_for_a_while(struct sim_p *sp)
         return;
     }
     uint64_t taken_at = idle ? taken_over_at(sp, idle) : UINT64_MAX;
-    while (m->left && !m->finished) {
+    while (mark_work_next(&m->work) && !m->finished) {
         uint64_t ns;
-        m->credit += (double)drain(sp, DRAIN_CHECK * m->shown / (idle ? 2 : 1), &ns);
+        m->credit += (double)drain(sp, DRAIN_CHECK * m->work.shown / (idle ? 2 : 1), &ns);
         m->fractional_ns += (double)ns;
         sp->fractional_ns += ns;
         if (sp->sim->timeline)
@@ -290,8 +384,8 @@ static double pay_with_credit(struct sim_p *sp)
     struct marking *m = &sp->sim->marking;
     const struct pacer *pacer = &sp->sim->collector.pacer;
     double debt = -sp->assist_bytes, work = pacer->work_per_byte * debt;
-    if (work < OVER_ASSIST * m->shown) {
-        work = OVER_ASSIST * m->shown;
+    if (work < OVER_ASSIST * m->work.shown) {
+        work = OVER_ASSIST * m->work.shown;
         debt = pacer->bytes_per_work * work;
     }
     if (m->credit <= 0)
@@ -307,7 +401,7 @@ static void pay_with_work(struct sim_p *sp, double want)
     struct sim *sim = sp->sim;
     struct marking *m = &sim->marking;
     uint64_t now = sp->process.now;
-    double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / m->byte_ns : 0;
+    double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sim) : 0;
     uint64_t ns, work = drain(sp, want < slice ? want : slice, &ns);
     if (m->finished && !m->finisher)
         m->finisher = sp;
@@ -342,7 +436,7 @@ static bool assist(struct sim_p *sp, uint64_t came)
         if (sim->limiter.limiting)
             return true;
         double work = pay_with_credit(sp);
-        if (work > 0 && m->left)
+        if (work > 0 && mark_work_next(&m->work))
             pay_with_work(sp, work);
         else if (work > 0 && m->holders && !park(sp, came))
             return false;
@@ -402,7 +496,7 @@ void marking_seek(struct sim *sim, uint64_t now)
 {
     if (!sim->marking.on)
         return;
-    sim->marking.starters = false;
+    sim->marking.asleep = false;
     collector_rouse(sim, now);
 }
 
@@ -448,67 +542,26 @@ static void end_slices(struct sim *sim, uint64_t now)
             slice_from(sim, sim->ps[i], now);
 }
 
-/* Spans that are scanned as a whole (Green Tea): their objects are only marked while there is anything else to scan. */
-static bool as_a_whole(const struct sim *sim, double size)
-{
-    return sim->core.mark_bytes && size >= sim->core.mark_from && size <= sim->core.pointer_bits_max;
-}
-
-static double scan_cost(const struct sim *sim, double size, double missing)
-{
-    const struct costs *c = &sim->config.costs;
-    double read = size * c->scan_miss_byte;
-    return size * c->mark_byte + missing * (read < c->scan_miss ? read : c->scan_miss);
-}
-
-/* Each object is found by a pointer to it. A trace of a program in C shows no memory with pointers in it, so that
- * nearly all of the time goes on roots that are small: a byte of them stands for many that would be scanned. What part
- * of the memory that must hold pointers is shown, so that steps of so many bytes take no longer than they would. */
-static double shown(double bytes, double objects)
-{
-    double needed = sizeof(void *) * objects;
-    return bytes < needed ? bytes / needed : 1;
-}
-
 /* How a cycle begins is a matter of microseconds. In some the starter's own assist is the first to scan its goroutine's
- * stack, and so has all that hangs on it. In others a P with nothing else to do looks, whether it has done its share,
- * only after a piece of a large object, with all the objects that it points to. */
-static void begin_race(struct sim *sim, double large_bytes, double objects, double mark_ns, uint64_t now)
+ * stack, and has the first piece of the large object that it finds there; a P with nothing else to do, which had to be
+ * woken, comes when all roots are taken. In others that P has the piece, and looks only after it whether it has done
+ * its share, if it was too late for a root. Execution traces of Go 1.19 and 1.26 on 2 Ps show all three. */
+static void begin_race(struct sim *sim, uint64_t now)
 {
-    const double starters = 0.4; /* gctraces of Go 1.19 on 2 Ps: of cycles 0.03 to 0.66 without the other P, by program,
-                                  * and some that it leaves early */
-    const double late = 0.5;     /* execution traces of Go 1.26 on 2 Ps: 0.36 to 0.85, by program */
+    const double starter = 0.3, late = 0.5; /* parts of all cycles: 0.1 to 0.5, and 0.2 to 0.7, by program */
+    const uint64_t wake_ns = 32000;
     struct marking *m = &sim->marking;
-    double turn = spread(sim, 1.4142135623730951), piece = large_bytes < OBLET ? large_bytes : OBLET;
-    double found = piece / sizeof(void *) < objects ? piece / sizeof(void *) : objects;
-    m->starters = turn < starters;
-    m->first_look_ns = now + (turn >= 1 - late ? (uint64_t)(found * mark_ns) : 0);
-}
-
-/* Sets what there is to do, and how long it takes. */
-static void plan_work(struct sim *sim, const struct goheap_marked *marked)
-{
-    const struct costs *c = &sim->config.costs;
-    struct marking *m = &sim->marking;
-    double heap = (double)goheap_heap_live(sim->heap), missing = cache_miss(c->scan_cache, heap), small = 0;
-    double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap) + sim_shared_line(sim);
-    double ns = (double)marked->objects * mark;
-    for (unsigned i = 1; i < sim->core.table.count; i++) {
-        double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
-        small += objects * size;
-        if (as_a_whole(sim, size))
-            m->later += (uint64_t)(objects * size);
-        else
-            ns += objects * scan_cost(sim, size, missing);
-    }
-    uint64_t roots = sim->config.stack_bytes + sim->config.globals_bytes;
-    ns += ((double)roots + (double)marked->scan_bytes - small) * c->mark_byte;
-    m->left = marked->scan_bytes + roots - m->later;
-    m->left += m->left == 0; /* who marks nothing takes a moment to see that */
-    m->byte_ns = ns > 0 ? ns / (double)m->left : 1e-9;
-    m->shown = shown((double)m->left + (double)m->later, (double)marked->objects);
-    begin_race(sim, (double)marked->scan_bytes - small, (double)marked->objects, mark, m->start_ns);
-    m->later_byte_ns = c->mark_span_byte > 0 ? c->mark_span_byte : 1e-9;
+    double turn = spread(sim, 1.4142135623730951);
+    m->late = turn >= 1 - late;
+    m->others_at = now;
+    m->idle_is_fractional = m->fractional > 0;
+    if (turn >= starter)
+        return;
+    mark_work_keep_roots(&m->work);
+    m->others_at += wake_ns;
+    m->asleep = !sim->config.mark_wakes_idle;
+    m->idle_ps = idle_workers(sim);
+    m->idle_is_fractional = false;
 }
 
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
@@ -517,9 +570,9 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
     const struct collector *c = &sim->collector;
     m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
-    plan_work(sim, marked);
+    mark_work_plan(&m->work, sim, marked);
     plan_workers(m, sim->config.mark_share, sim->p_count);
-    m->idle_is_fractional = m->fractional > 0;
+    begin_race(sim, now);
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;
     collector_tax(sim, 1);

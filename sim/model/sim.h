@@ -20,6 +20,7 @@
 #include "model/timeline.h"
 #include "model/wait_series.h"
 #include "model/warmth.h"
+#include "model/work.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -194,21 +195,21 @@ enum { CYCLES_KEPT = 4096, PAUSES = 256 };
 /* The mark phase under way; work is bytes to scan. */
 struct marking {
     bool on, finished;      /* begun and not ended; all is marked, but the world has not been stopped yet */
-    double byte_ns;         /* how long a byte takes */
-    double shown;           /* part of the memory that is scanned, of which the trace tells: 1, or less */
-    uint64_t later;         /* work that cannot begin before nothing else is left, and how long a byte of it takes */
-    double later_byte_ns;
+    struct mark_work work;
     uint64_t heap_scan;     /* all there was to do on the heap */
     uint64_t heap_scan_most; /* the most it could have been, for all the pacer knows */
-    uint64_t left, holders; /* work that nobody has taken; how many have taken some and are at it */
+    uint64_t holders;       /* how many have taken work and are at it */
+    uint64_t piece, piece_done; /* of what background workers have taken of pieces, still to be scanned; and scanned */
     double done;
     double credit;          /* done in the background, not used by assists yet (bgScanCredit) */
     uint64_t start_ns;
     uint32_t dedicated;     /* workers that take a P for themselves */
     double fractional;      /* share of each P that another worker may take */
-    bool starters;          /* Ps with nothing else to do find no work: whoever started the cycle has it all */
-    uint64_t first_look_ns; /* when these look first how much they have done, */
-    bool looked;            /* and that they have */
+    uint32_t background;    /* Ps that mark and do not run a program */
+    bool asleep;            /* Ps with nothing else to do have found no work, and do not look again */
+    uint64_t others_at;     /* when these begin to look for some */
+    bool late;              /* they look how much they have done only after a piece, */
+    bool looked;            /* and have */
     const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
     uint32_t idle_ps;       /* of those, that had found something when last seen */
     double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
@@ -506,14 +507,15 @@ static inline double cache_miss(double cache, double heap)
 {
     return heap > cache ? 1 - cache / heap : 0;
 }
-/* ns that a write to the heap takes longer because another P may have been the last to write there. */
-static inline double sim_shared_line(const struct sim *sim)
-{
-    return sim->p_count ? sim->config.costs.cache_line * (sim->p_count - 1) / sim->p_count : 0;
-}
 static inline uint32_t sim_idle_ps(const struct sim *sim)
 {
     return sim->ps_idle + sim->ps_blocked;
+}
+/* ns that a write to the heap takes longer because another P that is at work may have been the last to write there. */
+static inline double sim_shared_line(const struct sim *sim)
+{
+    uint32_t at_work = sim->p_count - sim_idle_ps(sim) + sim->marking.background;
+    return at_work ? sim->config.costs.cache_line * (at_work - 1) / at_work : 0;
 }
 
 /* scavenger.c */

@@ -1,0 +1,55 @@
+/* What there is to mark, and what of it is in sight.
+ *
+ *     [pieces of large objects] --being scanned, they show--> [objects], [spans]
+ *
+ * Work is bytes to scan. Most of a heap hangs on a few large objects, tables of pointers: until the first piece of one
+ * has been scanned nobody else finds much to do, and who scans it marks what it points to, for as long as that takes.
+ * Follows runtime/mgcmark.go (scanobject, gcDrain) and mgcwork.go (gcWork.put, balance).
+ */
+#ifndef WORK_H
+#define WORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct goheap_marked;
+struct sim;
+
+struct work {
+    uint64_t left;  /* bytes that nobody has taken */
+    double byte_ns; /* how long one takes */
+    double marks;   /* objects that are marked for one */
+};
+
+struct mark_work {
+    struct work objects; /* roots, too */
+    struct work pieces;  /* taken as wholes */
+    struct work spans;   /* scanned as wholes, while there is nothing else (Green Tea) */
+    uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
+    uint64_t unscanned;  /* bytes of pieces, taken or not */
+    uint64_t buffered;   /* bytes of objects that only those see who have found them, */
+    uint64_t buffer;     /* as many as they keep for themselves */
+    bool begun, shared;  /* the first piece is taken; others see the rest of the pieces */
+    double shown;        /* part of the memory that is scanned, of which the trace tells: 1, or less */
+};
+
+/* All that has been marked live, and the roots; nothing of it taken. */
+void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked);
+/* Who takes the first piece has the roots besides, and nobody else sees them. */
+void mark_work_keep_roots(struct mark_work *w);
+/* What is in sight and to be done next; NULL: nothing. */
+struct work *mark_work_next(struct mark_work *w);
+/* Takes of that up to what is wanted, a byte at least; of pieces, one for each taker. */
+uint64_t mark_work_take(struct mark_work *w, double want, uint32_t takers, struct work **kind);
+/* So many bytes of pieces have been scanned, with the last of them a taker's all. True if more is in sight. */
+bool mark_work_scanned(struct mark_work *w, uint64_t bytes, bool last);
+/* Nobody has taken so much. */
+uint64_t mark_work_left(const struct mark_work *w);
+
+static inline uint64_t portion(double want, uint64_t of)
+{
+    uint64_t part = want < (double)of ? (uint64_t)want + 1 : of;
+    return part < of ? part : of;
+}
+
+#endif
