@@ -67,6 +67,16 @@ var shapes = map[string]shape{
 		}
 		return mixed(r)
 	}, live: always(30000)},
+	"small": {size: func(r *random) (uint64, bool) { return 8 + r.below(400), r.below(3) != 0 }, live: always(9000)},
+	"cache": {size: func(r *random) (uint64, bool) {
+		switch k := r.below(1000); {
+		case k < 3:
+			return 10000 + r.below(50000), false
+		case k < 200:
+			return 64, false
+		}
+		return 100 + r.below(900), true
+	}, live: always(25000)},
 }
 
 type writer struct {
