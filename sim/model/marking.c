@@ -27,7 +27,8 @@ enum {
 
 static double byte_ns(const struct sim *sim, const struct work *w)
 {
-    return w->byte_ns + w->marks * sim_shared_line(sim) + 1e-9;
+    double ns = w->byte_ns + w->marks * sim_shared_line(sim);
+    return ns > 0 ? ns : 1e-9;
 }
 
 /* Of what comes next. */
@@ -217,7 +218,7 @@ static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
     m->asleep |= workers && !sim->config.mark_wakes_idle;
     if (m->piece) {
         uint64_t done = m->piece_done;
-        m->work.pieces.left += m->piece;
+        mark_work_give_back(&m->work, m->piece);
         m->piece = m->piece_done = 0;
         m->credit += (double)done;
         complete(sim, me, done); /* meanwhile something may have come in sight */
@@ -570,8 +571,8 @@ void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t
     *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
     const struct collector *c = &sim->collector;
     m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
-    mark_work_plan(&m->work, sim, marked);
     plan_workers(m, sim->config.mark_share, sim->p_count);
+    mark_work_plan(&m->work, sim, marked, m->dedicated == 0); /* with dedicated workers nobody has measured it */
     begin_race(sim, now);
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;

@@ -511,10 +511,12 @@ static inline uint32_t sim_idle_ps(const struct sim *sim)
 {
     return sim->ps_idle + sim->ps_blocked;
 }
-/* ns that a write to the heap takes longer because another P that is at work may have been the last to write there. */
+/* ns that a write to the heap takes longer because another P that is at work may have been the last to write there;
+ * where there are dedicated workers, all Ps are at work. */
 static inline double sim_shared_line(const struct sim *sim)
 {
-    uint32_t at_work = sim->p_count - sim_idle_ps(sim) + sim->marking.background;
+    const struct marking *m = &sim->marking;
+    uint32_t at_work = m->dedicated ? sim->p_count : sim->p_count - sim_idle_ps(sim) + m->background;
     return at_work ? sim->config.costs.cache_line * (at_work - 1) / at_work : 0;
 }
 

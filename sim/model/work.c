@@ -65,7 +65,7 @@ static void hide_behind_pieces(struct mark_work *w, uint64_t objects, const stru
     w->buffer = s->single > 0 ? (uint64_t)((double)objects / s->single * WORKBUF) + 1 : UINT32_MAX;
 }
 
-void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked)
+void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables)
 {
     const struct costs *c = &sim->config.costs;
     double heap = (double)goheap_heap_live(sim->heap), objects = (double)marked->objects;
@@ -74,7 +74,7 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     double roots = (double)(sim->config.stack_bytes + sim->config.globals_bytes);
     double large = (double)marked->scan_bytes - s.bytes;
     double pieces = large < objects * sizeof(void *) ? large : objects * sizeof(void *); /* pointers, not nil */
-    if (pieces < TABLE)
+    if (pieces < TABLE || !tables)
         pieces = 0;
     double pointed = pieces / sizeof(void *), rest = s.bytes - s.spans + large - pieces;
     double ns = s.ns + (objects - pointed) * mark + (roots + large - pieces) * c->mark_byte;
@@ -128,6 +128,12 @@ uint64_t mark_work_take(struct mark_work *w, double want, uint32_t takers, struc
     uint64_t work = portion(want, next->left);
     next->left -= work;
     return work;
+}
+
+void mark_work_give_back(struct mark_work *w, uint64_t bytes)
+{
+    w->pieces.left += bytes;
+    w->begun = w->shared;
 }
 
 /* Who finds objects gives a buffer of them away when two are full; the first has the other pieces in it. */

@@ -33,14 +33,16 @@ struct mark_work {
     double shown;        /* part of the memory that is scanned, of which the trace tells: 1, or less */
 };
 
-/* All that has been marked live, and the roots; nothing of it taken. */
-void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked);
+/* All that has been marked live, and the roots; nothing of it taken. Without tables, large objects are like others. */
+void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables);
 /* Who takes the first piece has the roots besides, and nobody else sees them. */
 void mark_work_keep_roots(struct mark_work *w);
 /* What is in sight and to be done next; NULL: nothing. */
 struct work *mark_work_next(struct mark_work *w);
 /* Takes of that up to what is wanted, a byte at least; of pieces, one for each taker. */
 uint64_t mark_work_take(struct mark_work *w, double want, uint32_t takers, struct work **kind);
+/* So much of what was taken of pieces has not been scanned, and is somebody else's. */
+void mark_work_give_back(struct mark_work *w, uint64_t bytes);
 /* So many bytes of pieces have been scanned, with the last of them a taker's all. True if more is in sight. */
 bool mark_work_scanned(struct mark_work *w, uint64_t bytes, bool last);
 /* Nobody has taken so much. */

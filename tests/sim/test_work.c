@@ -61,6 +61,23 @@ static void test_buffers(void **state)
     assert_ptr_equal(mark_work_next(&w), &w.pieces);
 }
 
+/* The first piece, given back, is the first again; a later one is one of several. */
+static void test_given_back(void **state)
+{
+    (void)state;
+    struct mark_work w = table();
+    struct work *kind;
+    w.objects.left = w.hidden_spans = 0;
+    w.buffer = 1000000;
+    mark_work_take(&w, 1, 1, &kind);
+    mark_work_scanned(&w, 4096, false);
+    assert_null(mark_work_next(&w));
+    mark_work_give_back(&w, PIECE - 4096);
+    assert_ptr_equal(mark_work_next(&w), &w.pieces);
+    assert_int_equal(mark_work_take(&w, 1, 1, &kind), PIECE);
+    assert_null(mark_work_next(&w));
+}
+
 /* Nothing is lost: all that is taken and all that pieces show adds up to all there was. */
 static void test_sum(void **state)
 {
@@ -95,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_sum),
         cmocka_unit_test(test_kept_roots),
     };
