@@ -123,7 +123,7 @@ uint64_t mark_work_take(struct mark_work *w, double want, uint32_t takers, struc
         return 0;
     if (next == &w->pieces) {
         w->begun = true;
-        want = (double)OBLET * takers - 1;
+        want = (double)OBLET * takers - 1; /* portion() gives a byte more */
     }
     uint64_t work = portion(want, next->left);
     next->left -= work;

@@ -96,6 +96,40 @@ static void test_sum(void **state)
     assert_int_equal(mark_work_left(&w), 0);
 }
 
+/* Whatever three do, and stop doing in the middle: as long as anything is left and nobody is at it, something is in
+ * sight, or those who owe work would look for it for ever. */
+static void test_never_stuck(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (unsigned round = 0; round < 1000; round++) {
+        struct mark_work w = table();
+        uint64_t pieces[3] = {0};
+        w.buffer = 1 + round * 1000;
+        if (round % 2)
+            mark_work_keep_roots(&w);
+        while (mark_work_left(&w) || pieces[0] || pieces[1] || pieces[2]) {
+            struct work *kind;
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            uint64_t *mine = &pieces[(random >> 33) % 3];
+            bool stops = (random >> 40) % 8 == 0;
+            if (*mine && stops) {
+                mark_work_give_back(&w, *mine);
+                *mine = 0;
+            } else if (*mine) {
+                uint64_t part = portion(20000, *mine);
+                *mine -= part;
+                mark_work_scanned(&w, part, *mine == 0);
+            } else {
+                uint64_t work = mark_work_take(&w, 50000, 1, &kind);
+                *mine = kind == &w.pieces ? work : 0;
+            }
+            if (!pieces[0] && !pieces[1] && !pieces[2] && mark_work_left(&w))
+                assert_non_null(mark_work_next(&w));
+        }
+    }
+}
+
 static void test_kept_roots(void **state)
 {
     (void)state;
@@ -114,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_sum),
+        cmocka_unit_test(test_never_stuck),
         cmocka_unit_test(test_kept_roots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
