@@ -62,9 +62,11 @@ struct costs {
     double wake;           /* from a release to the one woken by it running on */
     double mark_object;    /* marking one object */
     double mark_miss;      /* and more, in a heap much larger than mark_cache: finding its span */
+    double mark_span_miss; /* the same, for one that is scanned with its span (Green Tea) */
     double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */
     double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
+    double mark_span_miss_byte; /* and more, if it is not in the cache */
     double scan_miss_byte; /* a byte to scan that is not in the cache, where spans are not scanned as a whole, */
     double scan_miss;      /* up to so much an object: what follows has been fetched ahead */
     double scan_cache;     /* bytes */

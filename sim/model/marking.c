@@ -31,41 +31,72 @@ static double byte_ns(const struct sim *sim, const struct work *w)
     return ns > 0 ? ns : 1e-9;
 }
 
+/* Who a P is that runs the program. A single one does both. */
+static enum marker program(const struct sim *sim)
+{
+    return sim->p_count == 1 ? BACKGROUND : PROGRAM;
+}
+
 /* Of what comes next. */
-static double next_byte_ns(struct sim *sim)
+static double next_byte_ns(struct sim *sim, enum marker who)
 {
     struct mark_work *all = &sim->marking.work;
-    struct work *next = mark_work_next(all);
+    struct work *next = mark_work_next(all, who);
     return byte_ns(sim, next ? next : &all->objects);
 }
 
-static uint64_t take(struct marking *m, double want, uint32_t takers, struct work **kind)
+/* There is more in sight. */
+static void tell(struct sim *sim, uint64_t now)
 {
-    uint64_t work = mark_work_take(&m->work, want, takers, kind);
+    marking_wake(sim, now);
+    collector_rouse(sim, now);
+}
+
+static uint64_t take(struct sim *sim, struct process *me, enum marker who, double want, uint32_t takers,
+                     struct work **kind)
+{
+    struct marking *m = &sim->marking;
+    if (mark_work_balance(&m->work, who))
+        tell(sim, me->now);
+    uint64_t work = mark_work_take(&m->work, who, want, takers, kind);
     m->holders += work > 0;
     return work;
 }
 
+/* gcMarkDone, by who runs out of work last: all Ps are asked for what they have found and not shown. A worker that asks
+ * stops goroutines for that. An assist has then done its part, and wakes nobody but those that wait for more
+ * (mgcpacer.go, enlistWorker, on why flushing does not). */
+static void ask_for_work(struct sim *sim, enum marker who, uint64_t now)
+{
+    mark_work_publish(&sim->marking.work);
+    if (who == PROGRAM)
+        marking_wake(sim, now);
+    for (uint32_t i = 0; i < sim->p_count && who == BACKGROUND; i++)
+        if (sim->ps[i]->preempt_at > now)
+            sim->ps[i]->preempt_at = now;
+}
+
 /* The process has spent the time that the work takes. */
-static void complete(struct sim *sim, struct process *me, uint64_t work)
+static void complete(struct sim *sim, struct process *me, enum marker who, uint64_t work)
 {
     struct marking *m = &sim->marking;
     process_sync(me);
     m->done += (double)work;
-    if (--m->holders == 0 && mark_work_left(&m->work) == 0) {
-        m->finished = true;
+    if (--m->holders)
+        return;
+    m->finished = mark_work_left(&m->work) == 0;
+    if (m->finished)
         collector_rouse(sim, me->now);
-    }
+    else if (!mark_work_next(&m->work, BACKGROUND))
+        ask_for_work(sim, who, me->now);
 }
 
 /* The process has spent the time that a part of a piece takes. */
-static void show(struct sim *sim, struct process *me, uint64_t bytes, bool last)
+static void show(struct sim *sim, struct process *me, enum marker who, uint64_t bytes, bool last)
 {
     process_sync(me);
-    if (mark_work_scanned(&sim->marking.work, bytes, last)) {
-        marking_wake(sim, me->now);
-        collector_rouse(sim, me->now);
-    }
+    if (mark_work_scanned(&sim->marking.work, who, bytes, last))
+        tell(sim, me->now);
 }
 
 /* --- workers ------------------------------------------------------------------------------------------- */
@@ -95,13 +126,15 @@ static uint32_t finders(const struct sim *sim, uint32_t n)
     return n == sim->p_count ? 1 : m->asleep ? 0 : n;
 }
 
+/* Who was not there when those took it does not help them with what only they see. */
 static uint32_t idle_workers(const struct sim *sim)
 {
     const struct marking *m = &sim->marking;
     uint32_t free = sim_idle_ps(sim), idle = free > m->dedicated ? free - m->dedicated : 0;
     if (idle > sim->p_count - m->dedicated)
         idle = sim->p_count - m->dedicated;
-    return finders(sim, idle);
+    idle = finders(sim, idle);
+    return idle > m->takers && !mark_work_in_sight(&m->work) ? m->takers : idle;
 }
 
 /* How many work in the background now; *idle of them because their P has nothing else to do. */
@@ -124,7 +157,7 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
 static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
 {
     double passed = (double)(now - m->start_ns) * idle;
-    bool looks = m->piece == 0 && (!m->late || m->work.shared || !m->work.unscanned);
+    bool looks = m->piece == 0 && (!m->late || m->work.begun || !m->work.unscanned);
     if (idle != m->idle_ps) {
         m->idle_ps = idle;
         m->idle_is_fractional = m->idle_fractional_ns < m->fractional * passed;
@@ -148,16 +181,18 @@ static uint32_t employed(const struct sim *sim, uint32_t idle)
 }
 
 /* What background workers do of the next kind of work before they are looked at again. */
-static uint64_t background_step(struct sim *sim, uint32_t workers, struct work **kind)
+static uint64_t background_step(struct sim *sim, struct process *me, uint32_t workers, struct work **kind)
 {
     struct marking *m = &sim->marking;
     struct work *pieces = &m->work.pieces;
-    *kind = m->piece ? pieces : mark_work_next(&m->work);
+    if (mark_work_in_sight(&m->work))
+        m->takers = workers;
+    *kind = m->piece ? pieces : mark_work_next(&m->work, BACKGROUND);
     double step = STEP / byte_ns(sim, *kind) * workers;
     if (*kind != pieces)
-        return take(m, step, workers, kind);
+        return take(sim, me, BACKGROUND, step, workers, kind);
     if (!m->piece)
-        m->piece = take(m, 0, workers, kind);
+        m->piece = take(sim, me, BACKGROUND, 0, workers, kind);
     uint64_t part = portion(step, m->piece);
     m->piece -= part;
     m->piece_done += part;
@@ -169,14 +204,16 @@ static uint64_t background_done(struct sim *sim, struct process *me, uint64_t wo
 {
     struct marking *m = &sim->marking;
     if (kind == &m->work.pieces) {
-        show(sim, me, work, m->piece == 0);
+        show(sim, me, BACKGROUND, work, m->piece == 0);
         if (m->piece)
             return 0;
         work = m->piece_done;
         m->piece_done = 0;
     }
-    complete(sim, me, work);
+    complete(sim, me, BACKGROUND, work);
     m->credit += (double)work;
+    if (m->credit >= OVER_ASSIST * m->work.shown && mark_work_left(&m->work)) /* else it is over soon */
+        marking_wake(sim, me->now); /* gcFlushBgCredit */
     return work;
 }
 
@@ -185,7 +222,7 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     struct marking *m = &sim->marking;
     struct work *kind;
     uint32_t busy = employed(sim, idle);
-    uint64_t work = background_step(sim, workers, &kind);
+    uint64_t work = background_step(sim, me, workers, &kind);
     double ns = (double)work * byte_ns(sim, kind) / workers;
     uint64_t began = me->now;
     me->now += (uint64_t)(ns + 0.5);
@@ -216,12 +253,12 @@ static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
     struct marking *m = &sim->marking;
     at_work(sim, 0);
     m->asleep |= workers && !sim->config.mark_wakes_idle;
+    mark_work_give_back(&m->work, BACKGROUND, m->piece);
     if (m->piece) {
         uint64_t done = m->piece_done;
-        mark_work_give_back(&m->work, m->piece);
         m->piece = m->piece_done = 0;
         m->credit += (double)done;
-        complete(sim, me, done); /* meanwhile something may have come in sight */
+        complete(sim, me, BACKGROUND, done); /* meanwhile something may have come in sight */
     } else {
         collector_doze(sim);
     }
@@ -245,9 +282,11 @@ void marking_run(struct sim *sim, struct process *me)
         if (workers && !m->dedicated && me->now < m->others_at) {
             me->now = m->others_at;
             process_sync(me);
-        } else if (workers && (m->piece || mark_work_next(&m->work))) {
+        } else if (workers && (m->piece || mark_work_next(&m->work, BACKGROUND))) {
             at_work(sim, workers);
             work_in_background(sim, me, workers, idle);
+        } else if (workers && m->holders == 0) { /* who had it has not come to it */
+            mark_work_publish(&m->work);
         } else {
             stop_work(sim, me, workers);
         }
@@ -263,7 +302,7 @@ static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
         uint64_t part = portion(STEP / byte_ns(sim, pieces), left);
         left -= part;
         me->now += (uint64_t)((double)part * byte_ns(sim, pieces) + 0.5);
-        show(sim, me, part, left == 0);
+        show(sim, me, program(sim), part, left == 0);
     }
 }
 
@@ -273,13 +312,13 @@ static uint64_t drain(struct sim_p *sp, double want, uint64_t *ns)
     struct sim *sim = sp->sim;
     struct process *me = &sp->process;
     struct work *kind;
-    uint64_t began = me->now, work = take(&sim->marking, want, 1, &kind);
+    uint64_t began = me->now, work = take(sim, me, program(sim), want, 1, &kind);
     if (kind == &sim->marking.work.pieces)
         scan_pieces(sim, me, work);
     else
         me->now += (uint64_t)((double)work * byte_ns(sim, kind) + 0.5);
     *ns = me->now - began;
-    complete(sim, me, work);
+    complete(sim, me, program(sim), work);
     return work;
 }
 
@@ -298,7 +337,7 @@ static uint64_t taken_over_at(struct sim_p *sp, uint32_t idle)
     double passed = (double)(sp->process.now - m->start_ns), had = m->idle_fractional_ns / idle;
     double share = m->fractional, left = 1 - EXIT_ABOVE * share;
     double until_it_looks = m->piece ? (double)m->piece * byte_ns(sp->sim, &m->work.pieces)
-                                     : DRAIN_CHECK * m->work.shown / 2 * next_byte_ns(sp->sim);
+                                     : DRAIN_CHECK * m->work.shown / 2 * next_byte_ns(sp->sim, BACKGROUND);
     m->idle_is_fractional = had < share * passed;
     if (!m->idle_is_fractional)
         return sp->process.now + (uint64_t)until_it_looks;
@@ -318,6 +357,10 @@ static void change_places(struct sim_p *sp, uint32_t idle)
     sp->fractional_ns = (uint64_t)others;
     m->idle_work = 0;
     m->idle_is_fractional = true;
+    m->takers = 1;
+    mark_work_swap(&m->work);
+    if (mark_work_next(&m->work, BACKGROUND))
+        collector_rouse(sp->sim, sp->process.now);
 }
 
 /* A P that is to mark wakes one that sleeps (schedule, tryWakeP), which finds the goroutine. What it had to mark that
@@ -340,7 +383,7 @@ static void work_for_a_while(struct sim_p *sp)
         return;
     }
     uint64_t taken_at = idle ? taken_over_at(sp, idle) : UINT64_MAX;
-    while (mark_work_next(&m->work) && !m->finished) {
+    while (mark_work_next(&m->work, program(sp->sim)) && !m->finished) {
         uint64_t ns;
         m->credit += (double)drain(sp, DRAIN_CHECK * m->work.shown / (idle ? 2 : 1), &ns);
         m->fractional_ns += (double)ns;
@@ -402,7 +445,7 @@ static void pay_with_work(struct sim_p *sp, double want)
     struct sim *sim = sp->sim;
     struct marking *m = &sim->marking;
     uint64_t now = sp->process.now;
-    double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sim) : 0;
+    double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sim, program(sim)) : 0;
     uint64_t ns, work = drain(sp, want < slice ? want : slice, &ns);
     if (m->finished && !m->finisher)
         m->finisher = sp;
@@ -437,9 +480,9 @@ static bool assist(struct sim_p *sp, uint64_t came)
         if (sim->limiter.limiting)
             return true;
         double work = pay_with_credit(sp);
-        if (work > 0 && mark_work_next(&m->work))
+        if (work > 0 && mark_work_next(&m->work, program(sim)))
             pay_with_work(sp, work);
-        else if (work > 0 && m->holders && !park(sp, came))
+        else if (work > 0 && !m->finished && !park(sp, came))
             return false;
         if (sp->process.now >= sp->preempt_at)
             preempt(sp);
@@ -544,21 +587,22 @@ static void end_slices(struct sim *sim, uint64_t now)
 }
 
 /* How a cycle begins is a matter of microseconds. In some the starter's own assist is the first to scan its goroutine's
- * stack, and has the first piece of the large object that it finds there; a P with nothing else to do, which had to be
- * woken, comes when all roots are taken. In others that P has the piece, and looks only after it whether it has done
+ * stack, and has the large object that it finds there; a P with nothing else to do, which had to be woken, finds other
+ * roots if it is quick (Go 1.26), or none. In others that P has the piece, and looks only after it whether it has done
  * its share, if it was too late for a root. Execution traces of Go 1.19 and 1.26 on 2 Ps show all three. */
 static void begin_race(struct sim *sim, uint64_t now)
 {
-    const double starter = 0.3, late = 0.5; /* parts of all cycles: 0.1 to 0.5, and 0.2 to 0.7, by program */
+    const double starter = 0.3, late = 0.5; /* parts of all cycles: 0 to 0.6, and 0.2 to 0.7, by program */
     const uint64_t wake_ns = 32000;
     struct marking *m = &sim->marking;
     double turn = spread(sim, 1.4142135623730951);
+    m->takers = 1;
     m->late = turn >= 1 - late;
     m->others_at = now;
     m->idle_is_fractional = m->fractional > 0;
     if (turn >= starter)
         return;
-    mark_work_keep_roots(&m->work);
+    mark_work_keep_pieces(&m->work, program(sim), !sim->config.mark_wakes_idle);
     m->others_at += wake_ns;
     m->asleep = !sim->config.mark_wakes_idle;
     m->idle_ps = idle_workers(sim);

@@ -205,6 +205,7 @@ struct marking {
     uint64_t start_ns;
     uint32_t dedicated;     /* workers that take a P for themselves */
     double fractional;      /* share of each P that another worker may take */
+    uint32_t takers;        /* background workers that have found what only they see */
     uint32_t background;    /* Ps that mark and do not run a program */
     bool asleep;            /* Ps with nothing else to do have found no work, and do not look again */
     uint64_t others_at;     /* when these begin to look for some */

@@ -6,7 +6,10 @@
 enum {
     OBLET = 128 << 10, /* maxObletBytes: objects that are larger are scanned in such pieces */
     WORKBUF = 253,     /* pointers in a work buffer, of which everyone has two */
-    TABLE = 32 << 10   /* less in large objects is no table */
+    TABLE = 32 << 10,  /* less in large objects is no table */
+    KEPT = 4,          /* so many pointers nobody halves with others (gcWork.balance) */
+    SPILL = 4,         /* of so many spans that it finds, a P shows one at once (spanQueue.put), */
+    RING = 256 * 8192  /* and of the others all that do not go in its ring */
 };
 
 /* --- the plan ------------------------------------------------------------------------------------------ */
@@ -27,6 +30,7 @@ static double scan_cost(const struct sim *sim, double size, double missing)
 /* Objects of size classes that are scanned. */
 struct small {
     double bytes, spans; /* of them, and the part that spans are scanned for */
+    double in_spans;     /* objects of these */
     double single;       /* objects that are scanned one by one */
     double ns;           /* for that */
 };
@@ -39,6 +43,7 @@ static struct small count_small(const struct sim *sim, const struct goheap_marke
         s.bytes += objects * size;
         if (as_a_whole(sim, size)) {
             s.spans += objects * size;
+            s.in_spans += objects;
         } else {
             s.single += objects;
             s.ns += objects * scan_cost(sim, size, missing);
@@ -69,8 +74,11 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
 {
     const struct costs *c = &sim->config.costs;
     double heap = (double)goheap_heap_live(sim->heap), objects = (double)marked->objects;
-    double mark = c->mark_object + c->mark_miss * cache_miss(c->mark_cache, heap);
-    struct small s = count_small(sim, marked, cache_miss(c->scan_cache, heap));
+    double missing = cache_miss(c->scan_cache, heap);
+    struct small s = count_small(sim, marked, missing);
+    double with_span = objects > s.in_spans ? s.in_spans / objects : 1; /* part of the objects, scanned so */
+    double found = c->mark_miss + with_span * (c->mark_span_miss - c->mark_miss);
+    double mark = c->mark_object + found * cache_miss(c->mark_cache, heap);
     double roots = (double)(sim->config.stack_bytes + sim->config.globals_bytes);
     double large = (double)marked->scan_bytes - s.bytes;
     double pieces = large < objects * sizeof(void *) ? large : objects * sizeof(void *); /* pointers, not nil */
@@ -80,9 +88,11 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     double ns = s.ns + (objects - pointed) * mark + (roots + large - pieces) * c->mark_byte;
     double bytes = roots + rest >= 1 ? roots + rest : 1;
     *w = (struct mark_work){
-        .objects = {(uint64_t)roots, ns / bytes, (objects - pointed) / bytes},
-        .pieces = {(uint64_t)pieces, mark / sizeof(void *) + c->mark_byte, 1. / sizeof(void *)},
-        .spans = {(uint64_t)s.spans, c->mark_span_byte, 0},
+        .objects = {.left = (uint64_t)roots, .byte_ns = ns / bytes, .marks = (objects - pointed) / bytes},
+        .pieces = {.left = (uint64_t)pieces,
+                   .byte_ns = mark / sizeof(void *) + c->mark_byte,
+                   .marks = 1. / sizeof(void *)},
+        .spans = {.left = (uint64_t)s.spans, .byte_ns = c->mark_span_byte + c->mark_span_miss_byte * missing},
     };
     if (w->pieces.left)
         hide_behind_pieces(w, (uint64_t)rest, &s);
@@ -92,9 +102,11 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     w->shown = shown((double)mark_work_left(w), objects);
 }
 
-void mark_work_keep_roots(struct mark_work *w)
+void mark_work_keep_pieces(struct mark_work *w, enum marker who, bool roots)
 {
-    if (w->pieces.left) {
+    w->pieces.own[who] = w->pieces.left;
+    w->pieces.left = 0;
+    if (roots && w->pieces.own[who]) {
         w->hidden_objects += w->objects.left;
         w->objects.left = 0;
     }
@@ -102,66 +114,142 @@ void mark_work_keep_roots(struct mark_work *w)
 
 /* --- taking and finding -------------------------------------------------------------------------------- */
 
+static uint64_t left_of(const struct work *kind)
+{
+    return kind->left + kind->own[BACKGROUND] + kind->own[PROGRAM];
+}
+
 uint64_t mark_work_left(const struct mark_work *w)
 {
-    return w->objects.left + w->pieces.left + w->spans.left + w->hidden_objects + w->hidden_spans + w->buffered;
+    return left_of(&w->objects) + left_of(&w->pieces) + left_of(&w->spans) + w->hidden_objects + w->hidden_spans;
 }
 
-struct work *mark_work_next(struct mark_work *w)
+/* Where a P looks, one after the other (gcDrain). */
+static struct work *look(struct mark_work *w, enum marker who, bool *own)
 {
-    if (w->objects.left)
-        return &w->objects;
-    if (w->pieces.left && (!w->begun || w->shared))
-        return &w->pieces;
-    return w->spans.left ? &w->spans : NULL;
+    struct work *objects = &w->objects, *pieces = &w->pieces, *spans = &w->spans;
+    *own = objects->own[who] || pieces->own[who];
+    if (*own)
+        return objects->own[who] ? objects : pieces;
+    if (objects->left)
+        return objects;
+    *own = spans->own[who];
+    if (*own)
+        return spans;
+    return pieces->left ? pieces : spans->left ? spans : NULL;
 }
 
-uint64_t mark_work_take(struct mark_work *w, double want, uint32_t takers, struct work **kind)
+struct work *mark_work_next(struct mark_work *w, enum marker who)
 {
-    struct work *next = *kind = mark_work_next(w);
+    bool own;
+    return look(w, who, &own);
+}
+
+bool mark_work_in_sight(const struct mark_work *w)
+{
+    return w->objects.left || w->pieces.left || w->spans.left;
+}
+
+uint64_t mark_work_take(struct mark_work *w, enum marker who, double want, uint32_t takers, struct work **kind)
+{
+    bool own;
+    struct work *next = *kind = look(w, who, &own);
     if (!next)
         return 0;
-    if (next == &w->pieces) {
-        w->begun = true;
+    uint64_t *left = own ? &next->own[who] : &next->left;
+    if (next == &w->pieces)
         want = (double)OBLET * takers - 1; /* portion() gives a byte more */
+    uint64_t work = portion(want, *left);
+    *left -= work;
+    if (left == &w->pieces.left && !w->buried) { /* a buffer is taken as a whole */
+        w->pieces.own[who] = *left;
+        *left = 0;
     }
-    uint64_t work = portion(want, next->left);
-    next->left -= work;
     return work;
 }
 
-void mark_work_give_back(struct mark_work *w, uint64_t bytes)
+bool mark_work_balance(struct mark_work *w, enum marker who)
+{
+    uint64_t *own = &w->pieces.own[who], pieces = (*own + OBLET - 1) / OBLET, kept = pieces / 2 * OBLET;
+    if (!w->begun || pieces <= KEPT || w->pieces.left)
+        return false;
+    w->pieces.left = *own - kept;
+    *own = kept;
+    return true;
+}
+
+static void show_all(struct work *kind, enum marker who)
+{
+    kind->left += kind->own[who];
+    kind->own[who] = 0;
+}
+
+static void publish(struct mark_work *w, enum marker who)
+{
+    show_all(&w->objects, who);
+    show_all(&w->pieces, who);
+    show_all(&w->spans, who);
+}
+
+void mark_work_publish(struct mark_work *w)
+{
+    publish(w, BACKGROUND);
+    publish(w, PROGRAM);
+}
+
+static void swap(struct work *kind)
+{
+    uint64_t background = kind->own[BACKGROUND];
+    kind->own[BACKGROUND] = kind->own[PROGRAM];
+    kind->own[PROGRAM] = background;
+}
+
+void mark_work_swap(struct mark_work *w)
+{
+    swap(&w->objects);
+    swap(&w->pieces);
+    swap(&w->spans);
+}
+
+void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes)
 {
     w->pieces.left += bytes;
-    w->begun = w->shared;
+    publish(w, who);
 }
 
 /* Who finds objects gives a buffer of them away when two are full; the first has the other pieces in it. */
-static void share_buffers(struct mark_work *w)
+static void find_objects(struct mark_work *w, enum marker who, uint64_t found)
 {
-    while (w->buffered >= 2 * w->buffer) {
-        w->buffered -= w->buffer;
+    uint64_t *own = &w->objects.own[who];
+    for (*own += found; *own >= 2 * w->buffer; *own -= w->buffer) {
         w->objects.left += w->buffer;
-        w->shared = true;
+        show_all(&w->pieces, who);
+        w->begun = w->buried = true;
     }
 }
 
-bool mark_work_scanned(struct mark_work *w, uint64_t bytes, bool last)
+static void find_spans(struct mark_work *w, enum marker who, uint64_t found)
+{
+    uint64_t shown = found / SPILL, *own = &w->spans.own[who];
+    *own += found - shown;
+    if (*own > RING) {
+        shown += *own - RING;
+        *own = RING;
+    }
+    w->spans.left += shown;
+}
+
+bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, bool last)
 {
     double share = (double)bytes / (double)w->unscanned;
     uint64_t objects = portion(share * (double)w->hidden_objects, w->hidden_objects);
     uint64_t spans = portion(share * (double)w->hidden_spans, w->hidden_spans);
-    uint64_t before = w->objects.left;
+    uint64_t before = w->objects.left + w->spans.left;
     w->unscanned -= bytes;
     w->hidden_objects -= objects;
     w->hidden_spans -= spans;
-    w->buffered += objects;
-    w->spans.left += spans;
-    share_buffers(w);
-    if (last) {
-        w->objects.left += w->buffered;
-        w->buffered = 0;
-        w->shared = true;
-    }
-    return last || spans || w->objects.left > before;
+    find_objects(w, who, objects);
+    find_spans(w, who, spans);
+    w->begun |= last;
+    return w->objects.left + w->spans.left > before;
 }

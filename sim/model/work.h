@@ -15,36 +15,49 @@
 struct goheap_marked;
 struct sim;
 
+/* Who marks: a P that has nothing else to do, or one that runs the program. */
+enum marker { BACKGROUND, PROGRAM, MARKERS };
+
 struct work {
-    uint64_t left;  /* bytes that nobody has taken */
-    double byte_ns; /* how long one takes */
-    double marks;   /* objects that are marked for one */
+    uint64_t left;         /* bytes that nobody has taken and all see, */
+    uint64_t own[MARKERS]; /* and that only those of one kind see, who have found them: in buffers, in a ring of spans */
+    double byte_ns;        /* how long one takes */
+    double marks;          /* objects that are marked for one */
 };
 
 struct mark_work {
     struct work objects; /* roots, too */
     struct work pieces;  /* taken as wholes */
-    struct work spans;   /* scanned as wholes, while there is nothing else (Green Tea) */
+    struct work spans;   /* scanned as wholes (Green Tea) */
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
-    uint64_t buffered;   /* bytes of objects that only those see who have found them, */
-    uint64_t buffer;     /* as many as they keep for themselves */
-    bool begun, shared;  /* the first piece is taken; others see the rest of the pieces */
+    uint64_t buffer;     /* as many bytes of objects they keep for themselves */
+    bool begun;          /* the first piece has been scanned, or others have been given what follows it */
+    bool buried;         /* beneath objects in buffers that were given away */
     double shown;        /* part of the memory that is scanned, of which the trace tells: 1, or less */
 };
 
 /* All that has been marked live, and the roots; nothing of it taken. Without tables, large objects are like others. */
 void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables);
-/* Who takes the first piece has the roots besides, and nobody else sees them. */
-void mark_work_keep_roots(struct mark_work *w);
-/* What is in sight and to be done next; NULL: nothing. */
-struct work *mark_work_next(struct mark_work *w);
+/* It has all pieces, before anybody else has seen them, and with the first of them the roots. */
+void mark_work_keep_pieces(struct mark_work *w, enum marker who, bool roots);
+/* What is in its sight and to be done next; NULL: nothing. */
+struct work *mark_work_next(struct mark_work *w, enum marker who);
+/* Before it takes more, and the first piece has been scanned, it gives half of the others away, if they are more than a
+ * few and nobody else has given any (gcWork.balance). True if so. */
+bool mark_work_balance(struct mark_work *w, enum marker who);
+/* There is something that all see. */
+bool mark_work_in_sight(const struct mark_work *w);
 /* Takes of that up to what is wanted, a byte at least; of pieces, one for each taker. */
-uint64_t mark_work_take(struct mark_work *w, double want, uint32_t takers, struct work **kind);
-/* So much of what was taken of pieces has not been scanned, and is somebody else's. */
-void mark_work_give_back(struct mark_work *w, uint64_t bytes);
+uint64_t mark_work_take(struct mark_work *w, enum marker who, double want, uint32_t takers, struct work **kind);
+/* It stops. So much of what it has taken of pieces has not been scanned, and is somebody else's. */
+void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes);
 /* So many bytes of pieces have been scanned, with the last of them a taker's all. True if more is in sight. */
-bool mark_work_scanned(struct mark_work *w, uint64_t bytes, bool last);
+bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, bool last);
+/* Each has what the other had kept. */
+void mark_work_swap(struct mark_work *w);
+/* All that anyone has kept is everyone's. */
+void mark_work_publish(struct mark_work *w);
 /* Nobody has taken so much. */
 uint64_t mark_work_left(const struct mark_work *w);
 

@@ -162,6 +162,26 @@ static void test_forced_alone(void **state)
     assert_true(10 * alone > 19 * together && 10 * alone < 21 * together);
 }
 
+/* A table that the goroutine has to itself, which then waits for the cycle, is everybody's: twelve cycles, in which it
+ * has it in four or so, come to an end. */
+static void test_forced_with_table(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n0,alloc,1,1048576,0\n");
+    for (unsigned i = 2; i <= 4200; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,64,0\n", i);
+    for (unsigned i = 0; i < 12; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,gc,,,\n");
+    for (unsigned i = 0; i < 4; i++) {
+        struct run r;
+        run_trace(&r, text, (const char *const[]){i % 2 ? "ps=3" : "ps=2",
+                                                  i < 2 ? "mark_wakes_idle=true" : "mark_wakes_idle=false", NULL});
+        assert_true(r.sim->collector.cycles >= 12);
+        end_run(&r);
+    }
+}
+
 /* Several Ps have to be asked for what they have left to mark; a lone one knows. */
 static void test_mark_done(void **state)
 {
@@ -183,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_first_look),
         cmocka_unit_test(test_starter_has_all),
         cmocka_unit_test(test_forced_alone),
+        cmocka_unit_test(test_forced_with_table),
         cmocka_unit_test(test_mark_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
