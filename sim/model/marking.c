@@ -64,8 +64,8 @@ static uint64_t take(struct sim *sim, struct process *me, enum marker who, doubl
 }
 
 /* gcMarkDone, by who runs out of work last: all Ps are asked for what they have found and not shown. A worker that asks
- * stops goroutines for that. An assist has then done its part, and wakes nobody but those that wait for more
- * (mgcpacer.go, enlistWorker, on why flushing does not). */
+ * stops goroutines for that. An assist has done its part then, and wakes no worker: what Ps show when they are asked
+ * calls for none (gcWork.dispose, which unlike balance does not set mayNeedWorker). */
 static void ask_for_work(struct sim *sim, enum marker who, uint64_t now)
 {
     mark_work_publish(&sim->marking.work);

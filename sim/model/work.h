@@ -39,7 +39,7 @@ struct mark_work {
 
 /* All that has been marked live, and the roots; nothing of it taken. Without tables, large objects are like others. */
 void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables);
-/* It has all pieces, before anybody else has seen them, and with the first of them the roots. */
+/* It has all pieces, before anybody else has seen them; with roots, these too, with the first of them. */
 void mark_work_keep_pieces(struct mark_work *w, enum marker who, bool roots);
 /* What is in its sight and to be done next; NULL: nothing. */
 struct work *mark_work_next(struct mark_work *w, enum marker who);

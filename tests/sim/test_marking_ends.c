@@ -148,15 +148,23 @@ static uint64_t forced_marking(const char *trace, const char *wakes)
     return ns;
 }
 
+/* A trace of so many objects with pointers, first of them one of another size, and collections after all. */
+static const char *then_forced(unsigned objects, unsigned size, unsigned first, unsigned collections)
+{
+    static char text[1 << 17];
+    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n0,alloc,1,%u,0\n", first);
+    for (unsigned i = 2; i <= objects; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,%u,0\n", i, size);
+    for (unsigned i = 0; i < collections; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,gc,,,\n");
+    return text;
+}
+
 /* Where nobody runs a program, the P that has all there is to mark marks alone. */
 static void test_forced_alone(void **state)
 {
     (void)state;
-    static char text[1 << 16];
-    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n");
-    for (unsigned i = 1; i <= 2000; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,1024,0\n", i);
-    snprintf(text + at, sizeof text - at, "0,gc,,,\n");
+    const char *text = then_forced(2000, 1024, 1024, 1);
     uint64_t together = forced_marking(text, "mark_wakes_idle=true");
     uint64_t alone = forced_marking(text, "mark_wakes_idle=false");
     assert_true(10 * alone > 19 * together && 10 * alone < 21 * together);
@@ -167,12 +175,7 @@ static void test_forced_alone(void **state)
 static void test_forced_with_table(void **state)
 {
     (void)state;
-    static char text[1 << 17];
-    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n0,alloc,1,1048576,0\n");
-    for (unsigned i = 2; i <= 4200; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,64,0\n", i);
-    for (unsigned i = 0; i < 12; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "0,gc,,,\n");
+    const char *text = then_forced(4200, 64, 1 << 20, 12);
     for (unsigned i = 0; i < 4; i++) {
         struct run r;
         run_trace(&r, text, (const char *const[]){i % 2 ? "ps=3" : "ps=2",
