@@ -560,8 +560,9 @@ static void slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
     sp->preempt_at = now + (uint64_t)((1 + spread(sim, GOLDEN)) * (double)look_ns(sim));
 }
 
-/* The starter's goroutine goes on in its slice, or in one that followed; on one P, where it ends most cycles as well,
- * it may be anywhere in it. Where others wait for another P, one of them takes it. */
+/* The starter's goroutine goes on in its slice, or in one that followed, unless it is stopped at once for its stack to
+ * be scanned; on one P, where it ends most cycles as well, it may be anywhere in it. Where others wait for another P, one
+ * of them takes it. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
     for (uint32_t i = 0; i < sim->p_count; i++) {
@@ -574,6 +575,8 @@ static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t 
             slice_from(sim, sp, now);
         else if (sim->p_count == 1)
             sp->preempt_at = now + (uint64_t)(spread(sim, GOLDEN) * 2 * (double)look_ns(sim));
+        else if (sim->marking.stops)
+            slice_from(sim, sp, now);
         else
             next_slice(sp, now);
     }
@@ -589,15 +592,18 @@ static void end_slices(struct sim *sim, uint64_t now)
 /* How a cycle begins is a matter of microseconds. In some the starter's own assist is the first to scan its goroutine's
  * stack, and has the large object that it finds there; a P with nothing else to do, which had to be woken, finds other
  * roots if it is quick (Go 1.26), or none. In others that P has the piece, and looks only after it whether it has done
- * its share, if it was too late for a root. Execution traces of Go 1.19 and 1.26 on 2 Ps show all three. */
+ * its share, if it was too late for a root; a goroutine that is not assisting just then is stopped (suspendG), and put
+ * on its P anew. Execution traces of Go 1.19 and 1.26 on 2 Ps show all three. */
 static void begin_race(struct sim *sim, uint64_t now)
 {
-    const double starter = 0.3, late = 0.5; /* parts of all cycles: 0 to 0.6, and 0.2 to 0.7, by program */
+    /* Parts of all cycles: 0 to 0.6, 0.2 to 0.7, and 0.1 to 0.6, by program. */
+    const double starter = 0.3, late = 0.5, stops = 0.35;
     const uint64_t wake_ns = 32000;
     struct marking *m = &sim->marking;
     double turn = spread(sim, 1.4142135623730951);
     m->takers = 1;
     m->late = turn >= 1 - late;
+    m->stops = turn >= 1 - stops && sim->p_count > 1 && !m->dedicated;
     m->others_at = now;
     m->idle_is_fractional = m->fractional > 0;
     if (turn >= starter)

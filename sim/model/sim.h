@@ -211,6 +211,7 @@ struct marking {
     uint64_t others_at;     /* when these begin to look for some */
     bool late;              /* they look how much they have done only after a piece, */
     bool looked;            /* and have */
+    bool stops;             /* another P scans the stack of the goroutine that began, which stops for that */
     const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
     uint32_t idle_ps;       /* of those, that had found something when last seen */
     double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */

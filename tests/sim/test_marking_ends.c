@@ -72,27 +72,38 @@ static uint64_t background_with(unsigned cycle, const char *first, double timesl
     return nth_cycle(cycle, growing_after(first), "ps=2", setting).background_ns;
 }
 
-/* After a forced collection, which the other P ends, a slice begins that ends 1.618... times 2/3 of timeslice_ns later:
- * in the next cycle, where a slice that had gone on since the start, 4/3 of timeslice_ns, would end after it. */
+/* After two forced collections, which the other P ends, a slice begins that ends 1.236... times 2/3 of timeslice_ns
+ * later: in the next cycle, where a slice that had gone on since the start, 4/3 of timeslice_ns, would end after it. */
 static void test_slice_from_the_end(void **state)
 {
     (void)state;
-    const char *forced = "0,gc,,,\n";
-    struct cycle_record next = nth_cycle(2, growing_after(forced), "ps=2", "timeslice_ns=1000000000");
+    const char *forced = "0,gc,,,\n0,gc,,,\n";
+    struct cycle_record next = nth_cycle(3, growing_after(forced), "ps=2", "timeslice_ns=1000000000");
     double end = (double)marked_at(&next);
-    assert_true(background_with(2, forced, end * 1.05 * 3 / 4) > next.background_ns);
-    assert_int_equal(background_with(2, forced, end * 1.05 * 3 / (2 * 1.6180339887498949)), next.background_ns);
+    assert_true(background_with(3, forced, end * 1.05 * 3 / 4) > next.background_ns);
+    assert_int_equal(background_with(3, forced, end * 1.05 * 3 / (2 * 1.2360679774997898)), next.background_ns);
 }
 
-/* The program's own assist ends the first cycle here: its slice goes on into the second, to its end at 4/3 of
- * timeslice_ns, where one that had begun with the first cycle's end would end after the second. */
+/* Where the goroutine is not stopped at the start of a cycle, the slice goes on that it had: in the first cycle one since
+ * the start of the run, of 4/3 of timeslice_ns. */
 static void test_slice_goes_on(void **state)
 {
     (void)state;
+    struct cycle_record one = first_cycle(growing(), "ps=2", "timeslice_ns=1000000000");
+    double end = (double)marked_at(&one);
+    assert_true(background_with(1, "", end * 0.95 * 3 / 4) > one.background_ns);
+    assert_int_equal(background_with(1, "", end * 1.05 * 3 / 4), one.background_ns);
+}
+
+/* The second multiple of the square root of 2 has 0.83 behind the point, 0.65 or more: in the second cycle the other P
+ * scans the goroutine's stack, and with that a slice begins that ends 1.236... times 2/3 of timeslice_ns later. */
+static void test_slice_from_the_scan(void **state)
+{
+    (void)state;
     struct cycle_record two = nth_cycle(2, growing(), "ps=2", "timeslice_ns=1000000000");
-    double end = (double)marked_at(&two);
-    assert_true(background_with(2, "", end * 0.95 * 3 / 4) > two.background_ns);
-    assert_int_equal(background_with(2, "", end * 1.05 * 3 / 4), two.background_ns);
+    double for_all = (double)two.mark_ns * 3 / (2 * 1.2360679774997898);
+    assert_true(background_with(2, "", for_all * 0.9) > two.background_ns);
+    assert_int_equal(background_with(2, "", for_all * 1.05), two.background_ns);
 }
 
 /* The background work of a cycle on two Ps where the program is not stopped: what the other P does before it looks
@@ -203,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_slice),
         cmocka_unit_test(test_slice_from_the_end),
         cmocka_unit_test(test_slice_goes_on),
+        cmocka_unit_test(test_slice_from_the_scan),
         cmocka_unit_test(test_first_look),
         cmocka_unit_test(test_starter_has_all),
         cmocka_unit_test(test_forced_alone),
