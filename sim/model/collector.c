@@ -6,8 +6,6 @@
  */
 #include "model/sim.h"
 
-enum { WORK_BUFFERS_BYTES = 32 << 10 }; /* workbufAlloc */
-
 static struct pacer_memory memory_now(const struct sim *sim)
 {
     struct goheap_gauges g;
@@ -169,30 +167,25 @@ struct pacer_progress collector_progress(const struct sim *sim)
     };
 }
 
-/* --- work buffers -------------------------------------------------------------------------------------- */
+/* --- a cycle's beginning -------------------------------------------------------------------------------- */
 
-/* The markers' work buffers are spans of 32 KiB, of which one serves eight Ps that mark nothing deep (mgcwork.go,
- * getempty): to the heap the same as a stack. The world is stopped. */
-static void take_work_buffers(struct sim *sim)
+/* On no process' time. */
+static void take_work_buffers(struct sim *sim, const struct goheap_marked *marked)
 {
-    struct collector *c = &sim->collector;
-    if (c->work_buffers || sim->p_count == 0)
-        return;
     double ns = 0;
+    if (sim->p_count == 0)
+        return;
     sim->aside = &ns;
-    c->work_buffers = goheap_stack_alloc(sim->ps[0]->p, WORK_BUFFERS_BYTES);
+    work_buffers_take(&sim->collector.work_buffers, sim, marked, sim->ps[0]->p, sim->p_count);
     sim->aside = NULL;
 }
 
-/* Once all is swept, whoever swept last gives them back (bgsweep, freeSomeWbufs). Inside the core. */
+/* Whoever swept last does it. */
 void collector_give_work_buffers(struct sim *sim, struct goheap_p *p)
 {
     struct collector *c = &sim->collector;
-    uint64_t buffers = c->work_buffers;
-    if (buffers && !c->running && goheap_sweep_done(sim->heap)) {
-        c->work_buffers = 0; /* before others run: freeing may wait for a lock */
-        goheap_stack_free(p, buffers);
-    }
+    if (c->work_buffers.count && !c->running && goheap_sweep_done(sim->heap))
+        work_buffers_give(&c->work_buffers, p);
 }
 
 /* The world is stopped: what is live now is what will be marked. */
@@ -202,11 +195,11 @@ static void begin_marking(struct sim *sim, uint64_t now, struct cycle_record *re
     sim->aside = &ns;
     goheap_gc_begin(sim->heap, NULL);
     sim->aside = NULL;
-    take_work_buffers(sim);
     scavenger_wake(sim, record->start_ns);
     record->heap_start = goheap_heap_live(sim->heap);
     struct goheap_marked marked;
     goheap_gc_mark_live(sim->heap, &marked);
+    take_work_buffers(sim, &marked);
     marking_begin(sim, &marked, now);
     struct pacer_memory memory = collector_memory(sim);
     struct pacer_progress progress = collector_progress(sim);

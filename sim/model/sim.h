@@ -21,6 +21,7 @@
 #include "model/wait_series.h"
 #include "model/warmth.h"
 #include "model/work.h"
+#include "model/work_buffers.h"
 #include "size_class.h"
 #include "trace/trace.h"
 
@@ -237,7 +238,7 @@ struct collector {
     bool asleep, sweeper_asleep;
     bool due;            /* asleep only until its process' time */
     unsigned started;    /* how many of the two processes exist */
-    uint64_t work_buffers; /* address of a span of them, from a cycle's beginning until all is swept; or 0 */
+    struct work_buffers work_buffers; /* from a cycle's beginning until all is swept */
     struct waiters waiters; /* until the cycle is over */
     const struct sim_p *starter; /* whose allocation or call started the cycle; NULL: the clock did */
     uint64_t cycles, forced_cycles;

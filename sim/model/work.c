@@ -14,8 +14,7 @@ enum {
 
 /* --- the plan ------------------------------------------------------------------------------------------ */
 
-/* Spans that are scanned as a whole (Green Tea): their objects are only marked while there is anything else to scan. */
-static bool as_a_whole(const struct sim *sim, double size)
+bool mark_work_by_span(const struct sim *sim, double size)
 {
     return sim->core.mark_bytes && size >= sim->core.mark_from && size <= sim->core.pointer_bits_max;
 }
@@ -41,7 +40,7 @@ static struct small count_small(const struct sim *sim, const struct goheap_marke
     for (unsigned i = 1; i < sim->core.table.count; i++) {
         double size = sim->core.table.classes[i].size, objects = (double)marked->scan_objects[i];
         s.bytes += objects * size;
-        if (as_a_whole(sim, size)) {
+        if (mark_work_by_span(sim, size)) {
             s.spans += objects * size;
             s.in_spans += objects;
         } else {

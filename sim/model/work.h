@@ -37,6 +37,9 @@ struct mark_work {
     double shown;        /* part of the memory that is scanned, of which the trace tells: 1, or less */
 };
 
+/* Objects of that size, if they may hold pointers, lie in spans that are scanned as wholes (Green Tea): they themselves
+ * are only marked while there is anything else to scan. */
+bool mark_work_by_span(const struct sim *sim, double size);
 /* All that has been marked live, and the roots; nothing of it taken. Without tables, large objects are like others. */
 void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables);
 /* It has all pieces, before anybody else has seen them; with roots, these too, with the first of them. */

@@ -11,10 +11,7 @@
 
 #include <sched.h>
 
-enum {
-    WORK_BUFFERS_BYTES = 32 << 10, /* workbufAlloc */
-    LEAST_GROWTH = 1 << 20         /* sweepMinHeapDistance */
-};
+enum { LEAST_GROWTH = 1 << 20 }; /* sweepMinHeapDistance */
 
 /* --- the pacer ----------------------------------------------------------------------------------------- */
 
@@ -86,25 +83,12 @@ void collect_init(struct real *real)
     collect_look(real);
 }
 
-/* --- work buffers -------------------------------------------------------------------------------------- */
-
-/* The markers' work buffers are a span from a cycle's beginning until all is swept (mgcwork.go, getempty). */
-static void take_work_buffers(struct real *real)
-{
-    struct collector *c = &real->sim.collector;
-    if (!c->work_buffers)
-        c->work_buffers = goheap_stack_alloc(real->ps[0]->p, WORK_BUFFERS_BYTES);
-}
-
-/* Whoever sees that all is swept gives them back; one of them does. */
+/* Whoever sees that all is swept gives the work buffers back; one of them does. */
 static void give_work_buffers(struct real_p *rp)
 {
-    struct collector *c = &rp->real->sim.collector;
-    if (!goheap_sweep_done(rp->real->sim.heap) || !__atomic_load_n(&c->work_buffers, __ATOMIC_RELAXED))
-        return;
-    uint64_t buffers = __atomic_exchange_n(&c->work_buffers, 0, __ATOMIC_RELAXED);
-    if (buffers)
-        goheap_stack_free(rp->p, buffers);
+    struct sim *sim = &rp->real->sim;
+    if (goheap_sweep_done(sim->heap))
+        work_buffers_give(&sim->collector.work_buffers, rp->p);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */
@@ -116,9 +100,9 @@ static void mark(struct real *real, struct cycle_record *record, struct goheap_m
     decode_fold(real);
     account_peak(sim, record->start_ns);
     goheap_gc_begin(sim->heap, NULL);
-    take_work_buffers(real);
     record->heap_start = record->heap_end = goheap_heap_live(sim->heap);
     goheap_gc_mark_live(sim->heap, marked);
+    work_buffers_take(&sim->collector.work_buffers, sim, marked, real->ps[0]->p, real->p_count);
     start_pacer(sim, marked);
     record->trigger = sim->collector.pacer.triggered;
     record->goal = collector_next_gc(sim);

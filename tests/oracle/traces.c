@@ -1,10 +1,11 @@
 /* Traces to hold goheap against the real Go with: seeded, so that they are the same everywhere.
  *
- *     traces NAME [EVENTS]   prints one as CSV
- *     traces                 prints the names
+ *     traces NAME [EVENTS]      prints one as CSV
+ *     traces drawn-N [EVENTS]   prints one whose kind is drawn by lot, too: another for each N
+ *     traces                    prints the names
  *
- * Each is a kind of sizes, a kind of pointers, and a way to die; four times on the way MemStats are asked for, a collection
- * is forced, and MemStats are asked for again.
+ * Each is a kind of sizes, a kind of pointers, and a way to die; four times on the way, or where the lot falls, MemStats
+ * are asked for, a collection is forced, and MemStats are asked for again.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -79,6 +80,13 @@ static uint64_t page_size(uint64_t *seed)
     return between(seed, 1, 20) * 8192 - next_random(seed) % 2;
 }
 
+/* Any magnitude to 4 MiB. */
+static uint64_t log_size(uint64_t *seed)
+{
+    uint64_t least = UINT64_C(1) << next_random(seed) % 22;
+    return between(seed, least, 2 * least);
+}
+
 /* --- lifetimes ----------------------------------------------------------------------------------------- */
 
 /* How many of a hundred events are frees, event i of n being at hand. */
@@ -116,6 +124,12 @@ static uint32_t oldest(uint64_t *seed, uint32_t count)
     return 0;
 }
 
+static uint32_t newest(uint64_t *seed, uint32_t count)
+{
+    (void)seed;
+    return count - 1;
+}
+
 /* The young die; one in fifty of them grows old. */
 static uint32_t young(uint64_t *seed, uint32_t count)
 {
@@ -131,74 +145,134 @@ static const struct kind {
     unsigned pointers; /* of a hundred objects so many may hold some */
     unsigned (*frees)(unsigned i, unsigned n);
     uint32_t (*victim)(uint64_t *seed, uint32_t count);
+    /* Of those that are drawn: */
+    uint64_t (*other_size)(uint64_t *seed);
+    unsigned others;      /* of a hundred objects so many have such a size */
+    unsigned collections; /* about so many, anywhere, and now and then two in a row */
+    uint64_t most_bytes;  /* no more live at once */
 } kinds[] = {
-    {"mixed", any_size, 50, steady, any},       {"usual", usual_size, 50, steady, any},
-    {"tiny", tiny_size, 0, steady, any},        {"large", large_size, 50, balanced, any},
-    {"classes", class_size, 50, steady, any},   {"phases", usual_size, 50, phased, any},
-    {"pointers", small_size, 100, steady, any}, {"noscan", small_size, 0, phased, any},
-    {"residue", any_size, 70, phased, young},   {"queue", usual_size, 30, steady, oldest},
-    {"pages", page_size, 20, balanced, any},
+    {.name = "mixed", any_size, 50, steady, any},
+    {.name = "usual", usual_size, 50, steady, any},
+    {.name = "tiny", tiny_size, 0, steady, any},
+    {.name = "large", large_size, 50, balanced, any},
+    {.name = "classes", class_size, 50, steady, any},
+    {.name = "phases", usual_size, 50, phased, any},
+    {.name = "pointers", small_size, 100, steady, any},
+    {.name = "noscan", small_size, 0, phased, any},
+    {.name = "residue", any_size, 70, phased, young},
+    {.name = "queue", usual_size, 30, steady, oldest},
+    {.name = "pages", page_size, 20, balanced, any},
 };
+
+static struct kind draw(uint64_t *seed)
+{
+    static uint64_t (*const sizes[])(uint64_t *) = {any_size,   usual_size, tiny_size, large_size,
+                                                    class_size, small_size, page_size, log_size};
+    static unsigned (*const frees[])(unsigned, unsigned) = {steady, balanced, phased};
+    static uint32_t (*const victims[])(uint64_t *, uint32_t) = {any, oldest, newest, young};
+    static const unsigned parts[] = {0, 10, 50, 90, 100}, collections[] = {2, 8, 30};
+    return (struct kind){
+        .size = sizes[next_random(seed) % 8],
+        .pointers = parts[next_random(seed) % 5],
+        .frees = frees[next_random(seed) % 3],
+        .victim = victims[next_random(seed) % 4],
+        .other_size = sizes[next_random(seed) % 8],
+        .others = parts[next_random(seed) % 3],
+        .collections = collections[next_random(seed) % 3],
+        .most_bytes = UINT64_C(4) << (20 + next_random(seed) % 6),
+    };
+}
 
 /* Live objects in the order of their birth; a queue's front is cheap to take. */
 struct live {
-    uint32_t *ids;
+    struct object {
+        uint32_t id;
+        uint64_t size;
+    } *objects;
     uint32_t first, count;
+    uint64_t bytes;
 };
 
 static uint32_t take(struct live *live, uint32_t k)
 {
-    uint32_t *at = live->ids + live->first + k, id = *at;
+    struct object *at = live->objects + live->first + k, taken = *at;
     if (k == 0)
         live->first++;
     else
         memmove(at, at + 1, (live->count - k - 1) * sizeof *at);
     live->count--;
-    return id;
+    live->bytes -= taken.size;
+    return taken.id;
 }
 
-static void print_alloc(const struct kind *kind, uint64_t *seed, uint32_t id)
+static void print_alloc(const struct kind *kind, uint64_t *seed, struct object *object)
 {
     bool noscan = next_random(seed) % 100 >= kind->pointers;
-    uint64_t size = kind->size(seed);
+    bool other = kind->others && next_random(seed) % 100 < kind->others;
+    uint64_t size = other ? kind->other_size(seed) : kind->size(seed);
     if (!noscan)
         size = (size + 7) & ~UINT64_C(7); /* objects with pointers are made of words */
-    printf("alloc,%" PRIu32 ",%" PRIu64 ",%d\n", id, size, noscan);
+    object->size = size;
+    printf("alloc,%" PRIu32 ",%" PRIu64 ",%d\n", object->id, size, noscan);
 }
 
-static bool print_trace(const struct kind *kind, unsigned events)
+static void print_checkpoint(const struct kind *kind, uint64_t *seed, unsigned i, unsigned events)
 {
-    struct live live = {malloc(events * sizeof *live.ids), 0, 0};
-    uint64_t seed = (uint64_t)(kind - kinds) + 1;
+    if (kind->collections ? next_random(seed) % events >= kind->collections : (i + 1) % (events / CHECKPOINTS) != 0)
+        return;
+    bool twice = kind->collections && next_random(seed) % 5 == 0;
+    printf("stats,,,\ngc,,,\n%sstats,,,\n", twice ? "gc,,,\n" : "");
+}
+
+static bool print_trace(const struct kind *kind, uint64_t seed, unsigned events)
+{
+    struct live live = {.objects = malloc(events * sizeof *live.objects)};
     uint32_t id = 0;
-    if (!live.ids)
+    if (!live.objects)
         return false;
     printf("op,id,size,noscan\n");
     for (unsigned i = 0; i < events; i++) {
-        if (live.count && next_random(&seed) % 100 < kind->frees(i, events)) {
+        bool full = kind->most_bytes && live.bytes > kind->most_bytes;
+        if (live.count && (full || next_random(&seed) % 100 < kind->frees(i, events))) {
             printf("free,%" PRIu32 ",,\n", take(&live, kind->victim(&seed, live.count)));
         } else {
-            print_alloc(kind, &seed, id);
-            live.ids[live.first + live.count++] = id++;
+            struct object *object = &live.objects[live.first + live.count++];
+            object->id = id++;
+            print_alloc(kind, &seed, object);
+            live.bytes += object->size;
         }
-        if ((i + 1) % (events / CHECKPOINTS) == 0)
-            printf("stats,,,\ngc,,,\nstats,,,\n");
+        print_checkpoint(kind, &seed, i, events);
     }
-    free(live.ids);
+    if (kind->collections)
+        printf("stats,,,\ngc,,,\nstats,,,\n");
+    free(live.objects);
     return fflush(stdout) == 0;
+}
+
+static bool print_named(const char *name, unsigned events)
+{
+    static const char drawn[] = "drawn-";
+    char *end;
+    if (strncmp(name, drawn, strlen(drawn)) == 0 && name[strlen(drawn)] != '\0') {
+        uint64_t seed = strtoull(name + strlen(drawn), &end, 10) * UINT64_C(0x9e3779b97f4a7c15);
+        struct kind kind = draw(&seed);
+        return *end == '\0' && print_trace(&kind, seed, events);
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(name, kinds[i].name) == 0)
+            return print_trace(&kinds[i], i + 1, events);
+    return false;
 }
 
 int main(int argc, char **argv)
 {
     unsigned long events = argc > 2 ? strtoul(argv[2], NULL, 10) : DEFAULT_EVENTS;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (argc < 2)
-            puts(kinds[i].name);
-        else if (strcmp(argv[1], kinds[i].name) == 0 && events >= 2 * CHECKPOINTS && events <= MOST_EVENTS)
-            return print_trace(&kinds[i], (unsigned)events) ? 0 : 1;
-    }
+    for (size_t i = 0; argc < 2 && i < sizeof kinds / sizeof kinds[0]; i++)
+        puts(kinds[i].name);
     if (argc < 2)
         return 0;
-    fprintf(stderr, "usage: traces [NAME [EVENTS]]; without a name, the names are printed\n");
+    if (events >= 2 * CHECKPOINTS && events <= MOST_EVENTS && print_named(argv[1], (unsigned)events))
+        return 0;
+    fprintf(stderr, "usage: traces [NAME|drawn-N [EVENTS]]; without a name, the names are printed\n");
     return 2;
 }
