@@ -11,7 +11,7 @@ struct goheap_marked;
 struct goheap_p;
 struct sim;
 
-enum { WORK_BUFFER_SPANS = 16 };
+enum { WORK_BUFFER_SPANS = 520 }; /* two buffers for each of 4,096 Ps, and those for a piece of a table */
 
 struct work_buffers {
     uint64_t spans[WORK_BUFFER_SPANS]; /* their addresses */
