@@ -31,7 +31,7 @@ static uint32_t spans_for(uint64_t objects, uint32_t ps)
 void work_buffers_take(struct work_buffers *w, const struct sim *sim, const struct goheap_marked *marked,
                        struct goheap_p *p, uint32_t ps)
 {
-    if (w->count)
+    if (w->count || sim->core.page_heap == GOHEAP_PAGES_LISTS) /* Go 1.5 has them outside of its heap (persistentalloc) */
         return;
     uint32_t wanted = spans_for(in_buffers(sim, marked), ps);
     while (w->count < wanted && (w->spans[w->count] = goheap_stack_alloc(p, SPAN_BYTES)))
