@@ -2,6 +2,8 @@
 
 #include "model/sim.h"
 
+#include <string.h>
+
 enum {
     SPAN_BYTES = 32 << 10, /* workbufAlloc */
     BUFFERS = 16,          /* _WorkbufSize, 2 KiB, in one of them */
@@ -42,10 +44,9 @@ void work_buffers_give(struct work_buffers *w, struct goheap_p *p)
 {
     if (__atomic_load_n(&w->count, __ATOMIC_RELAXED) == 0)
         return;
-    struct work_buffers taken = {.count = 0};
-    taken.count = __atomic_exchange_n(&w->count, 0, __ATOMIC_RELAXED); /* before others run: freeing may wait */
-    for (uint32_t i = 0; i < taken.count; i++)
-        taken.spans[i] = w->spans[i];
-    for (uint32_t i = 0; i < taken.count; i++)
-        goheap_stack_free(p, taken.spans[i]);
+    uint64_t spans[WORK_BUFFER_SPANS];
+    uint32_t count = __atomic_exchange_n(&w->count, 0, __ATOMIC_RELAXED);
+    memcpy(spans, w->spans, count * sizeof *spans); /* while these go back, which may wait, others may be taken */
+    for (uint32_t i = 0; i < count; i++)
+        goheap_stack_free(p, spans[i]);
 }

@@ -164,23 +164,26 @@ static const struct kind {
     {.name = "pages", page_size, 20, balanced, any},
 };
 
+#define ANY_OF(list, seed) ((list)[next_random(seed) % (sizeof(list) / sizeof *(list))])
+
+/* One statement a draw: C leaves open in which order an initializer's are made. */
 static struct kind draw(uint64_t *seed)
 {
     static uint64_t (*const sizes[])(uint64_t *) = {any_size,   usual_size, tiny_size, large_size,
                                                     class_size, small_size, page_size, log_size};
     static unsigned (*const frees[])(unsigned, unsigned) = {steady, balanced, phased};
     static uint32_t (*const victims[])(uint64_t *, uint32_t) = {any, oldest, newest, young};
-    static const unsigned parts[] = {0, 10, 50, 90, 100}, collections[] = {2, 8, 30};
-    return (struct kind){
-        .size = sizes[next_random(seed) % 8],
-        .pointers = parts[next_random(seed) % 5],
-        .frees = frees[next_random(seed) % 3],
-        .victim = victims[next_random(seed) % 4],
-        .other_size = sizes[next_random(seed) % 8],
-        .others = parts[next_random(seed) % 3],
-        .collections = collections[next_random(seed) % 3],
-        .most_bytes = UINT64_C(4) << (20 + next_random(seed) % 6),
-    };
+    static const unsigned pointers[] = {0, 10, 50, 90, 100}, others[] = {0, 10, 50}, collections[] = {2, 8, 30};
+    struct kind kind = {.name = "drawn"};
+    kind.size = ANY_OF(sizes, seed);
+    kind.pointers = ANY_OF(pointers, seed);
+    kind.frees = ANY_OF(frees, seed);
+    kind.victim = ANY_OF(victims, seed);
+    kind.other_size = ANY_OF(sizes, seed);
+    kind.others = ANY_OF(others, seed);
+    kind.collections = ANY_OF(collections, seed);
+    kind.most_bytes = UINT64_C(4) << (20 + next_random(seed) % 6);
+    return kind;
 }
 
 /* Live objects in the order of their birth; a queue's front is cheap to take. */

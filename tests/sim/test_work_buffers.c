@@ -35,8 +35,7 @@ static void check(unsigned objects, unsigned spans, unsigned before, unsigned af
     struct run r;
     static const char *const settings[] = {"ps=1", "gogc=off", NULL};
     char *text = fill(objects, spans);
-    configure(&r, "go1.26", settings);
-    run_trace_by(&r, text, sim_new, sim_run);
+    run_trace_on(&r, "go1.26", text, settings);
     assert_int_equal(r.sim->snapshot_count, 2);
     assert_int_equal(r.sim->snapshots[0].heap.mspan_inuse, before * MSPAN);
     assert_int_equal(r.sim->snapshots[1].heap.mspan_inuse, after * MSPAN);
@@ -44,8 +43,7 @@ static void check(unsigned objects, unsigned spans, unsigned before, unsigned af
     free(text);
 }
 
-/* Of ten supplies one descriptor is left, or two: 15 buffers and one at hand take one, for one object
- * more two. */
+/* Of ten supplies one descriptor is left, or two: 15 full buffers and one at hand take one, an object more takes two. */
 static void test_supply_runs_out(void **state)
 {
     (void)state;
