@@ -99,6 +99,8 @@ const struct setting config_table[] = {
     {.key = "timeslice_ns", .type = SETTING_U64, AT(timeslice_ns), .max = 1000000000,
      .help = "a goroutine runs for so long before it is preempted"},
     {.key = "stack_bytes", .type = SETTING_BYTES, AT(stack_bytes), .help = "bytes of stacks to scan"},
+    {.key = "stack_room_bytes", .type = SETTING_BYTES, AT(stack_room_bytes),
+     .help = "bytes that stacks take, scanned or not; never less than stack_bytes"},
     {.key = "globals_bytes", .type = SETTING_BYTES, AT(globals_bytes), .help = "bytes of global variables to scan"},
     {.key = "runtime_bytes", .type = SETTING_BYTES, AT(runtime_bytes),
      .help = "bytes that the runtime maps outside the heap: they count for the memory limit"},
@@ -288,6 +290,7 @@ struct pacer_policy config_pacer(const struct sim_config *config)
         .counts_from = config->counts_from,
         .limit_headroom = config->limit_headroom,
         .stack_scan = config->stack_bytes,
+        .stack_most = config->stack_room_bytes > config->stack_bytes ? config->stack_room_bytes : config->stack_bytes,
         .globals_scan = config->globals_bytes,
     };
 }

@@ -122,6 +122,7 @@ struct sim_config {
     bool cpu_limiter;     /* no assists where they would take the collector above half of the Ps' time */
     uint64_t timeslice_ns; /* of a goroutine before it is preempted */
     uint64_t stack_bytes, globals_bytes; /* what else is scanned */
+    uint64_t stack_room_bytes;           /* what stacks take */
     uint64_t runtime_bytes; /* what else is mapped, for the memory limit */
     bool background_sweep;
     bool background_scavenge;

@@ -187,6 +187,7 @@ static uint64_t background_step(struct sim *sim, struct process *me, uint32_t wo
     struct work *pieces = &m->work.pieces;
     if (mark_work_in_sight(&m->work))
         m->takers = workers;
+    mark_work_roots_first(&m->work);
     *kind = m->piece ? pieces : mark_work_next(&m->work, BACKGROUND);
     double step = STEP / byte_ns(sim, *kind) * workers;
     if (*kind != pieces)
@@ -383,6 +384,7 @@ static void work_for_a_while(struct sim_p *sp)
         return;
     }
     uint64_t taken_at = idle ? taken_over_at(sp, idle) : UINT64_MAX;
+    mark_work_roots_first(&m->work);
     while (mark_work_next(&m->work, program(sp->sim)) && !m->finished) {
         uint64_t ns;
         m->credit += (double)drain(sp, DRAIN_CHECK * m->work.shown / (idle ? 2 : 1), &ns);
@@ -440,19 +442,40 @@ static double pay_with_credit(struct sim_p *sp)
     return work - paid;
 }
 
+/* Of what comes next, in bytes, until the goroutine is to stop. */
+static double rest_of_slice(struct sim_p *sp)
+{
+    uint64_t now = sp->process.now;
+    return sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sp->sim, program(sp->sim)) : 0;
+}
+
+/* gcDrainN: of one kind of work after the other, until enough is done or nothing more is to be seen. */
+static uint64_t drain_kinds(struct sim_p *sp, double want, uint64_t *ns)
+{
+    struct marking *m = &sp->sim->marking;
+    uint64_t work = 0;
+    *ns = 0;
+    do {
+        double slice = rest_of_slice(sp), left = want - (double)work;
+        uint64_t took;
+        work += drain(sp, left < slice ? left : slice, &took);
+        *ns += took;
+    } while ((double)work < want && !m->finished && sp->process.now < sp->preempt_at &&
+             mark_work_next(&m->work, program(sp->sim)));
+    return work;
+}
+
 static void pay_with_work(struct sim_p *sp, double want)
 {
     struct sim *sim = sp->sim;
     struct marking *m = &sim->marking;
-    uint64_t now = sp->process.now;
-    double slice = sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sim, program(sim)) : 0;
-    uint64_t ns, work = drain(sp, want < slice ? want : slice, &ns);
+    uint64_t began = sp->process.now, ns, work = drain_kinds(sp, want, &ns);
     if (m->finished && !m->finisher)
         m->finisher = sp;
     sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
     m->assist_ns += (double)ns;
     if (sim->timeline)
-        timeline_did(sim->timeline, sp, TIMELINE_ASSISTS, now);
+        timeline_did(sim->timeline, sp, TIMELINE_ASSISTS, began);
     sim->limiter.assist_ns += ns;
     if (sim->limiter.assist_ns > ASSIST_TIME_SLACK)
         limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
@@ -618,11 +641,12 @@ static void begin_race(struct sim *sim, uint64_t now)
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
 {
     struct marking *m = &sim->marking;
-    *m = (struct marking){.on = true, .start_ns = now, .heap_scan = marked->scan_bytes};
+    *m = (struct marking){.on = true, .start_ns = now};
     const struct collector *c = &sim->collector;
     m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
     plan_workers(m, sim->config.mark_share, sim->p_count);
     mark_work_plan(&m->work, sim, marked, m->dedicated == 0); /* with dedicated workers nobody has measured it */
+    m->heap_scan = m->work.heap;
     begin_race(sim, now);
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;

@@ -120,7 +120,7 @@ void pacer_revise(struct pacer *pacer, const struct pacer_memory *memory, const 
     /* Signed, as in Go: without a goal (GOGC off, a forced cycle) whoever allocates has to finish the marking. */
     double goal = (double)(int64_t)pacer_goal(pacer, memory), live = (double)progress->heap_live;
     double expected = expected_work(pacer);
-    double most = (double)(progress->heap_scan + pacer->policy.stack_scan + pacer->policy.globals_scan);
+    double most = (double)(progress->heap_scan + pacer->policy.stack_most + pacer->policy.globals_scan);
     if (progress->work > expected) {
         goal = extended_goal(pacer, goal, expected, most);
         expected = most;

@@ -27,6 +27,7 @@ struct pacer_policy {
     unsigned counts_from;   /* enum pacer_counts_from */
     double limit_headroom;  /* share of the limit's goal that is kept free, at least 1 MiB */
     uint64_t stack_scan;    /* goroutine stacks, always the same */
+    uint64_t stack_most;    /* all that they take, which a cycle might have to scan */
     uint64_t globals_scan;
 };
 

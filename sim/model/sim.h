@@ -167,7 +167,7 @@ struct accounts {
     struct class_account of[ACCOUNTS];
     uint64_t large_live_bytes; /* pages of live large objects */
     uint64_t live_requested;
-    uint64_t scan_allocated; /* bytes asked for by objects that may hold pointers */
+    uint64_t scan_allocated; /* bytes of objects that may hold pointers, as the pacer counts them */
     uint64_t peak_live_requested, peak_mapped;
     struct sample samples[SAMPLES_MAX];
     uint32_t sample_count;

@@ -105,6 +105,13 @@ static void note_span(struct sim_p *sp, unsigned class, bool noscan, uint64_t ad
     warmth_take_span(sp->sim->warmth, &sp->fresh[2 * class + noscan], addr, bytes);
 }
 
+/* What the pacer is told of an object that may hold pointers, which is a slice of them: while their bits lie in the span
+ * (Go 1.22, mbitmap.go, writeHeapBitsSmall), its first pointer alone. */
+static uint64_t counted_scan(const struct sim *sim, uint64_t size)
+{
+    return size <= sim->core.pointer_bits_max ? sizeof(void *) : size;
+}
+
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
 {
     struct sim *sim = sp->sim;
@@ -134,7 +141,7 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
                          .death_due = o->death_due};
     account_alloc(sim, o);
     if (!event->noscan) {
-        sim->accounts.scan_allocated += event->size;
+        sim->accounts.scan_allocated += counted_scan(sim, event->size);
         me->now += event->size * sim->alloc_scan_1024 >> 10;
     } else if (account == ACCOUNT_TINY) {
         me->now += (uint64_t)(sim->config.costs.tiny * sim->tax + 0.5);

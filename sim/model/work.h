@@ -26,10 +26,13 @@ struct work {
 };
 
 struct mark_work {
-    struct work objects; /* roots, too */
+    struct work roots;   /* first; taken as wholes */
+    struct work objects; /* where there are several Ps, roots, too */
     struct work pieces;  /* taken as wholes */
     struct work spans;   /* scanned as wholes (Green Tea) */
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
+    uint64_t heap;       /* bytes of all of it that are no roots, taken or not */
+    uint64_t last_roots; /* bytes of roots that an assist comes to when it sees nothing else */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
     uint64_t buffer;     /* as many bytes of objects they keep for themselves */
     bool begun;          /* the first piece has been scanned, or others have been given what follows it */
@@ -49,6 +52,8 @@ struct work *mark_work_next(struct mark_work *w, enum marker who);
 /* Before it takes more, and the first piece has been scanned, it gives half of the others away, if they are more than a
  * few and nobody else has given any (gcWork.balance). True if so. */
 bool mark_work_balance(struct mark_work *w, enum marker who);
+/* A worker has come: unlike an assist (gcDrainN), it does all roots before anything else (gcDrain). */
+void mark_work_roots_first(struct mark_work *w);
 /* There is something that all see. */
 bool mark_work_in_sight(const struct mark_work *w);
 /* Takes of that up to what is wanted, a byte at least; of pieces, one for each taker. */

@@ -1,5 +1,5 @@
-/* When a goroutine is stopped for a fractional worker, who sleeps through the marking, and how long that takes to find
- * that it is over. */
+/* How much there is to scan, when a goroutine is stopped for a fractional worker, who sleeps through the marking, and how
+ * long that takes to find that it is over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,6 +60,34 @@ static void test_slice(void **state)
     assert_true(first_cycle(growing(), "ps=1", setting).background_ns > 0);
 }
 
+static struct run objects_with_pointers(const char *config)
+{
+    static char text[1 << 14];
+    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n");
+    for (unsigned i = 0; i < 100; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,1000,0\n0,alloc,%u,50,0\n", i, 100 + i);
+    at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,200,40000,0\n0,gc,,,\n");
+    assert_true(at < sizeof text);
+    struct run r;
+    run_trace_on(&r, config, text, (const char *const[]){"ps=1", NULL});
+    return r;
+}
+
+/* Objects are scanned as far as was asked for, 100 of 1,000 bytes, 100 of 50 and one of 40,000; in spans that are scanned
+ * as wholes, all of their slots, of 64 and since Go 1.26 only of those. What the pacer is told as they are allocated is
+ * all that was asked for, or since Go 1.22, where their bits lie in spans, one pointer each. */
+static void test_scan_bytes(void **state)
+{
+    (void)state;
+    struct run old = objects_with_pointers("go1.19"), new = objects_with_pointers("go1.26");
+    assert_int_equal(old.sim->collector.pacer.last_heap_scan, 100 * 1000 + 100 * 50 + 40000);
+    assert_int_equal(old.sim->accounts.scan_allocated, 100 * 1000 + 100 * 50 + 40000);
+    assert_int_equal(new.sim->collector.pacer.last_heap_scan, 100 * 1000 + 100 * 64 + 40000);
+    assert_int_equal(new.sim->accounts.scan_allocated, 100 * 1000 + 100 * 8 + 40000);
+    end_run(&old);
+    end_run(&new);
+}
+
 static uint64_t marked_at(const struct cycle_record *record)
 {
     return record->start_ns + record->first_stop_ns + record->mark_ns;
@@ -107,12 +135,14 @@ static void test_slice_from_the_scan(void **state)
 }
 
 /* The background work of a cycle on two Ps where the program is not stopped: what the other P does before it looks
- * whether it has done its share. Objects take 100 ns each. */
+ * whether it has done its share. Objects take 100 ns each. For all the pacer knows there is always more to mark: no assist
+ * at the end of a cycle pays for all of the trace that is left. */
 static uint64_t first_share(unsigned cycle, const char *large)
 {
     struct run r;
     run_trace(&r, growing_after(large),
-              (const char *const[]){"ps=2", "timeslice_ns=1000000000", "costs.mark_object=100", NULL});
+              (const char *const[]){"ps=2", "timeslice_ns=1000000000", "costs.mark_object=100", "stack_room_bytes=16MiB",
+                                    NULL});
     assert_true(r.sim->collector.cycles >= cycle);
     struct cycle_record record = r.sim->collector.records[cycle - 1];
     end_run(&r);
@@ -212,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_scan_bytes),
         cmocka_unit_test(test_slice_from_the_end),
         cmocka_unit_test(test_slice_goes_on),
         cmocka_unit_test(test_slice_from_the_scan),

@@ -25,7 +25,7 @@ static struct pacer_policy policy_of(const char *config)
         fail_msg("%s", error.text);
     struct pacer_policy policy = config_pacer(&c);
     config_clear(&c);
-    policy.stack_scan = policy.globals_scan = 0;
+    policy.stack_scan = policy.stack_most = policy.globals_scan = 0;
     return policy;
 }
 
@@ -172,6 +172,24 @@ static void test_assist_ratio(void **state)
     }
 }
 
+/* Of stacks all that they take may have to be scanned: 12 MiB of heap and 4 of stacks, of which 2 were scanned. The goal
+ * is 38 MiB, 2 for stacks included, and 8 + 2 are expected: with 11 done it moves to 28 + (38 - 28) / 10 x 16. */
+static void test_stacks_at_most(void **state)
+{
+    (void)state;
+    struct pacer p;
+    struct pacer_policy policy = policy_of("go1.26");
+    policy.stack_scan = 2 * MIB;
+    policy.stack_most = 4 * MIB;
+    policy.globals_scan = 0;
+    pacer_init(&p, &policy);
+    cycle(&p, 28 * MIB, 32 * MIB, 18 * MIB, 8 * MIB, 0, 0);
+    assert_int_equal(pacer_goal(&p, &no_limit), 38 * MIB);
+    pacer_start_cycle(&p, &no_limit, &(struct pacer_progress){28 * MIB, 12 * MIB, 0});
+    pacer_revise(&p, &no_limit, &(struct pacer_progress){40 * MIB, 12 * MIB, 11 * MIB});
+    near(p.work_per_byte, (16.0 - 11) / (44 - 40));
+}
+
 /* --- the memory limit ---------------------------------------------------------------------------------- */
 
 /* 100 MiB, of which 10 MiB are neither objects nor free: 90 MiB for objects, less 1 MiB, or since 1.21 3 % if that is
@@ -245,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_goal), cmocka_unit_test(test_goal_of_roots), cmocka_unit_test(test_cons_mark),
         cmocka_unit_test(test_utilization), cmocka_unit_test(test_counts_from), cmocka_unit_test(test_assist_ratio),
+        cmocka_unit_test(test_stacks_at_most),
         cmocka_unit_test(test_memory_limit), cmocka_unit_test(test_limiter),
         cmocka_unit_test(test_limiter_workers),
     };

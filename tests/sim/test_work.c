@@ -50,6 +50,30 @@ static void test_order(void **state)
     assert_ptr_equal(kind, &w.spans);
 }
 
+/* Roots are taken as wholes. An assist comes to the last of them when it sees nothing else, a worker does them first. */
+static void test_roots(void **state)
+{
+    (void)state;
+    struct mark_work w = {.roots.left = 5000, .last_roots = 1100, .objects.left = 300};
+    struct work *kind;
+    assert_int_equal(mark_work_left(&w), 6400);
+    assert_int_equal(mark_work_take(&w, BACKGROUND, 9, 1, &kind), 5000);
+    assert_ptr_equal(kind, &w.roots);
+    assert_int_equal(mark_work_take(&w, BACKGROUND, 9, 1, &kind), 10);
+    assert_ptr_equal(kind, &w.objects);
+    struct mark_work worker = w;
+    mark_work_roots_first(&worker);
+    assert_int_equal(mark_work_take(&worker, BACKGROUND, 9, 1, &kind), 1100);
+    assert_ptr_equal(kind, &worker.roots);
+    assert_int_equal(mark_work_take(&worker, BACKGROUND, 999, 1, &kind), 290);
+    assert_null(mark_work_next(&worker, BACKGROUND));
+    assert_int_equal(mark_work_take(&w, BACKGROUND, 999, 1, &kind), 290);
+    assert_true(mark_work_in_sight(&w));
+    assert_int_equal(mark_work_take(&w, BACKGROUND, 9, 1, &kind), 1100);
+    assert_null(mark_work_next(&w, BACKGROUND));
+    assert_int_equal(mark_work_left(&w), 0);
+}
+
 /* 2,000 bytes of objects are two buffers: one of them is seen, and the table's rest, which others take one by one. */
 static void test_buffers(void **state)
 {
@@ -214,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_roots),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
