@@ -116,9 +116,11 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     if (pieces < TABLE || !tables)
         pieces = 0;
     double pointed = pieces / sizeof(void *), rest = s.rest + large - pieces;
+    double empty = sim->p_count == 1 && pieces > 0 ? large - pieces : 0; /* of several Ps it has not been measured */
+    rest -= empty;
     bool apart = roots_apart(sim, s.spans + s.rest + large, objects);
     double roots = apart ? 0 : (double)(sim->config.stack_bytes + sim->config.globals_bytes);
-    double ns = s.ns + (objects - pointed) * mark + (roots + large - pieces) * c->mark_byte;
+    double ns = s.ns + (objects - pointed) * mark + (roots + large - pieces - empty) * c->mark_byte;
     double bytes = roots + rest >= 1 ? roots + rest : 1;
     *w = (struct mark_work){
         .heap = (uint64_t)(s.spans + s.rest + large),
@@ -126,6 +128,7 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
         .pieces = {.left = (uint64_t)pieces,
                    .byte_ns = mark / sizeof(void *) + c->mark_byte,
                    .marks = 1. / sizeof(void *)},
+        .empty = {.left = (uint64_t)empty, .byte_ns = c->mark_byte},
         .spans = {.left = (uint64_t)s.spans, .byte_ns = c->mark_span_byte + c->mark_span_miss_byte * missing},
     };
     if (w->pieces.left)
@@ -158,7 +161,7 @@ static uint64_t left_of(const struct work *kind)
 uint64_t mark_work_left(const struct mark_work *w)
 {
     uint64_t roots = w->roots.left + w->last_roots, hidden = w->hidden_objects + w->hidden_spans;
-    return roots + left_of(&w->objects) + left_of(&w->pieces) + left_of(&w->spans) + hidden;
+    return roots + left_of(&w->objects) + left_of(&w->pieces) + w->empty.left + left_of(&w->spans) + hidden;
 }
 
 /* Where a P looks, one after the other (gcDrain). */
@@ -178,6 +181,8 @@ static struct work *look(struct mark_work *w, enum marker who, bool *own)
         return spans;
     if (pieces->left || spans->left)
         return pieces->left ? pieces : spans;
+    if (w->empty.left)
+        return &w->empty;
     mark_work_roots_first(w);
     return w->roots.left ? &w->roots : NULL;
 }
@@ -196,7 +201,7 @@ struct work *mark_work_next(struct mark_work *w, enum marker who)
 
 bool mark_work_in_sight(const struct mark_work *w)
 {
-    return w->roots.left || w->last_roots || w->objects.left || w->pieces.left || w->spans.left;
+    return w->roots.left || w->last_roots || w->objects.left || w->pieces.left || w->empty.left || w->spans.left;
 }
 
 uint64_t mark_work_take(struct mark_work *w, enum marker who, double want, uint32_t takers, struct work **kind)
@@ -206,7 +211,7 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, double want, uint3
     if (!next)
         return 0;
     uint64_t *left = own ? &next->own[who] : &next->left;
-    if (next == &w->pieces)
+    if (next == &w->pieces || next == &w->empty)
         want = (double)OBLET * takers - 1; /* portion() gives a byte more */
     if (next == &w->roots)
         want = (double)next->left;

@@ -29,6 +29,7 @@ struct mark_work {
     struct work roots;   /* first; taken as wholes */
     struct work objects; /* where there are several Ps, roots, too */
     struct work pieces;  /* taken as wholes */
+    struct work empty;   /* so are those that point to nothing, after all else but the last roots */
     struct work spans;   /* scanned as wholes (Green Tea) */
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
     uint64_t heap;       /* bytes of all of it that are no roots, taken or not */

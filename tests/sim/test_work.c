@@ -74,6 +74,24 @@ static void test_roots(void **state)
     assert_int_equal(mark_work_left(&w), 0);
 }
 
+/* Pieces of a table that hold nothing come after all else, as wholes; the last roots after them. */
+static void test_empty_pieces(void **state)
+{
+    (void)state;
+    struct mark_work w = {.empty.left = PIECE * 3 / 2, .objects.own = {0, 70}, .spans.left = 50, .last_roots = 9};
+    struct work *kind;
+    assert_int_equal(mark_work_take(&w, PROGRAM, 999, 1, &kind), 70);
+    assert_int_equal(mark_work_take(&w, PROGRAM, 999, 1, &kind), 50);
+    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), PIECE);
+    assert_ptr_equal(kind, &w.empty);
+    assert_true(mark_work_in_sight(&w));
+    assert_int_equal(mark_work_left(&w), PIECE / 2 + 9);
+    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), PIECE / 2);
+    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), 9);
+    assert_ptr_equal(kind, &w.roots);
+    assert_null(mark_work_next(&w, PROGRAM));
+}
+
 /* 2,000 bytes of objects are two buffers: one of them is seen, and the table's rest, which others take one by one. */
 static void test_buffers(void **state)
 {
@@ -239,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_empty_pieces),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
