@@ -116,7 +116,8 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     if (pieces < TABLE || !tables)
         pieces = 0;
     double pointed = pieces / sizeof(void *), rest = s.rest + large - pieces;
-    double empty = sim->p_count == 1 && pieces > 0 ? large - pieces : 0; /* of several Ps it has not been measured */
+    bool table = pieces > 0 && large > OBLET * (double)marked->scan_objects[0]; /* and not many that are just large */
+    double empty = sim->p_count == 1 && table ? large - pieces : 0; /* of several Ps it has not been measured */
     rest -= empty;
     bool apart = roots_apart(sim, s.spans + s.rest + large, objects);
     double roots = apart ? 0 : (double)(sim->config.stack_bytes + sim->config.globals_bytes);
