@@ -76,10 +76,11 @@ static double shown(double bytes, double objects)
 }
 
 /* A P that is alone takes roots as wholes. Where several race for them (marking.c, begin_race), or stand for memory of
- * which the trace does not tell, they are taken in steps, as objects are. */
-static bool roots_apart(const struct sim *sim, double scanned, double objects)
+ * which the trace does not tell, they are taken in steps, as objects are; and where nothing else is scanned one by one,
+ * as it is with them that objects are marked which no piece points to. */
+static bool roots_apart(const struct sim *sim, double scanned, double objects, double rest, double pointed)
 {
-    return sim->p_count == 1 && shown(scanned, objects) > 0.5;
+    return sim->p_count == 1 && shown(scanned, objects) > 0.5 && (rest >= 1 || pointed > 0.99 * objects);
 }
 
 /* Most are globals, of which few are pointers: 160 KB of them were marked in 15 to 20 us, a byte in a quarter of the
@@ -119,7 +120,7 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     bool table = pieces > 0 && large > OBLET * (double)marked->scan_objects[0]; /* and not many that are just large */
     double empty = sim->p_count == 1 && table ? large - pieces : 0; /* of several Ps it has not been measured */
     rest -= empty;
-    bool apart = roots_apart(sim, s.spans + s.rest + large, objects);
+    bool apart = roots_apart(sim, s.spans + s.rest + large, objects, rest, pointed);
     double roots = apart ? 0 : (double)(sim->config.stack_bytes + sim->config.globals_bytes);
     double ns = s.ns + (objects - pointed) * mark + (roots + large - pieces - empty) * c->mark_byte;
     double bytes = roots + rest >= 1 ? roots + rest : 1;

@@ -88,6 +88,24 @@ static void test_scan_bytes(void **state)
     end_run(&new);
 }
 
+/* 20,000 objects of 64 bytes that refer to each other, in spans that are scanned as wholes: marking each takes its 100 ns
+ * on one P, too, though no table points to them and none is scanned by itself. */
+static void test_marks_without_table(void **state)
+{
+    (void)state;
+    static char text[1 << 20];
+    size_t at = (size_t)snprintf(text, sizeof text, "p,op,id,size,noscan\n");
+    for (unsigned i = 0; i < 20000; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "0,alloc,%u,64,0\n", i);
+    at += (size_t)snprintf(text + at, sizeof text - at, "0,gc,,,\n");
+    assert_true(at < sizeof text);
+    struct run r;
+    run_trace_on(&r, "go1.26", text,
+                 (const char *const[]){"ps=1", "gogc=off", "costs.mark_object=100", "costs.mark_cache=1e9", NULL});
+    assert_in_range(r.sim->collector.records[0].mark_ns, 2000000, 4000000);
+    end_run(&r);
+}
+
 static uint64_t marked_at(const struct cycle_record *record)
 {
     return record->start_ns + record->first_stop_ns + record->mark_ns;
@@ -243,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slice),
         cmocka_unit_test(test_scan_bytes),
+        cmocka_unit_test(test_marks_without_table),
         cmocka_unit_test(test_slice_from_the_end),
         cmocka_unit_test(test_slice_goes_on),
         cmocka_unit_test(test_slice_from_the_scan),
