@@ -69,11 +69,13 @@ static void count_marked(const struct goheap *heap, struct goheap_marked *marked
         return;
     const uint64_t slot = gh_slot_bytes(heap, s), scan = scannable(heap, s, objects);
     marked->objects += objects;
+    marked->spans++;
     marked->bytes += objects * slot;
     if (scan == 0)
         return;
     marked->scan_bytes += scan * slot;
     marked->scan_objects[gh_size_class(s)] += scan;
+    marked->scan_spans[gh_size_class(s)]++;
 }
 
 void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)

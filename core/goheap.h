@@ -220,9 +220,11 @@ GOHEAP_API void goheap_gc_begin(struct goheap *heap, struct goheap_p *p);
 
 struct goheap_marked {
     uint64_t objects;
+    uint64_t spans;      /* that they lie in */
     uint64_t bytes;      /* slot bytes of all marked objects */
     uint64_t scan_bytes; /* the part of them in spans whose objects may hold pointers */
     uint64_t scan_objects[GOHEAP_MAX_CLASSES]; /* those objects, by size class; 0: large ones */
+    uint64_t scan_spans[GOHEAP_MAX_CLASSES];   /* and the spans that they lie in */
 };
 /* Marks every object whose live bit is set: the world is stopped. For embedders whose objects die by
  * goheap_free. O(spans). */

@@ -172,6 +172,7 @@ const struct setting config_table[] = {
     COST(mark_span_miss, "ns: the same, for one that is scanned with its span"),
     COST(mark_cache, "bytes"),
     COST(mark_byte, "ns a byte: scanning"),
+    COST(root_byte, "ns a byte: scanning global variables"),
     COST(mark_span_byte, "ns a byte: scanning spans that have their mark bits inside"),
     COST(mark_span_miss_byte, "ns a byte: and reading these, in a heap much larger than scan_cache"),
     COST(scan_miss_byte, "ns a byte: and reading it, in a heap much larger than scan_cache"),
@@ -180,7 +181,8 @@ const struct setting config_table[] = {
     COST(goroutine_switch, "ns: a P goes on with another stream, where there are more streams than Ps"),
     COST(stop_world, "ns: stopping or starting the world"),
     COST(stop_p, "ns: and for each P"),
-    COST(mark_done, "ns: programs go on for so long while several Ps are asked for the last they found to mark"),
+    COST(mark_done, "ns: asking all Ps for what they have found to mark and not shown, while programs run"),
+    COST(worker_wake, "ns: until a P that was asleep comes to mark"),
 };
 
 const size_t config_table_size = sizeof config_table / sizeof config_table[0];

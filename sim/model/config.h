@@ -65,6 +65,7 @@ struct costs {
     double mark_span_miss; /* the same, for one that is scanned with its span (Green Tea) */
     double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */
+    double root_byte;      /* the same, of global variables */
     double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
     double mark_span_miss_byte; /* and more, if it is not in the cache */
     double scan_miss_byte; /* a byte to scan that is not in the cache, where spans are not scanned as a whole, */
@@ -73,7 +74,8 @@ struct costs {
     double goroutine_switch; /* a P goes on with another stream, where streams outnumber the Ps */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
-    double mark_done;      /* the end of marking, as far as programs run on: several Ps are asked what they have left */
+    double mark_done;      /* while programs run, all Ps are asked what they have found to mark and not shown */
+    double worker_wake;    /* a P that sleeps has been woken and comes to mark, in the mean */
 };
 
 /* ns a byte that zeroing takes more, so many doublings of COSTS_NEAR away, COSTS_NEAREST at the least: by straight

@@ -15,6 +15,7 @@ enum {
     OVER_ASSIST = 64 << 10,        /* gcOverAssistWork */
     DRAIN_CHECK = 100000,          /* drainCheckThreshold */
     ASSIST_TIME_SLACK = 5000,      /* gcAssistTimeSlack, ns */
+    PREPARATION = 30000,           /* ns from markStartTime to the start of the world, of 20 to 70 by program */
     STEP = 10000                   /* ns; background workers, and whoever scans a piece, are looked at so often */
 };
 
@@ -22,6 +23,30 @@ enum {
 #define EXIT_ABOVE 1.2
 
 #define GOLDEN 0.6180339887498949
+#define ROOT_2 1.4142135623730951
+
+/* --- time slices ---------------------------------------------------------------------------------------- */
+
+/* Multiples of an irrational number spread evenly between integers: this cycle's. */
+static double spread(const struct sim *sim, double irrational)
+{
+    double turn = irrational * (double)(sim->collector.cycles + 1);
+    return turn - (double)(uint64_t)turn;
+}
+
+/* sysmon looks around so often, and stops whom it finds for the second time (proc.go, retake): a goroutine runs for one
+ * to two looks. The setting is the mean of these. */
+static uint64_t look_ns(const struct sim *sim)
+{
+    return sim->config.timeslice_ns / 3 * 2;
+}
+
+/* A goroutine is put on its P anew after the world has been stopped, save the one that stopped it, which goes on. Where
+ * sysmon's looks lie is anything. */
+static void slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
+{
+    sp->preempt_at = now + (uint64_t)((1 + spread(sim, GOLDEN)) * (double)look_ns(sim));
+}
 
 /* --- the pool ------------------------------------------------------------------------------------------ */
 
@@ -37,66 +62,60 @@ static enum marker program(const struct sim *sim)
     return sim->p_count == 1 ? BACKGROUND : PROGRAM;
 }
 
-/* Of what comes next. */
-static double next_byte_ns(struct sim *sim, enum marker who)
+/* Of what comes next to a worker. */
+static double next_byte_ns(struct sim *sim, enum marker who, enum turn turn)
 {
     struct mark_work *all = &sim->marking.work;
-    struct work *next = mark_work_next(all, who);
+    struct work *next = mark_work_next(all, who, turn);
     return byte_ns(sim, next ? next : &all->objects);
 }
 
-/* There is more in sight. */
-static void tell(struct sim *sim, uint64_t now)
-{
-    marking_wake(sim, now);
-    collector_rouse(sim, now);
-}
-
-static uint64_t take(struct sim *sim, struct process *me, enum marker who, double want, uint32_t takers,
+/* Whoever balances wakes a worker that sleeps (mayNeedWorker). */
+static uint64_t take(struct sim *sim, struct process *me, enum marker who, enum turn turn, double want, uint32_t takers,
                      struct work **kind)
 {
-    struct marking *m = &sim->marking;
-    if (mark_work_balance(&m->work, who))
-        tell(sim, me->now);
-    uint64_t work = mark_work_take(&m->work, who, want, takers, kind);
-    m->holders += work > 0;
-    return work;
-}
-
-/* gcMarkDone, by who runs out of work last: all Ps are asked for what they have found and not shown. A worker that asks
- * stops goroutines for that. An assist has done its part then, and wakes no worker: what Ps show when they are asked
- * calls for none (gcWork.dispose, which unlike balance does not set mayNeedWorker). */
-static void ask_for_work(struct sim *sim, enum marker who, uint64_t now)
-{
-    mark_work_publish(&sim->marking.work);
-    if (who == PROGRAM)
-        marking_wake(sim, now);
-    for (uint32_t i = 0; i < sim->p_count && who == BACKGROUND; i++)
-        if (sim->ps[i]->preempt_at > now)
-            sim->ps[i]->preempt_at = now;
-}
-
-/* The process has spent the time that the work takes. */
-static void complete(struct sim *sim, struct process *me, enum marker who, uint64_t work)
-{
-    struct marking *m = &sim->marking;
-    process_sync(me);
-    m->done += (double)work;
-    if (--m->holders)
-        return;
-    m->finished = mark_work_left(&m->work) == 0;
-    if (m->finished)
+    struct mark_work *work = &sim->marking.work;
+    if (mark_work_balance(work, who))
         collector_rouse(sim, me->now);
-    else if (!mark_work_next(&m->work, BACKGROUND))
-        ask_for_work(sim, who, me->now);
+    return mark_work_take(work, who, turn, want, takers, kind);
 }
 
-/* The process has spent the time that a part of a piece takes. */
-static void show(struct sim *sim, struct process *me, enum marker who, uint64_t bytes, bool last)
+/* Who has spent the time that a piece, or a root, takes, may have found something that all see. */
+static void found(struct sim *sim, uint64_t now, bool in_sight)
 {
-    process_sync(me);
-    if (mark_work_scanned(&sim->marking.work, who, bytes, last))
-        tell(sim, me->now);
+    if (in_sight)
+        collector_rouse(sim, now);
+}
+
+static void credit(struct sim *sim, uint64_t work, uint64_t now)
+{
+    struct marking *m = &sim->marking;
+    m->done += (double)work;
+    m->credit += (double)work;
+    if (m->credit > 0 && mark_work_left(&m->work)) /* else it is over soon */
+        marking_wake(sim, now); /* gcFlushBgCredit */
+}
+
+static void begin_work(struct marking *m)
+{
+    m->at_work++;
+}
+
+/* True if nobody is at work any more, and nothing is in sight: all Ps are to be asked for what only they see
+ * (gcMarkDone). */
+static bool end_work(struct marking *m)
+{
+    return --m->at_work == 0 && !mark_work_in_sight(&m->work) && !m->finished;
+}
+
+/* What they have shown calls for no worker (gcWork.dispose, which unlike balance does not set mayNeedWorker). */
+static void answer(struct sim *sim, uint64_t now)
+{
+    struct marking *m = &sim->marking;
+    mark_work_publish(&m->work);
+    m->finished = m->at_work == 0 && mark_work_left(&m->work) == 0;
+    if (m->finished)
+        collector_rouse(sim, now);
 }
 
 /* --- workers ------------------------------------------------------------------------------------------- */
@@ -126,11 +145,32 @@ static uint32_t finders(const struct sim *sim, uint32_t n)
     return n == sim->p_count ? 1 : m->asleep ? 0 : n;
 }
 
+/* In this cycle it has not been a fractional worker for more than that share of the time. */
+static bool is_behind(const struct marking *m, const struct stint *s, double share, uint64_t now)
+{
+    return s->fractional_ns <= share * (double)(now - m->start_ns);
+}
+
+/* Before a P runs anything else it is a fractional worker, if it has not done its share yet (findRunnableGCWorker). */
+static bool is_fractional(const struct marking *m, const struct stint *s, uint64_t now)
+{
+    return m->fractional > 0 && is_behind(m, s, m->fractional, now);
+}
+
+/* A P does the scavenger's work before it is an idle worker; while it is at that it does not look. */
+static bool scavenges(const struct sim *sim)
+{
+    const struct marking *m = &sim->marking;
+    return sim->scavenger.works && !m->dedicated && !m->stint.on &&
+           !is_fractional(m, &m->stint, sim->collector.process.now);
+}
+
 /* Who was not there when those took it does not help them with what only they see. */
 static uint32_t idle_workers(const struct sim *sim)
 {
     const struct marking *m = &sim->marking;
-    uint32_t free = sim_idle_ps(sim), idle = free > m->dedicated ? free - m->dedicated : 0;
+    uint32_t free = sim_idle_ps(sim) - (sim_idle_ps(sim) > 0 && scavenges(sim));
+    uint32_t idle = free > m->dedicated ? free - m->dedicated : 0;
     if (idle > sim->p_count - m->dedicated)
         idle = sim->p_count - m->dedicated;
     idle = finders(sim, idle);
@@ -150,25 +190,153 @@ static uint32_t background_workers(struct sim *sim, uint32_t *idle)
     return m->dedicated + *idle;
 }
 
-/* A P with nothing else to do is a fractional worker first, where there are such. Having done more than its share when
- * it looks, for the first time after it has marked a root or a piece, it goes on as an idle one: until there is a
- * goroutine to take, or another P has nothing to do, the scheduler is not asked again (findRunnableGCWorker). It does
- * not look while it is at a piece, whose work counts when all of it is done. */
-static void count_idle(struct marking *m, double work, double ns, uint32_t idle, uint64_t now)
+/* --- stints -------------------------------------------------------------------------------------------- */
+
+static bool is_to_mark(struct marking *m, const struct stint *s, uint64_t now)
 {
-    double passed = (double)(now - m->start_ns) * idle;
-    bool looks = m->piece == 0 && (!m->late || m->work.begun || !m->work.unscanned);
-    if (idle != m->idle_ps) {
-        m->idle_ps = idle;
-        m->idle_is_fractional = m->idle_fractional_ns < m->fractional * passed;
-    } else if (looks && (!m->looked || m->idle_work >= DRAIN_CHECK * m->work.shown * (double)idle)) {
-        m->looked = true;
-        m->idle_work = 0;
-        m->idle_is_fractional &= m->idle_fractional_ns <= EXIT_ABOVE * m->fractional * passed;
+    return is_fractional(m, s, now) && mark_work_in_sight(&m->work);
+}
+
+static void begin_stint(struct marking *m, struct stint *s, uint64_t now)
+{
+    s->on = true;
+    s->fractional = is_fractional(m, s, now);
+    s->unchecked = 0;
+    begin_work(m);
+}
+
+/* What it is at before it is looked at again: so much of it. */
+static uint64_t take_step(struct sim *sim, struct process *me, struct stint *s, enum marker who, uint32_t workers,
+                          struct work **kind)
+{
+    struct work *pieces = &sim->marking.work.pieces;
+    *kind = pieces;
+    double step = STEP / next_byte_ns(sim, who, ROOTS_FIRST) * workers;
+    if (!s->piece) {
+        uint64_t work = take(sim, me, who, ROOTS_FIRST, step, workers, kind);
+        if (*kind != pieces)
+            return work;
+        s->piece = work;
     }
-    m->idle_work += work * idle;
-    m->idle_fractional_ns += m->idle_is_fractional ? ns * idle : 0;
-    *(m->idle_is_fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
+    uint64_t part = portion(STEP / byte_ns(sim, pieces) * workers, s->piece);
+    s->piece -= part;
+    return part;
+}
+
+/* What that was worth. A piece counts when it is done (gcDrain flushes its credit after each object). */
+static void did_step(struct sim *sim, struct process *me, struct stint *s, enum marker who, uint64_t work,
+                     const struct work *kind)
+{
+    struct marking *m = &sim->marking;
+    if (kind == &m->work.pieces) {
+        s->found |= mark_work_scanned(&m->work, who, work, s->piece == 0);
+        s->piece_done += work;
+        if (s->piece)
+            return;
+        found(sim, me->now, s->found);
+        work = s->piece_done;
+        s->piece_done = 0;
+        s->found = false;
+    } else if (mark_work_is_root(&m->work, kind)) {
+        found(sim, me->now, mark_work_did_root(&m->work, who, kind));
+        s->unchecked += DRAIN_CHECK;
+    }
+    s->unchecked += (double)work;
+    credit(sim, work, me->now);
+}
+
+/* A worker looks after each root, and now and then: a fractional one whether it has done its share, and somewhat more
+ * (pollFractionalWorkerExit), an idle one whether there is a goroutine to run (pollWork). */
+static bool is_over(struct marking *m, struct stint *s, uint64_t now)
+{
+    if (s->piece || s->unchecked < DRAIN_CHECK * m->work.shown)
+        return false;
+    s->unchecked = 0;
+    return s->fractional ? !is_behind(m, s, EXIT_ABOVE * m->fractional, now) : m->waits != NULL;
+}
+
+/* --- Ps with nothing else to do ------------------------------------------------------------------------ */
+
+static void swap_stints(struct marking *m, struct sim_p *sp)
+{
+    struct stint mine = sp->stint;
+    sp->stint = m->stint;
+    m->stint = mine;
+}
+
+static bool runs_program(const struct sim_p *sp)
+{
+    return !sp->idle && !sp->blocked;
+}
+
+/* gcMarkDone: all Ps are asked for what they have found and not shown (forEachP), for which those that run a goroutine
+ * stop it; until then it goes on. */
+static void ask(struct sim *sim, struct process *me)
+{
+    process_sync(me); /* whoever it has just given credit goes on before that */
+    if (sim_idle_ps(sim) < sim->p_count)
+        me->now += (uint64_t)sim->config.costs.mark_done;
+    process_sync(me);
+}
+
+/* Goroutines were stopped when their Ps were asked. Where a P has not done its share yet a worker goes on; the goroutine
+ * does on the P of who has asked, if that one has. */
+static void after_asking(struct sim *sim, uint64_t now)
+{
+    struct marking *m = &sim->marking;
+    bool taken = is_to_mark(m, &m->stint, now);
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        struct sim_p *sp = sim->ps[i];
+        if (!runs_program(sp) || sp->assists || sp->stint.on)
+            continue;
+        slice_from(sim, sp, now);
+        if (!is_to_mark(m, &sp->stint, now))
+            continue;
+        if (taken) {
+            sp->preempt_at = now;
+            continue;
+        }
+        swap_stints(m, sp);
+        taken = true;
+    }
+}
+
+/* Who is asked last, and has found nothing since, is asked once more. */
+static void ask_all_ps(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    ask(sim, me);
+    if (m->finished || sim->done)
+        return;
+    answer(sim, me->now);
+    if (m->finished)
+        ask(sim, me);
+    else
+        after_asking(sim, me->now);
+}
+
+static void end_stint(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    m->stint.on = false;
+    if (end_work(m))
+        ask_all_ps(sim, me);
+}
+
+/* suspendG: the program's goroutine is stopped for its stack to be scanned by another P, save while it assists. How long
+ * that takes the other. */
+static double stop_for_scan(struct sim *sim, uint64_t now)
+{
+    double ns = 0;
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        struct sim_p *sp = sim->ps[i];
+        if (sp != sim->collector.starter || !runs_program(sp) || sp->assists || sp->stint.on)
+            continue;
+        sp->preempt_at = now;
+        sp->stopped = true;
+        ns = sim->config.costs.mark_done / 3;
+    }
+    return ns;
 }
 
 /* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the
@@ -177,66 +345,41 @@ static uint32_t employed(const struct sim *sim, uint32_t idle)
 {
     const struct marking *m = &sim->marking;
     uint32_t free = sim_idle_ps(sim), dedicated = m->dedicated < free ? m->dedicated : free;
-    return dedicated + (m->idle_is_fractional ? idle : 0);
+    return dedicated + (m->stint.fractional ? idle : 0);
 }
 
-/* What background workers do of the next kind of work before they are looked at again. */
-static uint64_t background_step(struct sim *sim, struct process *me, uint32_t workers, struct work **kind)
+static void account_step(struct sim *sim, double ns, uint32_t workers, uint32_t idle)
 {
     struct marking *m = &sim->marking;
-    struct work *pieces = &m->work.pieces;
-    if (mark_work_in_sight(&m->work))
-        m->takers = workers;
-    mark_work_roots_first(&m->work);
-    *kind = m->piece ? pieces : mark_work_next(&m->work, BACKGROUND);
-    double step = STEP / byte_ns(sim, *kind) * workers;
-    if (*kind != pieces)
-        return take(sim, me, BACKGROUND, step, workers, kind);
-    if (!m->piece)
-        m->piece = take(sim, me, BACKGROUND, 0, workers, kind);
-    uint64_t part = portion(step, m->piece);
-    m->piece -= part;
-    m->piece_done += part;
-    return part;
-}
-
-/* What that was worth. A piece counts when it is done (gcDrain flushes its credit after each object). */
-static uint64_t background_done(struct sim *sim, struct process *me, uint64_t work, const struct work *kind)
-{
-    struct marking *m = &sim->marking;
-    if (kind == &m->work.pieces) {
-        show(sim, me, BACKGROUND, work, m->piece == 0);
-        if (m->piece)
-            return 0;
-        work = m->piece_done;
-        m->piece_done = 0;
-    }
-    complete(sim, me, BACKGROUND, work);
-    m->credit += (double)work;
-    if (m->credit >= OVER_ASSIST * m->work.shown && mark_work_left(&m->work)) /* else it is over soon */
-        marking_wake(sim, me->now); /* gcFlushBgCredit */
-    return work;
+    m->dedicated_ns += ns * (workers - idle);
+    sim->limiter.worker_ns += ns * employed(sim, idle);
+    m->stint.fractional_ns += idle && m->stint.fractional ? ns : 0;
+    *(m->stint.fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
 }
 
 static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
 {
     struct marking *m = &sim->marking;
     struct work *kind;
-    uint32_t busy = employed(sim, idle);
-    uint64_t work = background_step(sim, me, workers, &kind);
+    if (!m->stint.on)
+        begin_stint(m, &m->stint, me->now);
+    if (mark_work_in_sight(&m->work))
+        m->takers = workers;
+    uint64_t began = me->now, work = take_step(sim, me, &m->stint, BACKGROUND, workers, &kind);
     double ns = (double)work * byte_ns(sim, kind) / workers;
-    uint64_t began = me->now;
+    if (kind == &m->work.roots[STACK])
+        ns += stop_for_scan(sim, began);
     me->now += (uint64_t)(ns + 0.5);
     if (sim->timeline)
         timeline_lend_idle(sim->timeline, began, me->now);
-    work = background_done(sim, me, work, kind);
-    m->dedicated_ns += ns * (workers - idle);
-    sim->limiter.worker_ns += ns * busy;
-    if (idle)
-        count_idle(m, (double)work / workers, ns, idle, me->now);
+    process_sync(me);
+    did_step(sim, me, &m->stint, BACKGROUND, work, kind);
+    account_step(sim, ns, workers, idle);
     if (sim->timeline)
         timeline_marked(sim->timeline, began, me->now, workers, idle,
-                        m->idle_is_fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
+                        m->stint.fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
+    if (is_over(m, &m->stint, me->now))
+        end_stint(sim, me);
 }
 
 static void at_work(struct sim *sim, uint32_t workers)
@@ -247,163 +390,177 @@ static void at_work(struct sim *sim, uint32_t workers)
     collector_tax(sim, sim->tax);
 }
 
+/* A P that sleeps is there so long after it has been woken. One whose own goroutine waits is there at once; with
+ * dedicated workers nobody has measured it. */
+static void arrive(struct sim *sim, struct process *me)
+{
+    const double least = 0.2, most = 1.8; /* of the mean, in logs of both Gos on 2 Ps */
+    struct marking *m = &sim->marking;
+    double mean = sim->config.costs.worker_wake * m->work.cold;
+    if (!m->finished && !m->dedicated && !m->seeks && sim_idle_ps(sim) < sim->p_count) {
+        me->now += (uint64_t)(mean * (least + (most - least) * spread(sim, ROOT_2)));
+        process_sync(me);
+    }
+    m->seeks = false;
+}
+
+static void sleep_on(struct sim *sim, struct process *me)
+{
+    collector_doze(sim);
+    arrive(sim, me);
+}
+
 /* No P is left for background workers, or nothing is in sight, until a P has nothing to do, or all is done. Others go
  * on with a piece that is not done. */
 static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
 {
     struct marking *m = &sim->marking;
+    struct stint *s = &m->stint;
     at_work(sim, 0);
-    m->asleep |= workers && !sim->config.mark_wakes_idle;
-    mark_work_give_back(&m->work, BACKGROUND, m->piece);
-    if (m->piece) {
-        uint64_t done = m->piece_done;
-        m->piece = m->piece_done = 0;
-        m->credit += (double)done;
-        complete(sim, me, BACKGROUND, done); /* meanwhile something may have come in sight */
+    mark_work_give_back(&m->work, BACKGROUND, s->piece);
+    if (s->piece_done)
+        credit(sim, s->piece_done, me->now);
+    s->piece = s->piece_done = 0;
+    if (s->on) {
+        end_stint(sim, me);
+    } else if (m->at_work == 0 && workers && mark_work_left(&m->work)) { /* who had it has not come to it */
+        mark_work_publish(&m->work);
     } else {
-        collector_doze(sim);
+        m->asleep |= workers && !sim->config.mark_wakes_idle;
+        if (m->at_work == 0 && workers)
+            answer(sim, me->now);
+        if (!m->finished)
+            sleep_on(sim, me);
     }
-}
-
-/* gcMarkDone: before marking counts as done all Ps are asked, a few times, for what they have found and not told
- * (forEachP), for which those that run a goroutine stop, most of the time. */
-static void ask_all_ps(struct sim *sim, struct process *me)
-{
-    if (sim->p_count == 1)
-        return;
-    me->now += (uint64_t)sim->config.costs.mark_done;
-    process_sync(me);
 }
 
 void marking_run(struct sim *sim, struct process *me)
 {
     struct marking *m = &sim->marking;
+    arrive(sim, me);
     while (!m->finished && !sim->done) {
         uint32_t idle, workers = background_workers(sim, &idle);
-        if (workers && !m->dedicated && me->now < m->others_at) {
-            me->now = m->others_at;
-            process_sync(me);
-        } else if (workers && (m->piece || mark_work_next(&m->work, BACKGROUND))) {
+        if (workers && m->waits && !m->stint.on && !is_to_mark(m, &m->stint, me->now)) {
+            /* it takes the goroutine over, as soon as that's P looks up */
+            m->comes = true;
+            at_work(sim, 0);
+            collector_doze(sim);
+        } else if (workers && (m->stint.piece || mark_work_next(&m->work, BACKGROUND, ROOTS_FIRST))) {
             at_work(sim, workers);
             work_in_background(sim, me, workers, idle);
-        } else if (workers && m->holders == 0) { /* who had it has not come to it */
-            mark_work_publish(&m->work);
         } else {
             stop_work(sim, me, workers);
         }
     }
-    if (!sim->done)
-        ask_all_ps(sim, me);
 }
 
 static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
 {
     struct work *pieces = &sim->marking.work.pieces;
+    bool in_sight = false;
     while (left) {
         uint64_t part = portion(STEP / byte_ns(sim, pieces), left);
         left -= part;
         me->now += (uint64_t)((double)part * byte_ns(sim, pieces) + 0.5);
-        show(sim, me, program(sim), part, left == 0);
+        process_sync(me);
+        in_sight |= mark_work_scanned(&sim->marking.work, program(sim), part, left == 0);
     }
+    found(sim, me->now, in_sight);
 }
 
-/* What a P marks itself, in a program's or a worker's name, of what is in sight; *ns is the time that it took. */
-static uint64_t drain(struct sim_p *sp, double want, uint64_t *ns)
+/* What an assist marks of one kind of work. */
+static uint64_t drain(struct sim_p *sp, double want)
 {
     struct sim *sim = sp->sim;
     struct process *me = &sp->process;
     struct work *kind;
-    uint64_t began = me->now, work = take(sim, me, program(sim), want, 1, &kind);
-    if (kind == &sim->marking.work.pieces)
+    uint64_t work = take(sim, me, program(sim), ROOTS_LAST, want, 1, &kind);
+    if (kind == &sim->marking.work.pieces) {
         scan_pieces(sim, me, work);
-    else
+    } else {
         me->now += (uint64_t)((double)work * byte_ns(sim, kind) + 0.5);
-    *ns = me->now - began;
-    complete(sim, me, program(sim), work);
+        process_sync(me);
+    }
+    found(sim, me->now, mark_work_did_root(&sim->marking.work, program(sim), kind));
+    sim->marking.done += (double)work;
     return work;
 }
 
-static bool above_share(const struct sim_p *sp, double share)
-{
-    const struct marking *m = &sp->sim->marking;
-    uint64_t now = sp->process.now;
-    return now > m->start_ns && (double)sp->fractional_ns > share * (double)(now - m->start_ns);
-}
+/* --- fractional workers on Ps of the program's --------------------------------------------------------- */
 
-/* Another P has nothing to do but mark. When it next looks, half a step later or after its piece, it sees that a
- * goroutine waits, but works off its own share before it takes it. */
-static uint64_t taken_over_at(struct sim_p *sp, uint32_t idle)
+/* Another P takes the goroutine over and leaves its own share of marking to this one: the two change places. */
+static void change_places(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    double passed = (double)(sp->process.now - m->start_ns), had = m->idle_fractional_ns / idle;
-    double share = m->fractional, left = 1 - EXIT_ABOVE * share;
-    double until_it_looks = m->piece ? (double)m->piece * byte_ns(sp->sim, &m->work.pieces)
-                                     : DRAIN_CHECK * m->work.shown / 2 * next_byte_ns(sp->sim, BACKGROUND);
-    m->idle_is_fractional = had < share * passed;
-    if (!m->idle_is_fractional)
-        return sp->process.now + (uint64_t)until_it_looks;
-    m->idle_work = 0;
-    if (left <= 0)
-        return UINT64_MAX;
-    return sp->process.now + (uint64_t)((EXIT_ABOVE * share * passed - had) / left + until_it_looks);
-}
-
-/* It takes the goroutine over and leaves its own marking to this one. The two change places, which is to say that they
- * change what they have done so far. */
-static void change_places(struct sim_p *sp, uint32_t idle)
-{
-    struct marking *m = &sp->sim->marking;
-    double others = m->idle_fractional_ns / idle, mine = (double)sp->fractional_ns;
-    m->idle_fractional_ns += mine - others;
-    sp->fractional_ns = (uint64_t)others;
-    m->idle_work = 0;
-    m->idle_is_fractional = true;
+    swap_stints(m, sp);
     m->takers = 1;
     mark_work_swap(&m->work);
-    if (mark_work_next(&m->work, BACKGROUND))
-        collector_rouse(sp->sim, sp->process.now);
 }
 
-/* A P that is to mark wakes one that sleeps (schedule, tryWakeP), which finds the goroutine. What it had to mark that
- * others did not see, the one that marks has now. */
-static void wake_for(struct sim_p *sp)
-{
-    change_places(sp, 1);
-    marking_seek(sp->sim, sp->process.now);
-}
-
-/* A fractional worker on a P whose goroutine has been preempted. */
-static void work_for_a_while(struct sim_p *sp)
+/* Until then, or until this P is done itself, its goroutine waits; a P that sleeps is woken (schedule, tryWakeP). */
+static void wait_for_a_p(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
-    if (m->fractional == 0 || above_share(sp, m->fractional))
+    if (m->waits)
         return;
-    uint32_t idle = idle_workers(sp->sim);
-    if (idle == 0 && sim_idle_ps(sp->sim) > m->dedicated) {
-        wake_for(sp);
-        return;
-    }
-    uint64_t taken_at = idle ? taken_over_at(sp, idle) : UINT64_MAX;
-    mark_work_roots_first(&m->work);
-    while (mark_work_next(&m->work, program(sp->sim)) && !m->finished) {
-        uint64_t ns;
-        m->credit += (double)drain(sp, DRAIN_CHECK * m->work.shown / (idle ? 2 : 1), &ns);
-        m->fractional_ns += (double)ns;
-        sp->fractional_ns += ns;
-        if (sp->sim->timeline)
-            timeline_did(sp->sim->timeline, sp, TIMELINE_FRACTIONAL, sp->process.now - ns);
-        if (sp->process.now >= taken_at || above_share(sp, EXIT_ABOVE * m->fractional))
-            break;
-    }
-    if (sp->process.now >= taken_at)
-        change_places(sp, idle);
+    m->waits = sp;
+    m->asleep = false;
+    collector_rouse(sp->sim, sp->process.now);
 }
 
-/* sysmon looks around so often, and stops whom it finds for the second time (proc.go, retake): a goroutine runs for one
- * to two looks. The setting is the mean of these. */
-static uint64_t look_ns(const struct sim *sim)
+/* False: its goroutine is on another P, as this one's worker is in the background. */
+static bool goes_on(struct sim_p *sp)
 {
-    return sim->config.timeslice_ns / 3 * 2;
+    struct marking *m = &sp->sim->marking;
+    if (m->waits != sp)
+        return true;
+    bool comes = m->comes;
+    m->waits = NULL;
+    m->comes = false;
+    if (comes)
+        collector_rouse(sp->sim, sp->process.now);
+    return !comes;
+}
+
+static void step_of_p(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    struct process *me = &sp->process;
+    struct work *kind;
+    uint64_t began = me->now, work = take_step(sim, me, &sp->stint, program(sim), 1, &kind);
+    me->now += (uint64_t)((double)work * byte_ns(sim, kind) + 0.5);
+    process_sync(me);
+    did_step(sim, me, &sp->stint, program(sim), work, kind);
+    m->fractional_ns += (double)(me->now - began);
+    sp->stint.fractional_ns += (double)(me->now - began);
+    if (sim->timeline)
+        timeline_did(sim->timeline, sp, TIMELINE_FRACTIONAL, began);
+}
+
+/* A fractional worker on a P whose goroutine has been stopped. */
+static void work_for_a_while(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    struct stint *s = &sp->stint;
+    enum marker who = program(sim);
+    if (m->finished || m->fractional == 0 || !is_behind(m, s, m->fractional, sp->process.now) ||
+        !mark_work_next(&m->work, who, ROOTS_FIRST))
+        return;
+    begin_stint(m, s, sp->process.now);
+    wait_for_a_p(sp);
+    do {
+        step_of_p(sp);
+    } while ((s->piece || mark_work_next(&m->work, who, ROOTS_FIRST)) && !(m->waits == sp && m->comes) &&
+             !is_over(m, s, sp->process.now));
+    if (!goes_on(sp)) {
+        change_places(sp);
+        return;
+    }
+    s->on = false;
+    if (end_work(m))
+        answer(sim, sp->process.now);
 }
 
 /* The slice that a goroutine has then, if each that ended was followed by another. */
@@ -418,7 +575,11 @@ static void next_slice(struct sim_p *sp, uint64_t now)
 static void preempt(struct sim_p *sp)
 {
     work_for_a_while(sp);
-    next_slice(sp, sp->process.now);
+    if (sp->stopped)
+        slice_from(sp->sim, sp, sp->process.now);
+    else
+        next_slice(sp, sp->process.now);
+    sp->stopped = false;
     sp->preempted = true;
 }
 
@@ -446,22 +607,20 @@ static double pay_with_credit(struct sim_p *sp)
 static double rest_of_slice(struct sim_p *sp)
 {
     uint64_t now = sp->process.now;
-    return sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sp->sim, program(sp->sim)) : 0;
+    enum marker who = program(sp->sim);
+    return sp->preempt_at > now ? (double)(sp->preempt_at - now) / next_byte_ns(sp->sim, who, ROOTS_LAST) : 0;
 }
 
 /* gcDrainN: of one kind of work after the other, until enough is done or nothing more is to be seen. */
-static uint64_t drain_kinds(struct sim_p *sp, double want, uint64_t *ns)
+static uint64_t drain_kinds(struct sim_p *sp, double want)
 {
     struct marking *m = &sp->sim->marking;
     uint64_t work = 0;
-    *ns = 0;
     do {
         double slice = rest_of_slice(sp), left = want - (double)work;
-        uint64_t took;
-        work += drain(sp, left < slice ? left : slice, &took);
-        *ns += took;
-    } while ((double)work < want && !m->finished && sp->process.now < sp->preempt_at &&
-             mark_work_next(&m->work, program(sp->sim)));
+        work += drain(sp, left < slice ? left : slice);
+    } while ((double)work < want && sp->process.now < sp->preempt_at &&
+             mark_work_next(&m->work, program(sp->sim), ROOTS_LAST));
     return work;
 }
 
@@ -469,7 +628,13 @@ static void pay_with_work(struct sim_p *sp, double want)
 {
     struct sim *sim = sp->sim;
     struct marking *m = &sim->marking;
-    uint64_t began = sp->process.now, ns, work = drain_kinds(sp, want, &ns);
+    uint64_t began = sp->process.now;
+    sp->assists = true;
+    begin_work(m);
+    uint64_t work = drain_kinds(sp, want), ns = sp->process.now - began;
+    sp->assists = false;
+    if (end_work(m))
+        answer(sim, sp->process.now);
     if (m->finished && !m->finisher)
         m->finisher = sp;
     sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
@@ -503,7 +668,7 @@ static bool assist(struct sim_p *sp, uint64_t came)
         if (sim->limiter.limiting)
             return true;
         double work = pay_with_credit(sp);
-        if (work > 0 && mark_work_next(&m->work, program(sim)))
+        if (work > 0 && mark_work_next(&m->work, program(sim), ROOTS_LAST))
             pay_with_work(sp, work);
         else if (work > 0 && !m->finished && !park(sp, came))
             return false;
@@ -564,42 +729,27 @@ void marking_seek(struct sim *sim, uint64_t now)
     if (!sim->marking.on)
         return;
     sim->marking.asleep = false;
+    sim->marking.seeks = true;
     collector_rouse(sim, now);
 }
 
 /* --- the phase ----------------------------------------------------------------------------------------- */
 
-/* Multiples of an irrational number spread evenly between integers: this cycle's. */
-static double spread(const struct sim *sim, double irrational)
-{
-    double turn = irrational * (double)(sim->collector.cycles + 1);
-    return turn - (double)(uint64_t)turn;
-}
-
-/* A goroutine is put on its P anew after the world has been stopped, save the one that stopped it, which goes on. Where
- * sysmon's looks lie is anything. */
-static void slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
-{
-    sp->preempt_at = now + (uint64_t)((1 + spread(sim, GOLDEN)) * (double)look_ns(sim));
-}
-
-/* The starter's goroutine goes on in its slice, or in one that followed, unless it is stopped at once for its stack to
- * be scanned; on one P, where it ends most cycles as well, it may be anywhere in it. Where others wait for another P, one
- * of them takes it. */
+/* The starter's goroutine goes on in its slice, or in one that followed; on one P, where it ends most cycles as well, it
+ * may be anywhere in it. Where others wait for another P, one of them takes it. */
 static void begin_slices(struct sim *sim, const struct sim_p *starter, uint64_t now)
 {
     for (uint32_t i = 0; i < sim->p_count; i++) {
         struct sim_p *sp = sim->ps[i];
         sp->assist_bytes = 0;
-        sp->fractional_ns = 0;
+        sp->stint = (struct stint){0};
+        sp->assists = sp->stopped = false;
         if (sp != starter && sim->sched.on)
             sp->preempt_at = now;
         else if (sp != starter)
             slice_from(sim, sp, now);
         else if (sim->p_count == 1)
             sp->preempt_at = now + (uint64_t)(spread(sim, GOLDEN) * 2 * (double)look_ns(sim));
-        else if (sim->marking.stops)
-            slice_from(sim, sp, now);
         else
             next_slice(sp, now);
     }
@@ -612,42 +762,16 @@ static void end_slices(struct sim *sim, uint64_t now)
             slice_from(sim, sim->ps[i], now);
 }
 
-/* How a cycle begins is a matter of microseconds. In some the starter's own assist is the first to scan its goroutine's
- * stack, and has the large object that it finds there; a P with nothing else to do, which had to be woken, finds other
- * roots if it is quick (Go 1.26), or none. In others that P has the piece, and looks only after it whether it has done
- * its share, if it was too late for a root; a goroutine that is not assisting just then is stopped (suspendG), and put
- * on its P anew. Execution traces of Go 1.19 and 1.26 on 2 Ps show all three. */
-static void begin_race(struct sim *sim, uint64_t now)
-{
-    /* Parts of all cycles: 0 to 0.6, 0.2 to 0.7, and 0.1 to 0.6, by program. */
-    const double starter = 0.3, late = 0.5, stops = 0.35;
-    const uint64_t wake_ns = 32000;
-    struct marking *m = &sim->marking;
-    double turn = spread(sim, 1.4142135623730951);
-    m->takers = 1;
-    m->late = turn >= 1 - late;
-    m->stops = turn >= 1 - stops && sim->p_count > 1 && !m->dedicated;
-    m->others_at = now;
-    m->idle_is_fractional = m->fractional > 0;
-    if (turn >= starter)
-        return;
-    mark_work_keep_pieces(&m->work, program(sim), !sim->config.mark_wakes_idle);
-    m->others_at += wake_ns;
-    m->asleep = !sim->config.mark_wakes_idle;
-    m->idle_ps = idle_workers(sim);
-    m->idle_is_fractional = false;
-}
-
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
 {
     struct marking *m = &sim->marking;
-    *m = (struct marking){.on = true, .start_ns = now};
+    *m = (struct marking){.on = true, .start_ns = now > PREPARATION ? now - PREPARATION : 0};
     const struct collector *c = &sim->collector;
     m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
     plan_workers(m, sim->config.mark_share, sim->p_count);
     mark_work_plan(&m->work, sim, marked, m->dedicated == 0); /* with dedicated workers nobody has measured it */
     m->heap_scan = m->work.heap;
-    begin_race(sim, now);
+    m->takers = 1;
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;
     collector_tax(sim, 1);

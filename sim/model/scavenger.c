@@ -173,6 +173,7 @@ static uint64_t run(struct sim *sim, struct process *me, double *worked)
 {
     uint64_t all = 0, released = QUANTUM;
     *worked = 0;
+    sim->scavenger.works = true;
     while (*worked < SCAVENGER_MIN_WORK_NS && released >= QUANTUM) {
         process_sync(me);
         world_gate(sim, me);
@@ -183,6 +184,8 @@ static uint64_t run(struct sim *sim, struct process *me, double *worked)
         if (me->now >= sim->accounts.next_sample)
             account_sample(sim, me->now);
     }
+    sim->scavenger.works = false;
+    marking_seek(sim, me->now);
     sim->scavenger.released += all;
     sim->scavenger.worked_ns += (uint64_t)*worked;
     return all;

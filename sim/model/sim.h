@@ -47,6 +47,16 @@ struct turns {
     struct look freed;
 };
 
+/* A worker, from when it finds something to mark until it looks what else its P has to do (gcBgMarkWorker). */
+struct stint {
+    bool on;
+    bool fractional;            /* else idle, or dedicated */
+    double unchecked;           /* bytes marked since it last looked whether it is over */
+    uint64_t piece, piece_done; /* bytes of the piece of a table that it is at, still to be scanned; and scanned */
+    bool found;                 /* others see something that lay behind that */
+    double fractional_ns;       /* marking as a fractional worker: of its P, in all of the cycle */
+};
+
 /* A simulated P. Of it, most events touch the first cache line of its process and two more. */
 struct sim_p {
     _Alignas(64) struct process process;
@@ -73,7 +83,9 @@ struct sim_p {
     bool starving;      /* it waits for the window to move, or for an event */
     double assist_bytes; /* it may allocate so much while marking lasts; below 0: it owes (gcAssistBytes) */
     uint64_t preempt_at; /* end of its goroutine's time slice */
-    uint64_t fractional_ns; /* marking in this cycle as a fractional worker */
+    struct stint stint;     /* of the fractional worker, while the goroutine has been stopped */
+    bool assists;           /* its goroutine does, and need not be stopped for its stack to be scanned */
+    bool stopped;           /* its slice was ended for that */
     uint64_t idle_since;
     uint64_t fresh_bytes; /* of the span that it has just got: so much has never been touched */
     struct fresh_span *fresh; /* by span class; NULL while there is none */
@@ -199,8 +211,8 @@ struct marking {
     struct mark_work work;
     uint64_t heap_scan;     /* all there was to do on the heap */
     uint64_t heap_scan_most; /* the most it could have been, for all the pacer knows */
-    uint64_t holders;       /* how many have taken work and are at it */
-    uint64_t piece, piece_done; /* of what background workers have taken of pieces, still to be scanned; and scanned */
+    uint32_t at_work;       /* how many workers and assists are (work.nproc - work.nwait) */
+    struct stint stint;     /* of the background workers, who are all alike */
     double done;
     double credit;          /* done in the background, not used by assists yet (bgScanCredit) */
     uint64_t start_ns;
@@ -209,15 +221,10 @@ struct marking {
     uint32_t takers;        /* background workers that have found what only they see */
     uint32_t background;    /* Ps that mark and do not run a program */
     bool asleep;            /* Ps with nothing else to do have found no work, and do not look again */
-    uint64_t others_at;     /* when these begin to look for some */
-    bool late;              /* they look how much they have done only after a piece, */
-    bool looked;            /* and have */
-    bool stops;             /* another P scans the stack of the goroutine that began, which stops for that */
+    bool seeks;             /* the P that comes to mark has not been asleep */
+    struct sim_p *waits;    /* its goroutine waits until that P has worked off its share, or another comes for it, */
+    bool comes;             /* as one does */
     const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
-    uint32_t idle_ps;       /* of those, that had found something when last seen */
-    double idle_work;       /* by Ps with nothing else to do, since they last looked whether they are fractional */
-    double idle_fractional_ns;
-    bool idle_is_fractional;
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
     struct waiters parked; /* in debt, with nothing left to do about it */
 };
@@ -263,6 +270,7 @@ struct scavenger {
     bool started;
     enum scavenger_state state;
     bool sysmon; /* is to wake it */
+    bool works;  /* at releasing pages, on a P with nothing else to do, if there is one */
     struct scavenger_pacing pacing;
     uint64_t retain_goal, limit_goal; /* bytes; UINT64_MAX: met */
     uint64_t released, worked_ns;     /* so far */

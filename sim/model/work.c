@@ -3,14 +3,17 @@
 
 #include "model/sim.h"
 
+#include <math.h>
+
 enum {
     OBLET = 128 << 10, /* maxObletBytes: objects that are larger are scanned in such pieces */
     WORKBUF = 253,     /* pointers in a work buffer, of which everyone has two */
     TABLE = 32 << 10,  /* less in large objects is no table */
     KEPT = 4,          /* so many pointers nobody halves with others (gcWork.balance) */
     RUNTIMES = 1100,   /* of stacks, bytes of those of the runtime's own goroutines */
-    SPILL = 4,         /* of so many spans that it finds, a P shows one at once (spanQueue.put), */
-    RING = 256 * 8192  /* and of the others all that do not go in its ring */
+    RING = 256,        /* of spans, so many a P keeps, or half of them once they do not go in (spanQueue.put); */
+    PERIOD = 64,       /* each time that it has found so many, */
+    SPILL = 16         /* it shows so many, or half of what it has, if nobody sees any */
 };
 
 /* --- the plan ------------------------------------------------------------------------------------------ */
@@ -44,6 +47,7 @@ struct small {
     double spans;        /* of those in spans that are scanned as wholes */
     double rest;         /* of the others, as far as they are scanned */
     double in_spans;     /* objects of these */
+    double span_count;
     double single;       /* objects that are scanned one by one */
     double ns;           /* for that */
 };
@@ -57,6 +61,7 @@ static struct small count_small(const struct sim *sim, const struct goheap_marke
         if (mark_work_by_span(sim, size)) {
             s.spans += objects * size;
             s.in_spans += objects;
+            s.span_count += (double)marked->scan_spans[i];
         } else {
             s.single += objects;
             s.rest += objects * size * asked(sim, i);
@@ -75,23 +80,58 @@ static double shown(double bytes, double objects)
     return bytes < needed ? bytes / needed : 1;
 }
 
-/* A P that is alone takes roots as wholes. Where several race for them (marking.c, begin_race), or stand for memory of
- * which the trace does not tell, they are taken in steps, as objects are; and where nothing else is scanned one by one,
- * as it is with them that objects are marked which no piece points to. */
-static bool roots_apart(const struct sim *sim, double scanned, double objects, double rest, double pointed)
+/* Roots are taken as wholes, save where there are dedicated workers, of whom nobody has measured it, or where they stand
+ * for memory of which the trace does not tell: then in steps, as objects are; and so where nothing else is scanned one by
+ * one, as it is with them that objects are marked which no piece points to. */
+static bool roots_apart(double scanned, double objects, double rest, double pointed)
 {
-    return sim->p_count == 1 && shown(scanned, objects) > 0.5 && (rest >= 1 || pointed > 0.99 * objects);
+    return shown(scanned, objects) > 0.5 && (rest >= 1 || pointed > 0.99 * objects);
 }
 
-/* Most are globals, of which few are pointers: 160 KB of them were marked in 15 to 20 us, a byte in a quarter of the
- * time of an object's. */
+/* In logs of both Gos, of globals those that begin with a value, a sixth, take as long as all others. A stack's frames are
+ * looked up; those of the runtime's goroutines are many and small. All take twice as long where much else has been in the
+ * cache since the last cycle. */
 static void plan_roots(struct mark_work *w, const struct sim *sim)
 {
-    const double part = 0.25;
-    uint64_t stacks = sim->config.stack_bytes, last = stacks < RUNTIMES ? stacks : RUNTIMES;
-    w->last_roots = last;
-    w->roots = (struct work){.left = stacks - last + sim->config.globals_bytes,
-                             .byte_ns = part * sim->config.costs.mark_byte};
+    const double data = 1. / 6, stack = 8, runtimes = 45; /* a byte of these, of globals' */
+    const struct sim_config *c = &sim->config;
+    double byte = c->costs.root_byte * w->cold;
+    uint64_t values = (uint64_t)(data * (double)c->globals_bytes);
+    uint64_t last = c->stack_bytes < RUNTIMES ? c->stack_bytes : RUNTIMES;
+    w->roots[DATA] = (struct work){.left = values, .byte_ns = byte / 2 / data};
+    w->roots[BSS] = (struct work){.left = c->globals_bytes - values, .byte_ns = byte / 2 / (1 - data)};
+    w->roots[STACK] = (struct work){.left = c->stack_bytes - last, .byte_ns = stack * byte};
+    w->roots[RUNTIMES_STACKS] = (struct work){.left = last, .byte_ns = runtimes * byte};
+    w->unfound = w->roots[STACK].left > 0;
+}
+
+/* Objects lie anywhere: after so many there are so many spans in which none has been marked. */
+static double untouched(const struct first_marks *first, double objects)
+{
+    return first->spans * exp(-objects / first->spans);
+}
+
+static void time_pieces(struct mark_work *w)
+{
+    const struct first_marks *first = &w->first;
+    double objects = (double)(first->pieces - w->unscanned) / sizeof(void *);
+    double firsts = first->spans > 0 ? untouched(first, objects) / first->spans : 0; /* of an object */
+    w->pieces.byte_ns = first->byte_ns + first->ns * firsts / sizeof(void *);
+}
+
+/* In logs of both Gos the first piece takes up to twice as long as others: what marks the first object in a span has to
+ * get all that is known of it. In all the pieces take as long as was measured of all. */
+static void plan_first_marks(struct mark_work *w, const struct goheap_marked *marked, double miss)
+{
+    const double misses = 4, most = 0.5;
+    double objects = (double)w->pieces.left / sizeof(void *);
+    struct first_marks *first = &w->first;
+    *first = (struct first_marks){.spans = (double)marked->spans, .pieces = w->pieces.left};
+    double spans = first->spans > 0 ? first->spans - untouched(first, objects) : 0;
+    double all = w->pieces.byte_ns * (double)w->pieces.left, part = all > 0 ? spans * misses * miss / all : 0;
+    first->ns = part > most ? misses * miss * most / part : misses * miss;
+    first->byte_ns = w->pieces.byte_ns * (1 - (part > most ? most : part));
+    time_pieces(w);
 }
 
 static void hide_behind_pieces(struct mark_work *w, uint64_t objects, const struct small *s)
@@ -99,8 +139,18 @@ static void hide_behind_pieces(struct mark_work *w, uint64_t objects, const stru
     w->unscanned = w->pieces.left;
     w->hidden_objects = objects;
     w->hidden_spans = w->spans.left;
+    w->span_count = s->span_count;
+    w->objects_in_spans = s->in_spans;
     w->spans.left = 0;
     w->buffer = s->single > 0 ? (uint64_t)((double)objects / s->single * WORKBUF) + 1 : UINT32_MAX;
+}
+
+/* Of so many objects in a heap so large, of which some lie in spans that are scanned as wholes: the mean. */
+static double mark_cost(const struct costs *c, double objects, double in_spans, double heap)
+{
+    double with_span = objects > in_spans ? in_spans / objects : 1;
+    double found = c->mark_miss + with_span * (c->mark_span_miss - c->mark_miss);
+    return c->mark_object + found * cache_miss(c->mark_cache, heap);
 }
 
 void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables)
@@ -109,9 +159,7 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     double heap = (double)goheap_heap_live(sim->heap), objects = (double)marked->objects;
     double missing = cache_miss(c->scan_cache, heap);
     struct small s = count_small(sim, marked, missing);
-    double with_span = objects > s.in_spans ? s.in_spans / objects : 1; /* part of the objects, scanned so */
-    double found = c->mark_miss + with_span * (c->mark_span_miss - c->mark_miss);
-    double mark = c->mark_object + found * cache_miss(c->mark_cache, heap);
+    double mark = mark_cost(c, objects, s.in_spans, heap);
     double large = ((double)marked->scan_bytes - s.bytes) * asked(sim, 0);
     double pieces = large < objects * sizeof(void *) ? large : objects * sizeof(void *); /* pointers, not nil */
     if (pieces < TABLE || !tables)
@@ -120,11 +168,12 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     bool table = pieces > 0 && large > OBLET * (double)marked->scan_objects[0]; /* and not many that are just large */
     double empty = sim->p_count == 1 && table ? large - pieces : 0; /* of several Ps it has not been measured */
     rest -= empty;
-    bool apart = roots_apart(sim, s.spans + s.rest + large, objects, rest, pointed);
+    bool apart = tables && roots_apart(s.spans + s.rest + large, objects, rest, pointed);
     double roots = apart ? 0 : (double)(sim->config.stack_bytes + sim->config.globals_bytes);
     double ns = s.ns + (objects - pointed) * mark + (roots + large - pieces - empty) * c->mark_byte;
     double bytes = roots + rest >= 1 ? roots + rest : 1;
     *w = (struct mark_work){
+        .cold = (1 + missing) / 2,
         .heap = (uint64_t)(s.spans + s.rest + large),
         .objects = {.left = (uint64_t)roots, .byte_ns = ns / bytes, .marks = (objects - pointed) / bytes},
         .pieces = {.left = (uint64_t)pieces,
@@ -133,24 +182,16 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
         .empty = {.left = (uint64_t)empty, .byte_ns = c->mark_byte},
         .spans = {.left = (uint64_t)s.spans, .byte_ns = c->mark_span_byte + c->mark_span_miss_byte * missing},
     };
-    if (w->pieces.left)
+    if (w->pieces.left) {
         hide_behind_pieces(w, (uint64_t)rest, &s);
-    else
+        plan_first_marks(w, marked, c->mark_miss * cache_miss(c->mark_cache, heap));
+    } else {
         w->objects.left += (uint64_t)rest;
+    }
     if (apart)
         plan_roots(w, sim);
     w->objects.left += mark_work_left(w) == 0; /* who marks nothing takes a moment to see that */
     w->shown = shown((double)mark_work_left(w), objects);
-}
-
-void mark_work_keep_pieces(struct mark_work *w, enum marker who, bool roots)
-{
-    w->pieces.own[who] = w->pieces.left;
-    w->pieces.left = 0;
-    if (roots && w->pieces.own[who]) {
-        w->hidden_objects += w->objects.left;
-        w->objects.left = 0;
-    }
 }
 
 /* --- taking and finding -------------------------------------------------------------------------------- */
@@ -162,20 +203,29 @@ static uint64_t left_of(const struct work *kind)
 
 uint64_t mark_work_left(const struct mark_work *w)
 {
-    uint64_t roots = w->roots.left + w->last_roots, hidden = w->hidden_objects + w->hidden_spans;
+    uint64_t roots = 0, hidden = w->hidden_objects + w->hidden_spans;
+    for (unsigned i = 0; i < ROOTS; i++)
+        roots += w->roots[i].left;
     return roots + left_of(&w->objects) + left_of(&w->pieces) + w->empty.left + left_of(&w->spans) + hidden;
 }
 
-/* Where a P looks, one after the other (gcDrain). */
+static struct work *next_root(struct mark_work *w)
+{
+    for (unsigned i = 0; i < ROOTS; i++)
+        if (w->roots[i].left)
+            return &w->roots[i];
+    return NULL;
+}
+
+/* Where a P looks on the heap, one after the other (gcDrain). */
 static struct work *look(struct mark_work *w, enum marker who, bool *own)
 {
     struct work *objects = &w->objects, *pieces = &w->pieces, *spans = &w->spans;
-    *own = false;
-    if (w->roots.left)
-        return &w->roots;
     *own = objects->own[who] || pieces->own[who];
     if (*own)
         return objects->own[who] ? objects : pieces;
+    if (w->unfound)
+        return NULL;
     if (objects->left)
         return objects;
     *own = spans->own[who];
@@ -183,56 +233,110 @@ static struct work *look(struct mark_work *w, enum marker who, bool *own)
         return spans;
     if (pieces->left || spans->left)
         return pieces->left ? pieces : spans;
-    if (w->empty.left)
-        return &w->empty;
-    mark_work_roots_first(w);
-    return w->roots.left ? &w->roots : NULL;
+    return w->empty.left ? &w->empty : NULL;
 }
 
-void mark_work_roots_first(struct mark_work *w)
+static struct work *look_all(struct mark_work *w, enum marker who, enum turn turn, bool *own)
 {
-    w->roots.left += w->last_roots;
-    w->last_roots = 0;
+    struct work *root = next_root(w), *rest;
+    if (root && turn == ROOTS_FIRST)
+        return root;
+    rest = look(w, who, own);
+    return rest ? rest : root;
 }
 
-struct work *mark_work_next(struct mark_work *w, enum marker who)
+struct work *mark_work_next(struct mark_work *w, enum marker who, enum turn turn)
 {
     bool own;
-    return look(w, who, &own);
+    return look_all(w, who, turn, &own);
+}
+
+bool mark_work_is_root(const struct mark_work *w, const struct work *kind)
+{
+    return kind >= w->roots && kind < w->roots + ROOTS;
+}
+
+static bool buffers_in_sight(const struct mark_work *w)
+{
+    return !w->unfound && (w->objects.left || w->pieces.left);
 }
 
 bool mark_work_in_sight(const struct mark_work *w)
 {
-    return w->roots.left || w->last_roots || w->objects.left || w->pieces.left || w->empty.left || w->spans.left;
+    for (unsigned i = 0; i < ROOTS; i++)
+        if (w->roots[i].left)
+            return true;
+    return buffers_in_sight(w) || (!w->unfound && (w->empty.left || w->spans.left));
 }
 
-uint64_t mark_work_take(struct mark_work *w, enum marker who, double want, uint32_t takers, struct work **kind)
+bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root)
 {
-    bool own;
-    struct work *next = *kind = look(w, who, &own);
+    if (root != &w->roots[STACK] || !w->unfound)
+        return false;
+    w->unfound = false;
+    w->pieces.own[who] += w->pieces.left;
+    w->pieces.left = 0;
+    return mark_work_in_sight(w);
+}
+
+/* A buffer is taken as a whole; the oldest has the pieces at its bottom. */
+static void fetch(struct mark_work *w, enum marker who)
+{
+    uint64_t objects = w->objects.left < w->buffer ? w->objects.left : w->buffer;
+    w->objects.own[who] += objects;
+    w->objects.left -= objects;
+    if (w->objects.left)
+        return;
+    w->pieces.own[who] += w->pieces.left;
+    w->pieces.left = 0;
+}
+
+uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, double want, uint32_t takers,
+                        struct work **kind)
+{
+    bool own = false;
+    struct work *next = look_all(w, who, turn, &own);
+    if (w->buffer && !own && (next == &w->objects || next == &w->pieces)) {
+        fetch(w, who);
+        own = true;
+        next = w->objects.own[who] ? &w->objects : &w->pieces;
+    }
+    *kind = next;
     if (!next)
         return 0;
     uint64_t *left = own ? &next->own[who] : &next->left;
     if (next == &w->pieces || next == &w->empty)
         want = (double)OBLET * takers - 1; /* portion() gives a byte more */
-    if (next == &w->roots)
+    if (mark_work_is_root(w, next))
         want = (double)next->left;
     uint64_t work = portion(want, *left);
+    if (next == &w->spans)
+        w->queued[own ? who : MARKERS] *= 1 - (double)work / (double)*left;
     *left -= work;
-    if (left == &w->pieces.left && !w->buried) { /* a buffer is taken as a whole */
-        w->pieces.own[who] = *left;
-        *left = 0;
-    }
     return work;
+}
+
+/* Of objects and pieces. */
+static double entries(const struct mark_work *w, enum marker who, double *of_pieces)
+{
+    *of_pieces = (double)((w->pieces.own[who] + OBLET - 1) / OBLET);
+    return *of_pieces + (w->buffer ? (double)w->objects.own[who] / (double)w->buffer * WORKBUF : 0);
 }
 
 bool mark_work_balance(struct mark_work *w, enum marker who)
 {
-    uint64_t *own = &w->pieces.own[who], pieces = (*own + OBLET - 1) / OBLET, kept = pieces / 2 * OBLET;
-    if (!w->begun || pieces <= KEPT || w->pieces.left)
+    double pieces, all = entries(w, who, &pieces);
+    if (!w->begun || all <= KEPT || buffers_in_sight(w))
         return false;
-    w->pieces.left = *own - kept;
-    *own = kept;
+    double given = all - (double)(uint64_t)(all / 2);
+    uint64_t bytes = pieces <= given ? w->pieces.own[who] : (w->pieces.own[who] - (uint64_t)(pieces - given) * OBLET);
+    w->pieces.own[who] -= bytes;
+    w->pieces.left += bytes;
+    if (pieces < given) {
+        uint64_t objects = portion((given - pieces) / WORKBUF * (double)w->buffer, w->objects.own[who]);
+        w->objects.own[who] -= objects;
+        w->objects.left += objects;
+    }
     return true;
 }
 
@@ -247,6 +351,8 @@ static void publish(struct mark_work *w, enum marker who)
     show_all(&w->objects, who);
     show_all(&w->pieces, who);
     show_all(&w->spans, who);
+    w->queued[MARKERS] += w->queued[who];
+    w->queued[who] = 0;
 }
 
 void mark_work_publish(struct mark_work *w)
@@ -267,6 +373,11 @@ void mark_work_swap(struct mark_work *w)
     swap(&w->objects);
     swap(&w->pieces);
     swap(&w->spans);
+    double queued = w->queued[BACKGROUND], put = w->put[BACKGROUND];
+    w->queued[BACKGROUND] = w->queued[PROGRAM];
+    w->queued[PROGRAM] = queued;
+    w->put[BACKGROUND] = w->put[PROGRAM];
+    w->put[PROGRAM] = put;
 }
 
 void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes)
@@ -282,19 +393,38 @@ static void find_objects(struct mark_work *w, enum marker who, uint64_t found)
     for (*own += found; *own >= 2 * w->buffer; *own -= w->buffer) {
         w->objects.left += w->buffer;
         show_all(&w->pieces, who);
-        w->begun = w->buried = true;
+        w->begun = true;
     }
 }
 
-static void find_spans(struct mark_work *w, enum marker who, uint64_t found)
+/* The P shows so many of the spans that it has queued. */
+static void show_spans(struct mark_work *w, enum marker who, double spans)
 {
-    uint64_t shown = found / SPILL, *own = &w->spans.own[who];
-    *own += found - shown;
-    if (*own > RING) {
-        shown += *own - RING;
-        *own = RING;
+    uint64_t bytes = portion((double)w->spans.own[who] * spans / w->queued[who], w->spans.own[who]);
+    w->spans.own[who] -= bytes;
+    w->spans.left += bytes;
+    w->queued[who] -= spans;
+    w->queued[MARKERS] += spans;
+}
+
+/* Objects lie anywhere. A span is queued when one in it is marked, unless it is already. */
+static void find_spans(struct mark_work *w, enum marker who, uint64_t found, double objects)
+{
+    double *queued = &w->queued[who], others = w->span_count;
+    for (unsigned i = 0; i <= MARKERS; i++)
+        others -= w->queued[i];
+    double put = others > 0 ? others * (1 - exp(-objects / w->span_count)) : 0;
+    w->spans.own[who] += found;
+    *queued += put;
+    w->put[who] += put;
+    double half = *queued / 2, spill = half < SPILL ? half : SPILL;
+    if (*queued > RING) {
+        show_spans(w, who, *queued - RING / 2);
+    } else if (w->put[who] >= PERIOD) {
+        w->put[who] = 0;
+        if (spill > KEPT && w->spans.left == 0)
+            show_spans(w, who, spill);
     }
-    w->spans.left += shown;
 }
 
 bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, bool last)
@@ -302,12 +432,15 @@ bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, boo
     double share = (double)bytes / (double)w->unscanned;
     uint64_t objects = portion(share * (double)w->hidden_objects, w->hidden_objects);
     uint64_t spans = portion(share * (double)w->hidden_spans, w->hidden_spans);
+    double marked = share * w->objects_in_spans;
     uint64_t before = w->objects.left + w->spans.left;
     w->unscanned -= bytes;
     w->hidden_objects -= objects;
     w->hidden_spans -= spans;
+    w->objects_in_spans -= marked;
     find_objects(w, who, objects);
-    find_spans(w, who, spans);
+    find_spans(w, who, spans, marked);
     w->begun |= last;
+    time_pieces(w);
     return w->objects.left + w->spans.left > before;
 }

@@ -1,10 +1,12 @@
 /* What there is to mark, and what of it is in sight.
  *
- *     [pieces of large objects] --being scanned, they show--> [objects], [spans]
+ *     [roots] --the program's stack shows--> [pieces of large objects] --being scanned, they show--> [objects], [spans]
  *
- * Work is bytes to scan. Most of a heap hangs on a few large objects, tables of pointers: until the first piece of one
- * has been scanned nobody else finds much to do, and who scans it marks what it points to, for as long as that takes.
- * Follows runtime/mgcmark.go (scanobject, gcDrain) and mgcwork.go (gcWork.put, balance).
+ * Work is bytes to scan. Most of a heap hangs on a few large objects, tables of pointers, which hang on the program's
+ * stack: who scans it has the table; until the first piece of that has been scanned nobody else finds much to do, and
+ * who scans it marks what it points to, for as long as that takes, and has it in buffers of its own.
+ * Follows runtime/mgcmark.go (gcMarkRootPrepare, markroot, scanobject, gcDrain, gcDrainN) and mgcwork.go (gcWork.put,
+ * balance, handoff, dispose).
  */
 #ifndef WORK_H
 #define WORK_H
@@ -25,19 +27,38 @@ struct work {
     double marks;          /* objects that are marked for one */
 };
 
+/* Jobs, done one after the other. The runtime's own goroutines were the last to be begun. */
+enum root { DATA, BSS, STACK, RUNTIMES_STACKS, ROOTS };
+
+/* A worker does all roots first (gcDrain), an assist comes to the next one when it sees nothing else (gcDrainN). */
+enum turn { ROOTS_FIRST, ROOTS_LAST };
+
+/* The first object that is marked in a span takes longer than the others. */
+struct first_marks {
+    double spans;
+    double ns;      /* so much longer */
+    double byte_ns; /* of a piece, but for that */
+    uint64_t pieces; /* bytes at the beginning */
+};
+
 struct mark_work {
-    struct work roots;   /* first; taken as wholes */
-    struct work objects; /* where there are several Ps, roots, too */
+    struct work roots[ROOTS]; /* taken as wholes */
+    bool unfound;        /* the program's stack has not been scanned: nobody sees anything but roots */
+    struct work objects; /* roots, too, where they are not taken as wholes */
     struct work pieces;  /* taken as wholes */
-    struct work empty;   /* so are those that point to nothing, after all else but the last roots */
+    struct work empty;   /* so are those that point to nothing, after all else but roots */
     struct work spans;   /* scanned as wholes (Green Tea) */
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
     uint64_t heap;       /* bytes of all of it that are no roots, taken or not */
-    uint64_t last_roots; /* bytes of roots that an assist comes to when it sees nothing else */
+    double objects_in_spans; /* that the pieces still have to show */
+    double span_count;   /* all of them, */
+    double queued[MARKERS + 1]; /* those that one keeps, and last those that all see; */
+    double put[MARKERS]; /* and those that one has found since it last looked whether to show some */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
-    uint64_t buffer;     /* as many bytes of objects they keep for themselves */
+    struct first_marks first; /* while these are scanned */
+    uint64_t buffer;     /* bytes of objects that one holds; 0: nobody has any, all is in sight */
     bool begun;          /* the first piece has been scanned, or others have been given what follows it */
-    bool buried;         /* beneath objects in buffers that were given away */
+    double cold;         /* part of the time of what is not in the cache: 1/2 in a small heap, up to 1 */
     double shown;        /* part of the memory that is scanned, of which the trace tells: 1, or less */
 };
 
@@ -46,19 +67,20 @@ struct mark_work {
 bool mark_work_by_span(const struct sim *sim, double size);
 /* All that has been marked live, and the roots; nothing of it taken. Without tables, large objects are like others. */
 void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goheap_marked *marked, bool tables);
-/* It has all pieces, before anybody else has seen them; with roots, these too, with the first of them. */
-void mark_work_keep_pieces(struct mark_work *w, enum marker who, bool roots);
 /* What is in its sight and to be done next; NULL: nothing. */
-struct work *mark_work_next(struct mark_work *w, enum marker who);
-/* Before it takes more, and the first piece has been scanned, it gives half of the others away, if they are more than a
- * few and nobody else has given any (gcWork.balance). True if so. */
+struct work *mark_work_next(struct mark_work *w, enum marker who, enum turn turn);
+/* Whether that is a root. */
+bool mark_work_is_root(const struct mark_work *w, const struct work *kind);
+/* It has scanned that root. True if more is in sight. */
+bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root);
+/* Before it takes more, and the first piece has been scanned, it gives the older half of what its buffers hold away, if
+ * that is more than a few and nobody else has given any (gcWork.balance). True if so. */
 bool mark_work_balance(struct mark_work *w, enum marker who);
-/* A worker has come: unlike an assist (gcDrainN), it does all roots before anything else (gcDrain). */
-void mark_work_roots_first(struct mark_work *w);
 /* There is something that all see. */
 bool mark_work_in_sight(const struct mark_work *w);
-/* Takes of that up to what is wanted, a byte at least; of pieces, one for each taker. */
-uint64_t mark_work_take(struct mark_work *w, enum marker who, double want, uint32_t takers, struct work **kind);
+/* Takes of what comes next up to what is wanted, a byte at least; of pieces, one for each taker. */
+uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, double want, uint32_t takers,
+                        struct work **kind);
 /* It stops. So much of what it has taken of pieces has not been scanned, and is somebody else's. */
 void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes);
 /* So many bytes of pieces have been scanned, with the last of them a taker's all. True if more is in sight. */

@@ -10,114 +10,133 @@
 
 enum { PIECE = 128 << 10 };
 
-/* A table of two pieces and a half, which points to 1 MB of objects, 1,000 in a buffer, and to 500,000 of spans;
- * roots of 3,000 bytes. */
+/* A table of two pieces and a half, which points to 1 MB of objects, 1,000 bytes in a buffer, and to 100 spans, in each of
+ * them to 10 objects of 500 bytes. It hangs on a stack of 3,000 bytes. */
 static struct mark_work table(void)
 {
-    struct mark_work w = {.objects.left = 3000, .pieces.left = PIECE * 5 / 2, .hidden_objects = 1000000};
-    w.hidden_spans = 500000;
+    struct mark_work w = {.pieces.left = PIECE * 5 / 2, .hidden_objects = 1000000, .hidden_spans = 500000, .unfound = true};
+    w.roots[STACK].left = 3000;
     w.unscanned = w.pieces.left;
     w.buffer = 1000;
+    w.span_count = 100;
+    w.objects_in_spans = 1000;
     return w;
 }
 
+static uint64_t take(struct mark_work *w, enum marker who, double want, struct work **kind)
+{
+    uint64_t work = mark_work_take(w, who, ROOTS_FIRST, want, 1, kind);
+    if (mark_work_is_root(w, *kind))
+        mark_work_did_root(w, who, *kind);
+    return work;
+}
+
+/* Who scans the stack has the table; what it finds goes into buffers of its own, and two full ones away. */
 static void test_order(void **state)
 {
     (void)state;
     struct mark_work w = table();
     struct work *kind;
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 1999.5, 1, &kind), 2000);
-    assert_ptr_equal(kind, &w.objects);
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1e9, 1, &kind), 1000);
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 1, 1, &kind), PIECE); /* whole, however little is wanted */
+    assert_true(mark_work_in_sight(&w));
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_FIRST, 1, 1, &kind), 3000); /* whole, however little is wanted */
+    assert_ptr_equal(kind, &w.roots[STACK]);
+    assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST)); /* it has not been scanned yet */
+    assert_null(mark_work_next(&w, BACKGROUND, ROOTS_FIRST));
+    assert_false(mark_work_did_root(&w, BACKGROUND, kind));
+    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
     assert_ptr_equal(kind, &w.pieces);
-    assert_null(mark_work_next(&w, PROGRAM)); /* the others are in the same buffer */
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), 0);
+    assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST)); /* the others are in the same buffer */
+    assert_int_equal(take(&w, PROGRAM, 1, &kind), 0);
     assert_null(kind);
-    assert_ptr_equal(mark_work_next(&w, BACKGROUND), &w.pieces);
+    assert_ptr_equal(mark_work_next(&w, BACKGROUND, ROOTS_FIRST), &w.pieces);
     assert_false(mark_work_in_sight(&w));
     assert_true(mark_work_scanned(&w, BACKGROUND, PIECE, true));
     assert_int_equal(w.objects.left, 399000); /* 1 of 2.5; halves of a byte count; of 400,001 less than two buffers kept */
-    assert_int_equal(w.spans.left, 50000);    /* a quarter of 200,001 */
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 1e9, 1, &kind), 1001);
-    assert_ptr_equal(mark_work_next(&w, BACKGROUND), &w.objects);
-    assert_true(mark_work_in_sight(&w));
-    w.objects.left = 0;
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 1e9, 1, &kind), 150001); /* its ring, before others' pieces */
-    assert_ptr_equal(kind, &w.spans);
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 2, &kind), PIECE * 3 / 2); /* a piece each, as far as they go */
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1e9, 1, &kind), 50000);
+    assert_int_equal(w.pieces.left, PIECE * 3 / 2);
+    assert_int_equal(take(&w, BACKGROUND, 1e9, &kind), 1001);
+    assert_int_equal(take(&w, PROGRAM, 1e9, &kind), 1000); /* a buffer, */
+    assert_int_equal(take(&w, PROGRAM, 10, &kind), 11);    /* of which it keeps what it does not take */
+    assert_int_equal(w.objects.own[PROGRAM], 989);
+    w.objects.left = 500;
+    assert_int_equal(take(&w, BACKGROUND, 1e9, &kind), 500); /* the oldest, with the pieces at its bottom */
+    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
+    assert_ptr_equal(kind, &w.pieces);
+    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE / 2);
+    assert_true(take(&w, BACKGROUND, 1e9, &kind) > 0);
     assert_ptr_equal(kind, &w.spans);
 }
 
-/* Roots are taken as wholes. An assist comes to the last of them when it sees nothing else, a worker does them first. */
+/* An assist comes to roots when it sees nothing else, a worker does them first. */
 static void test_roots(void **state)
 {
     (void)state;
-    struct mark_work w = {.roots.left = 5000, .last_roots = 1100, .objects.left = 300};
+    struct mark_work w = {.roots = {{.left = 10}, {.left = 20}, {.left = 30}, {.left = 40}}, .objects.left = 300};
     struct work *kind;
-    assert_int_equal(mark_work_left(&w), 6400);
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 9, 1, &kind), 5000);
-    assert_ptr_equal(kind, &w.roots);
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 9, 1, &kind), 10);
+    w.unfound = true;
+    assert_int_equal(mark_work_left(&w), 400);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 10); /* nothing else is in sight */
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 20);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 30);
+    assert_true(mark_work_did_root(&w, PROGRAM, kind));
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 10);
     assert_ptr_equal(kind, &w.objects);
     struct mark_work worker = w;
-    mark_work_roots_first(&worker);
-    assert_int_equal(mark_work_take(&worker, BACKGROUND, 9, 1, &kind), 1100);
-    assert_ptr_equal(kind, &worker.roots);
-    assert_int_equal(mark_work_take(&worker, BACKGROUND, 999, 1, &kind), 290);
-    assert_null(mark_work_next(&worker, BACKGROUND));
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 999, 1, &kind), 290);
+    assert_int_equal(mark_work_take(&worker, BACKGROUND, ROOTS_FIRST, 9, 1, &kind), 40);
+    assert_ptr_equal(kind, &worker.roots[RUNTIMES_STACKS]);
+    assert_int_equal(mark_work_take(&worker, BACKGROUND, ROOTS_FIRST, 999, 1, &kind), 290);
+    assert_null(mark_work_next(&worker, BACKGROUND, ROOTS_FIRST));
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_LAST, 999, 1, &kind), 290);
     assert_true(mark_work_in_sight(&w));
-    assert_int_equal(mark_work_take(&w, BACKGROUND, 9, 1, &kind), 1100);
-    assert_null(mark_work_next(&w, BACKGROUND));
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_LAST, 9, 1, &kind), 40);
+    assert_null(mark_work_next(&w, BACKGROUND, ROOTS_LAST));
     assert_int_equal(mark_work_left(&w), 0);
 }
 
-/* Pieces of a table that hold nothing come after all else, as wholes; the last roots after them. */
+/* Pieces of a table that hold nothing come after all else, as wholes; an assist's roots after them. */
 static void test_empty_pieces(void **state)
 {
     (void)state;
-    struct mark_work w = {.empty.left = PIECE * 3 / 2, .objects.own = {0, 70}, .spans.left = 50, .last_roots = 9};
+    struct mark_work w = {.empty.left = PIECE * 3 / 2, .objects.own = {0, 70}, .spans.left = 50};
     struct work *kind;
-    assert_int_equal(mark_work_take(&w, PROGRAM, 999, 1, &kind), 70);
-    assert_int_equal(mark_work_take(&w, PROGRAM, 999, 1, &kind), 50);
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), PIECE);
+    w.roots[RUNTIMES_STACKS].left = 9;
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 999, 1, &kind), 70);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 999, 1, &kind), 50);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1, 1, &kind), PIECE);
     assert_ptr_equal(kind, &w.empty);
     assert_true(mark_work_in_sight(&w));
     assert_int_equal(mark_work_left(&w), PIECE / 2 + 9);
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), PIECE / 2);
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), 9);
-    assert_ptr_equal(kind, &w.roots);
-    assert_null(mark_work_next(&w, PROGRAM));
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1, 1, &kind), PIECE / 2);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1, 1, &kind), 9);
+    assert_true(mark_work_is_root(&w, kind));
+    assert_null(mark_work_next(&w, PROGRAM, ROOTS_LAST));
 }
 
-/* 2,000 bytes of objects are two buffers: one of them is seen, and the table's rest, which others take one by one. */
+/* 2,000 bytes of objects are two buffers: one of them is seen, with the table's rest at its bottom. */
 static void test_buffers(void **state)
 {
     (void)state;
     struct mark_work w = table();
     struct work *kind;
-    w.objects.left = 0;
     w.hidden_spans = 0;
-    mark_work_take(&w, BACKGROUND, 1, 1, &kind);
+    take(&w, BACKGROUND, 1, &kind);
+    take(&w, BACKGROUND, 1, &kind);
     uint64_t for_1500 = w.unscanned * 1500 / 1000000, for_600 = w.unscanned * 600 / 1000000;
     assert_false(mark_work_scanned(&w, BACKGROUND, for_1500, false));
-    assert_null(mark_work_next(&w, PROGRAM));
+    assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST));
     assert_true(mark_work_scanned(&w, BACKGROUND, for_600, false));
     assert_int_equal(w.objects.left, 1000);
     assert_in_range(w.objects.own[BACKGROUND], 1090, 1100);
-    w.objects.left = 0;
-    assert_int_equal(mark_work_take(&w, PROGRAM, 1, 1, &kind), PIECE);
+    assert_int_equal(take(&w, PROGRAM, 1e9, &kind), 1000);
+    assert_int_equal(take(&w, PROGRAM, 1, &kind), PIECE);
     assert_ptr_equal(kind, &w.pieces);
-    assert_int_equal(w.pieces.left, PIECE / 2);
+    assert_int_equal(w.pieces.own[PROGRAM], PIECE / 2);
 }
 
-/* Half of more than four pieces, if nobody else has given any. */
+/* The older half of more than four, pieces first, if nobody else has given any. 253 objects are in a buffer. */
 static void test_balance(void **state)
 {
     (void)state;
-    struct mark_work w = {.pieces.own[PROGRAM] = PIECE * 17 / 2};
+    struct mark_work w = {.pieces.own[PROGRAM] = PIECE * 17 / 2, .buffer = 25300};
     assert_false(mark_work_balance(&w, PROGRAM)); /* the first has not been scanned */
     w.begun = true;
     assert_false(mark_work_balance(&w, BACKGROUND));
@@ -133,17 +152,57 @@ static void test_balance(void **state)
     assert_true(mark_work_balance(&w, PROGRAM));
     assert_int_equal(w.pieces.own[PROGRAM], PIECE * 2);
     assert_int_equal(w.pieces.left, PIECE * 2 + 1);
+    w.pieces.left = 0;
+    w.objects.own[PROGRAM] = 800; /* 8 objects and 2 pieces: these and 3 of those */
+    assert_true(mark_work_balance(&w, PROGRAM));
+    assert_int_equal(w.pieces.own[PROGRAM], 0);
+    assert_int_equal(w.pieces.left, PIECE * 2);
+    assert_in_range(w.objects.left, 300, 301);
+    assert_int_equal(w.objects.left + w.objects.own[PROGRAM], 800);
 }
 
-/* 256 spans of 8 KiB go in a ring. */
+/* Of 10,000 spans, 100 bytes in each, one that marks 2,000 objects in as many keeps half a ring of 256. */
 static void test_ring(void **state)
 {
     (void)state;
-    struct mark_work w = {.unscanned = PIECE, .hidden_spans = 16 << 20, .buffer = 1000};
+    struct mark_work w = {.unscanned = PIECE, .hidden_spans = 1000000, .buffer = 1000, .span_count = 1e8};
+    w.objects_in_spans = 2000;
     assert_true(mark_work_scanned(&w, PROGRAM, PIECE, true));
-    assert_int_equal(w.spans.own[PROGRAM], 2 << 20);
-    assert_int_equal(w.spans.left, 14 << 20);
+    assert_in_range(w.spans.own[PROGRAM], 63900, 64100); /* 128 of 2,000 */
+    assert_int_equal(w.spans.own[PROGRAM] + w.spans.left, 1000000);
     assert_int_equal(w.hidden_spans, 0);
+}
+
+/* 64 spans that are queued show 16 of them, once; the next 64 do not while these are there. A span with objects marked
+ * before is not queued again. */
+static void test_spill(void **state)
+{
+    (void)state;
+    struct mark_work w = {.unscanned = 1000, .hidden_spans = 100000, .buffer = 1000, .span_count = 1e8};
+    w.objects_in_spans = 1000;
+    assert_false(mark_work_scanned(&w, PROGRAM, 60, false));
+    assert_true(mark_work_scanned(&w, PROGRAM, 10, false));
+    assert_in_range(w.spans.left, 1590, 1610); /* 16 of 70, 100 bytes each */
+    assert_false(mark_work_scanned(&w, PROGRAM, 70, false));
+    w.spans.left = 0;
+    w.span_count = 1; /* it is queued already */
+    assert_false(mark_work_scanned(&w, PROGRAM, 70, false));
+    assert_int_equal(w.spans.left, 0);
+}
+
+/* The first object that is marked in a span takes 80 ns longer: of a table whose pieces point anywhere in 1,000 spans,
+ * nearly all do at the beginning, 1/e of them after 1,000, none after a piece. */
+static void test_first_marks(void **state)
+{
+    (void)state;
+    struct mark_work w = {.unscanned = 2 * PIECE, .buffer = 1000};
+    w.first = (struct first_marks){.spans = 1000, .ns = 80, .byte_ns = 2, .pieces = 2 * PIECE};
+    mark_work_scanned(&w, PROGRAM, 8, false);
+    assert_in_range(w.pieces.byte_ns * 1000, 11980, 12000);
+    mark_work_scanned(&w, PROGRAM, 7992, false);
+    assert_in_range(w.pieces.byte_ns * 1000, 5678, 5679);
+    mark_work_scanned(&w, PROGRAM, PIECE - 8000, true);
+    assert_in_range(w.pieces.byte_ns * 1000, 2000, 2001);
 }
 
 /* Who stops keeps nothing; the others do. */
@@ -175,7 +234,7 @@ static void test_sum(void **state)
     struct mark_work w = table();
     struct work *kind;
     uint64_t all = mark_work_left(&w), done = 0, work;
-    while ((work = mark_work_take(&w, PROGRAM, 777, 1, &kind)) > 0) {
+    while ((work = take(&w, PROGRAM, 777, &kind)) > 0) {
         for (uint64_t left = kind == &w.pieces ? work : 0, part; left; left -= part) {
             part = portion(5000, left);
             mark_work_scanned(&w, PROGRAM, part, part == left);
@@ -201,7 +260,7 @@ static void act(struct mark_work *w, enum marker who, uint64_t *mine, bool stops
     } else {
         struct work *kind;
         mark_work_balance(w, who);
-        uint64_t work = mark_work_take(w, who, 50000, 1, &kind);
+        uint64_t work = take(w, who, 50000, &kind);
         *mine = kind == &w->pieces ? work : 0;
     }
 }
@@ -216,8 +275,6 @@ static void test_never_stuck(void **state)
         struct mark_work w = table();
         uint64_t pieces[3] = {0};
         w.buffer = 1 + round * 1000;
-        if (round % 2)
-            mark_work_keep_pieces(&w, round % 4 == 1 ? PROGRAM : BACKGROUND, round % 8 < 4);
         while (mark_work_left(&w) || pieces[0] || pieces[1] || pieces[2]) {
             random = random * 6364136223846793005u + 1442695040888963407u;
             uint64_t i = (random >> 33) % 3;
@@ -226,30 +283,14 @@ static void test_never_stuck(void **state)
                 mark_work_swap(&w);
             if (pieces[0] || pieces[1] || pieces[2] || !mark_work_left(&w))
                 continue;
-            assert_true(mark_work_next(&w, BACKGROUND) || mark_work_next(&w, PROGRAM));
-            if (mark_work_next(&w, BACKGROUND))
+            assert_true(mark_work_next(&w, BACKGROUND, ROOTS_FIRST) || mark_work_next(&w, PROGRAM, ROOTS_FIRST));
+            if (mark_work_next(&w, BACKGROUND, ROOTS_FIRST))
                 continue;
             mark_work_publish(&w);
-            assert_non_null(mark_work_next(&w, BACKGROUND));
-            assert_non_null(mark_work_next(&w, PROGRAM));
+            assert_non_null(mark_work_next(&w, BACKGROUND, ROOTS_FIRST));
+            assert_non_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST));
         }
     }
-}
-
-static void test_kept_pieces(void **state)
-{
-    (void)state;
-    struct mark_work w = table(), plain = {.objects.left = 3000};
-    mark_work_keep_pieces(&w, PROGRAM, false);
-    assert_ptr_equal(mark_work_next(&w, BACKGROUND), &w.objects);
-    assert_ptr_equal(mark_work_next(&w, PROGRAM), &w.pieces);
-    assert_int_equal(w.hidden_objects, 1000000);
-    w = table();
-    mark_work_keep_pieces(&w, PROGRAM, true);
-    assert_null(mark_work_next(&w, BACKGROUND));
-    assert_int_equal(w.hidden_objects, 1003000);
-    mark_work_keep_pieces(&plain, PROGRAM, true); /* no table, behind which they could be */
-    assert_int_equal(plain.objects.left, 3000);
 }
 
 int main(void)
@@ -261,10 +302,11 @@ int main(void)
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_spill),
+        cmocka_unit_test(test_first_marks),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_sum),
         cmocka_unit_test(test_never_stuck),
-        cmocka_unit_test(test_kept_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
