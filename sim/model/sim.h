@@ -497,7 +497,7 @@ struct sim_p *sweeper_idle_p(const struct sim *sim);
 void sweeper_borrow(struct sim *sim, struct process *me, struct sim_p *sp);
 void sweeper_give_back(struct sim *sim, struct process *me, struct sim_p *sp);
 
-/* marking.c */
+/* marking.c, workers.c, assist.c */
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now);
 /* Marks in the background until all is done, or the run. */
 void marking_run(struct sim *sim, struct process *me);

@@ -1,0 +1,181 @@
+/* Assists: a goroutine that allocates in debt while marking lasts pays with credit of the workers', then with work.
+ *
+ * Follows runtime/mgcmark.go (gcAssistAlloc, gcDrainN, gcParkAssist).
+ */
+#include "model/marking.h"
+
+enum {
+    OVER_ASSIST = 64 << 10,   /* gcOverAssistWork */
+    ASSIST_TIME_SLACK = 5000 /* gcAssistTimeSlack, ns */
+};
+
+static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
+{
+    struct work *pieces = &sim->marking.work.pieces;
+    bool in_sight = false;
+    while (left) {
+        uint64_t part = portion(MARKING_STEP / marking_byte_ns(sim, pieces), left);
+        left -= part;
+        me->now += (uint64_t)((double)part * marking_byte_ns(sim, pieces) + 0.5);
+        process_sync(me);
+        in_sight |= mark_work_scanned(&sim->marking.work, marking_program(sim), part, left == 0);
+    }
+    marking_found(sim, me->now, in_sight);
+}
+
+/* What an assist marks of one kind of work. */
+static uint64_t drain(struct sim_p *sp, double want)
+{
+    struct sim *sim = sp->sim;
+    struct process *me = &sp->process;
+    struct work *kind;
+    uint64_t work = marking_take(sim, me, marking_program(sim), ROOTS_LAST, want, 1, &kind);
+    if (kind == &sim->marking.work.pieces) {
+        scan_pieces(sim, me, work);
+    } else {
+        me->now += (uint64_t)((double)work * marking_byte_ns(sim, kind) + 0.5);
+        process_sync(me);
+    }
+    marking_found(sim, me->now, mark_work_did_root(&sim->marking.work, marking_program(sim), kind));
+    sim->marking.done += (double)work;
+    return work;
+}
+
+/* Pays with what background workers have earned; returns the work that remains to be done. */
+static double pay_with_credit(struct sim_p *sp)
+{
+    struct marking *m = &sp->sim->marking;
+    const struct pacer *pacer = &sp->sim->collector.pacer;
+    double debt = -sp->assist_bytes, work = pacer->work_per_byte * debt;
+    if (work < OVER_ASSIST * m->work.shown) {
+        work = OVER_ASSIST * m->work.shown;
+        debt = pacer->bytes_per_work * work;
+    }
+    if (m->credit <= 0)
+        return work;
+    double paid = m->credit < work ? m->credit : work;
+    sp->assist_bytes += m->credit < work ? 1 + pacer->bytes_per_work * paid : debt;
+    m->credit -= paid;
+    return work - paid;
+}
+
+/* Of what comes next, in bytes, until the goroutine is to stop. */
+static double rest_of_slice(struct sim_p *sp)
+{
+    uint64_t now = sp->process.now;
+    enum marker who = marking_program(sp->sim);
+    return sp->preempt_at > now ? (double)(sp->preempt_at - now) / marking_next_byte_ns(sp->sim, who, ROOTS_LAST) : 0;
+}
+
+/* gcDrainN: of one kind of work after the other, until enough is done or nothing more is to be seen. */
+static uint64_t drain_kinds(struct sim_p *sp, double want)
+{
+    struct marking *m = &sp->sim->marking;
+    uint64_t work = 0;
+    do {
+        double slice = rest_of_slice(sp), left = want - (double)work;
+        work += drain(sp, left < slice ? left : slice);
+    } while ((double)work < want && sp->process.now < sp->preempt_at &&
+             mark_work_next(&m->work, marking_program(sp->sim), ROOTS_LAST));
+    return work;
+}
+
+static void pay_with_work(struct sim_p *sp, double want)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    uint64_t began = sp->process.now;
+    sp->assists = true;
+    marking_begin_work(m);
+    uint64_t work = drain_kinds(sp, want), ns = sp->process.now - began;
+    sp->assists = false;
+    if (marking_end_work(m))
+        marking_answer(sim, sp->process.now);
+    if (m->finished && !m->finisher)
+        m->finisher = sp;
+    sp->assist_bytes += 1 + sim->collector.pacer.bytes_per_work * (double)work;
+    m->assist_ns += (double)ns;
+    if (sim->timeline)
+        timeline_did(sim->timeline, sp, TIMELINE_ASSISTS, began);
+    sim->limiter.assist_ns += ns;
+    if (sim->limiter.assist_ns > ASSIST_TIME_SLACK)
+        limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
+}
+
+/* gcParkAssist. A goroutine that leaves its P comes back to the same allocation. */
+static bool park(struct sim_p *sp, uint64_t came)
+{
+    struct stream *s = sp->stream;
+    if (s) {
+        s->owes = true;
+        s->came = came;
+        sp->sim->paying++;
+    }
+    return marking_wait(sp, &sp->sim->marking.parked);
+}
+
+/* False if the goroutine has left its P, in debt. */
+static bool assist(struct sim_p *sp, uint64_t came)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    while (sp->assist_bytes < 0 && m->on && !m->finished && !sim->failed) {
+        process_sync(&sp->process);
+        if (sim->limiter.limiting)
+            return true;
+        double work = pay_with_credit(sp);
+        if (work > 0 && mark_work_next(&m->work, marking_program(sim), ROOTS_LAST))
+            pay_with_work(sp, work);
+        else if (work > 0 && !m->finished && !park(sp, came))
+            return false;
+        if (sp->process.now >= sp->preempt_at)
+            fractional_preempt(sp);
+    }
+    return true;
+}
+
+static bool pay(struct sim_p *sp, uint64_t bytes, uint64_t came)
+{
+    struct sim *sim = sp->sim;
+    if (sp->process.now >= sp->preempt_at)
+        fractional_preempt(sp);
+    if (limiter_is_due(&sim->limiter, sp->process.now))
+        limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
+    sp->assist_bytes -= (double)bytes;
+    return sp->assist_bytes >= 0 || assist(sp, came);
+}
+
+uint64_t marking_pay(struct sim_p *sp, uint64_t bytes)
+{
+    struct sim *sim = sp->sim;
+    struct stream *s = sp->stream;
+    uint64_t came = sp->process.now;
+    if (s && s->owes) { /* it has come before; what it owes, it owes still */
+        came = s->came;
+        s->owes = false;
+        sim->paying--;
+        bytes = 0;
+    }
+    if (sim->marking.on && !pay(sp, bytes, came))
+        return MARKING_LEFT;
+    world_gate(sim, &sp->process);
+    return came;
+}
+
+bool marking_wait(struct sim_p *sp, struct waiters *waiters)
+{
+    struct sim *sim = sp->sim;
+    if (sim->sched.on) {
+        sched_leave(sp, waiters);
+        return false;
+    }
+    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
+    sp->blocked = true;
+    sim->ps_blocked++;
+    marking_seek(sim, sp->process.now);
+    queue_park(&waiters->processes, &sp->process);
+    sim->ps_blocked--;
+    sp->blocked = false;
+    sim_p_does(sp, was);
+    return true;
+}

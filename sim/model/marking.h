@@ -1,0 +1,61 @@
+/* What those who mark have in common: the pool, stints, time slices. Others see marking through sim.h. */
+#ifndef MARKING_H
+#define MARKING_H
+
+#include "model/sim.h"
+
+enum { MARKING_STEP = 10000 }; /* ns; workers, and whoever scans a piece, are looked at so often */
+
+/* --- marking.c --- */
+
+/* Multiples of an irrational number spread evenly between integers: this cycle's, 0 to 1. */
+double marking_spread(const struct sim *sim, double irrational);
+/* A goroutine is put on its P anew. */
+void marking_slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now);
+/* The slice that a goroutine has after one that has ended, if each that ended was followed by another. */
+void marking_next_slice(struct sim_p *sp, uint64_t now);
+/* How long a byte takes, more than 0. */
+double marking_byte_ns(const struct sim *sim, const struct work *kind);
+/* The same of what comes next. */
+double marking_next_byte_ns(struct sim *sim, enum marker who, enum turn turn);
+/* Who a P is that runs the program. */
+enum marker marking_program(const struct sim *sim);
+/* As mark_work_take, after it has given some of what it has away, if it has much. */
+uint64_t marking_take(struct sim *sim, struct process *me, enum marker who, enum turn turn, double want, uint32_t takers,
+                      struct work **kind);
+/* Who has spent the time that a piece or a root takes: if more is in sight, it wakes a worker that sleeps. */
+void marking_found(struct sim *sim, uint64_t now, bool in_sight);
+/* So much has been done in the background. */
+void marking_credit(struct sim *sim, uint64_t work, uint64_t now);
+/* A worker or an assist begins, and ends. True if nobody is at work any more, and nothing is in sight: all Ps are to be
+ * asked for what only they see. */
+void marking_begin_work(struct marking *m);
+bool marking_end_work(struct marking *m);
+/* They have been: all of it is everyone's. If there is none, and nobody at work, marking is finished. */
+void marking_answer(struct sim *sim, uint64_t now);
+
+/* --- stint.c --- */
+
+/* Before its P runs anything else the worker is a fractional one, which has not done its share yet. */
+bool stint_is_fractional(const struct marking *m, const struct stint *s, uint64_t now);
+/* And there is something to mark. */
+bool stint_is_due(struct marking *m, const struct stint *s, uint64_t now);
+void stint_begin(struct marking *m, struct stint *s, uint64_t now);
+/* What it does next before it is looked at again, of one kind: bytes, for all of so many workers alike. Their time has to
+ * pass before stint_did(). */
+uint64_t stint_take(struct sim *sim, struct process *me, struct stint *s, enum marker who, uint32_t workers,
+                    struct work **kind);
+void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker who, uint64_t work,
+               const struct work *kind);
+/* It looks, now and then, and leaves. */
+bool stint_is_over(struct marking *m, struct stint *s, uint64_t now);
+/* The P with nothing else to do and this one change places. */
+void stint_swap(struct marking *m, struct sim_p *sp);
+
+/* --- fractional.c --- */
+
+/* The goroutine's slice is over: a worker does its P's share. Where others wait for the P, one of them takes it over as
+ * soon as the event under way is done. */
+void fractional_preempt(struct sim_p *sp);
+
+#endif

@@ -1,0 +1,242 @@
+/* Workers on Ps of their own, and on those that have nothing else to do.
+ *
+ * Follows runtime/mgc.go (gcBgMarkWorker, gcMarkDone) and mgcpacer.go (findRunnableGCWorker, enlistWorker). A dedicated
+ * worker that has to take its P from the program slows all busy Ps down alike, as their goroutines share the rest.
+ */
+#include "model/marking.h"
+
+#define ROOT_2 1.4142135623730951
+
+/* Of n Ps with nothing else to do, how many find something to mark. Before Green Tea, who found nothing slept, and was
+ * not woken when there was something again (mgcpacer.go, enlistWorker). Of several that are alone, one has all there
+ * is. Where there are dedicated workers nobody has measured it: all find something. */
+static uint32_t finders(const struct sim *sim, uint32_t n)
+{
+    const struct marking *m = &sim->marking;
+    if (sim->config.mark_wakes_idle || m->dedicated || n == 0)
+        return n;
+    return n == sim->p_count ? 1 : m->asleep ? 0 : n;
+}
+
+/* A P does the scavenger's work before it is an idle worker; while it is at that it does not look. */
+static bool scavenges(const struct sim *sim)
+{
+    const struct marking *m = &sim->marking;
+    return sim->scavenger.works && !m->dedicated && !m->stint.on &&
+           !stint_is_fractional(m, &m->stint, sim->collector.process.now);
+}
+
+/* Who was not there when those took it does not help them with what only they see. */
+static uint32_t idle_workers(const struct sim *sim)
+{
+    const struct marking *m = &sim->marking;
+    uint32_t free = sim_idle_ps(sim) - (sim_idle_ps(sim) > 0 && scavenges(sim));
+    uint32_t idle = free > m->dedicated ? free - m->dedicated : 0;
+    if (idle > sim->p_count - m->dedicated)
+        idle = sim->p_count - m->dedicated;
+    idle = finders(sim, idle);
+    return idle > m->takers && !mark_work_in_sight(&m->work) ? m->takers : idle;
+}
+
+/* How many work in the background now; *idle of them because their P has nothing else to do. */
+static uint32_t background_workers(struct sim *sim, uint32_t *idle)
+{
+    const struct marking *m = &sim->marking;
+    uint32_t free = sim_idle_ps(sim), busy = sim->p_count - free;
+    uint32_t taken = m->dedicated > free ? m->dedicated - free : 0; /* from the program */
+    double tax = taken && taken < busy ? (double)busy / (busy - taken) : 1;
+    if (tax != sim->tax)
+        collector_tax(sim, tax);
+    *idle = idle_workers(sim);
+    return m->dedicated + *idle;
+}
+
+static bool runs_program(const struct sim_p *sp)
+{
+    return !sp->idle && !sp->blocked;
+}
+
+/* gcMarkDone: all Ps are asked for what they have found and not shown (forEachP), for which those that run a goroutine
+ * stop it; until then it goes on. */
+static void ask(struct sim *sim, struct process *me)
+{
+    process_sync(me); /* whoever it has just given credit goes on before that */
+    if (sim_idle_ps(sim) < sim->p_count)
+        me->now += (uint64_t)sim->config.costs.mark_done;
+    process_sync(me);
+}
+
+/* Goroutines were stopped when their Ps were asked. Where a P has not done its share yet a worker goes on; the goroutine
+ * does on the P of who has asked, if that one has. */
+static void after_asking(struct sim *sim, uint64_t now)
+{
+    struct marking *m = &sim->marking;
+    bool taken = stint_is_due(m, &m->stint, now);
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        struct sim_p *sp = sim->ps[i];
+        if (!runs_program(sp) || sp->assists || sp->stint.on)
+            continue;
+        marking_slice_from(sim, sp, now);
+        if (!stint_is_due(m, &sp->stint, now))
+            continue;
+        if (taken) {
+            sp->preempt_at = now;
+            continue;
+        }
+        stint_swap(m, sp);
+        taken = true;
+    }
+}
+
+/* Who is asked last, and has found nothing since, is asked once more. */
+static void ask_all_ps(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    ask(sim, me);
+    if (m->finished || sim->done)
+        return;
+    marking_answer(sim, me->now);
+    if (m->finished)
+        ask(sim, me);
+    else
+        after_asking(sim, me->now);
+}
+
+static void end_stint(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    m->stint.on = false;
+    if (marking_end_work(m))
+        ask_all_ps(sim, me);
+}
+
+/* suspendG: the program's goroutine is stopped for its stack to be scanned by another P, save while it assists. How long
+ * that takes the other. */
+static double stop_for_scan(struct sim *sim, uint64_t now)
+{
+    double ns = 0;
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        struct sim_p *sp = sim->ps[i];
+        if (sp != sim->collector.starter || !runs_program(sp) || sp->assists || sp->stint.on)
+            continue;
+        sp->preempt_at = now;
+        sp->stopped = true;
+        ns = sim->config.costs.mark_done / 3;
+    }
+    return ns;
+}
+
+/* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the
+ * program. */
+static uint32_t employed(const struct sim *sim, uint32_t idle)
+{
+    const struct marking *m = &sim->marking;
+    uint32_t free = sim_idle_ps(sim), dedicated = m->dedicated < free ? m->dedicated : free;
+    return dedicated + (m->stint.fractional ? idle : 0);
+}
+
+static void account_step(struct sim *sim, double ns, uint32_t workers, uint32_t idle)
+{
+    struct marking *m = &sim->marking;
+    m->dedicated_ns += ns * (workers - idle);
+    sim->limiter.worker_ns += ns * employed(sim, idle);
+    m->stint.fractional_ns += idle && m->stint.fractional ? ns : 0;
+    *(m->stint.fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
+}
+
+static void work_in_background(struct sim *sim, struct process *me, uint32_t workers, uint32_t idle)
+{
+    struct marking *m = &sim->marking;
+    struct work *kind;
+    if (!m->stint.on)
+        stint_begin(m, &m->stint, me->now);
+    if (mark_work_in_sight(&m->work))
+        m->takers = workers;
+    uint64_t began = me->now, work = stint_take(sim, me, &m->stint, BACKGROUND, workers, &kind);
+    double ns = (double)work * marking_byte_ns(sim, kind) / workers;
+    if (kind == &m->work.roots[STACK])
+        ns += stop_for_scan(sim, began);
+    me->now += (uint64_t)(ns + 0.5);
+    if (sim->timeline)
+        timeline_lend_idle(sim->timeline, began, me->now);
+    process_sync(me);
+    stint_did(sim, me, &m->stint, BACKGROUND, work, kind);
+    account_step(sim, ns, workers, idle);
+    if (sim->timeline)
+        timeline_marked(sim->timeline, began, me->now, workers, idle,
+                        m->stint.fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
+    if (stint_is_over(m, &m->stint, me->now))
+        end_stint(sim, me);
+}
+
+static void at_work(struct sim *sim, uint32_t workers)
+{
+    if (sim->marking.background == workers)
+        return;
+    sim->marking.background = workers;
+    collector_tax(sim, sim->tax);
+}
+
+/* A P that sleeps is there so long after it has been woken. One whose own goroutine waits is there at once; with
+ * dedicated workers nobody has measured it. */
+static void arrive(struct sim *sim, struct process *me)
+{
+    const double least = 0.2, most = 1.8; /* of the mean, in logs of both Gos on 2 Ps */
+    struct marking *m = &sim->marking;
+    double mean = sim->config.costs.worker_wake * m->work.cold;
+    if (!m->finished && !m->dedicated && !m->seeks && sim_idle_ps(sim) < sim->p_count) {
+        me->now += (uint64_t)(mean * (least + (most - least) * marking_spread(sim, ROOT_2)));
+        process_sync(me);
+    }
+    m->seeks = false;
+}
+
+static void sleep_on(struct sim *sim, struct process *me)
+{
+    collector_doze(sim);
+    arrive(sim, me);
+}
+
+/* No P is left for background workers, or nothing is in sight, until a P has nothing to do, or all is done. Others go
+ * on with a piece that is not done. */
+static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
+{
+    struct marking *m = &sim->marking;
+    struct stint *s = &m->stint;
+    at_work(sim, 0);
+    mark_work_give_back(&m->work, BACKGROUND, s->piece);
+    if (s->piece_done)
+        marking_credit(sim, s->piece_done, me->now);
+    s->piece = s->piece_done = 0;
+    if (s->on) {
+        end_stint(sim, me);
+    } else if (m->at_work == 0 && workers && mark_work_left(&m->work)) { /* who had it has not come to it */
+        mark_work_publish(&m->work);
+    } else {
+        m->asleep |= workers && !sim->config.mark_wakes_idle;
+        if (m->at_work == 0 && workers)
+            marking_answer(sim, me->now);
+        if (!m->finished)
+            sleep_on(sim, me);
+    }
+}
+
+void marking_run(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    arrive(sim, me);
+    while (!m->finished && !sim->done) {
+        uint32_t idle, workers = background_workers(sim, &idle);
+        if (workers && m->waits && !m->stint.on && !stint_is_due(m, &m->stint, me->now)) {
+            /* it takes the goroutine over, as soon as that's P looks up */
+            m->comes = true;
+            at_work(sim, 0);
+            collector_doze(sim);
+        } else if (workers && (m->stint.piece || mark_work_next(&m->work, BACKGROUND, ROOTS_FIRST))) {
+            at_work(sim, workers);
+            work_in_background(sim, me, workers, idle);
+        } else {
+            stop_work(sim, me, workers);
+        }
+    }
+}
