@@ -9,6 +9,7 @@ enum {
     ASSIST_TIME_SLACK = 5000 /* gcAssistTimeSlack, ns */
 };
 
+/* Whoever sleeps is woken for what lies behind a piece once all of that has been scanned, as after a root. */
 static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
 {
     struct work *pieces = &sim->marking.work.pieces;
@@ -20,7 +21,8 @@ static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
         process_sync(me);
         in_sight |= mark_work_scanned(&sim->marking.work, marking_program(sim), part, left == 0);
     }
-    marking_found(sim, me->now, in_sight);
+    if (in_sight)
+        collector_rouse(sim, me->now);
 }
 
 /* What an assist marks of one kind of work. */
@@ -36,7 +38,8 @@ static uint64_t drain(struct sim_p *sp, double want)
         me->now += (uint64_t)((double)work * marking_byte_ns(sim, kind) + 0.5);
         process_sync(me);
     }
-    marking_found(sim, me->now, mark_work_did_root(&sim->marking.work, marking_program(sim), kind));
+    if (mark_work_did_root(&sim->marking.work, marking_program(sim), kind))
+        collector_rouse(sim, me->now);
     sim->marking.done += (double)work;
     return work;
 }
@@ -160,22 +163,4 @@ uint64_t marking_pay(struct sim_p *sp, uint64_t bytes)
         return MARKING_LEFT;
     world_gate(sim, &sp->process);
     return came;
-}
-
-bool marking_wait(struct sim_p *sp, struct waiters *waiters)
-{
-    struct sim *sim = sp->sim;
-    if (sim->sched.on) {
-        sched_leave(sp, waiters);
-        return false;
-    }
-    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
-    sp->blocked = true;
-    sim->ps_blocked++;
-    marking_seek(sim, sp->process.now);
-    queue_park(&waiters->processes, &sp->process);
-    sim->ps_blocked--;
-    sp->blocked = false;
-    sim_p_does(sp, was);
-    return true;
 }

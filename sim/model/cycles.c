@@ -8,7 +8,7 @@
  */
 #include "model/sim.h"
 
-static void request(struct collector *c, const struct sim_p *starter, bool forced, bool by_clock)
+static void request(struct collector *c, struct sim_p *starter, bool forced, bool by_clock)
 {
     c->running = true;
     c->forced = forced;

@@ -76,13 +76,6 @@ uint64_t marking_take(struct sim *sim, struct process *me, enum marker who, enum
     return mark_work_take(work, who, turn, want, takers, kind);
 }
 
-/* Who has spent the time that a piece, or a root, takes, may have found something that all see. */
-void marking_found(struct sim *sim, uint64_t now, bool in_sight)
-{
-    if (in_sight)
-        collector_rouse(sim, now);
-}
-
 void marking_credit(struct sim *sim, uint64_t work, uint64_t now)
 {
     struct marking *m = &sim->marking;
@@ -137,6 +130,24 @@ void marking_seek(struct sim *sim, uint64_t now)
     sim->marking.asleep = false;
     sim->marking.seeks = true;
     collector_rouse(sim, now);
+}
+
+bool marking_wait(struct sim_p *sp, struct waiters *waiters)
+{
+    struct sim *sim = sp->sim;
+    if (sim->sched.on) {
+        sched_leave(sp, waiters);
+        return false;
+    }
+    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
+    sp->blocked = true;
+    sim->ps_blocked++;
+    marking_seek(sim, sp->process.now);
+    queue_park(&waiters->processes, &sp->process);
+    sim->ps_blocked--;
+    sp->blocked = false;
+    sim_p_does(sp, was);
+    return true;
 }
 
 /* The starter's goroutine goes on in its slice, or in one that followed; on one P, where it ends most cycles as well, it

@@ -23,8 +23,6 @@ enum marker marking_program(const struct sim *sim);
 /* As mark_work_take, after it has given some of what it has away, if it has much. */
 uint64_t marking_take(struct sim *sim, struct process *me, enum marker who, enum turn turn, double want, uint32_t takers,
                       struct work **kind);
-/* Who has spent the time that a piece or a root takes: if more is in sight, it wakes a worker that sleeps. */
-void marking_found(struct sim *sim, uint64_t now, bool in_sight);
 /* So much has been done in the background. */
 void marking_credit(struct sim *sim, uint64_t work, uint64_t now);
 /* A worker or an assist begins, and ends. True if nobody is at work any more, and nothing is in sight: all Ps are to be

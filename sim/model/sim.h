@@ -233,7 +233,7 @@ struct marking {
 struct recorded_cycles {
     uint64_t begun, ended; /* by its events so far */
     uint64_t followed;     /* begun here too */
-    const struct sim_p *starter; /* whose event was the latest beginning */
+    struct sim_p *starter; /* whose event was the latest beginning */
 };
 
 struct collector {
@@ -247,7 +247,7 @@ struct collector {
     unsigned started;    /* how many of the two processes exist */
     struct work_buffers work_buffers; /* from a cycle's beginning until all is swept */
     struct waiters waiters; /* until the cycle is over */
-    const struct sim_p *starter; /* whose allocation or call started the cycle; NULL: the clock did */
+    struct sim_p *starter; /* whose allocation or call started the cycle; NULL: the clock did */
     uint64_t cycles, forced_cycles;
     uint64_t pause_total_ns, mark_total_ns, stop_cpu_ns;
     uint64_t mark_cpu_ns, assist_ns; /* that the program could have used; by assists */

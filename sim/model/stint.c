@@ -64,12 +64,14 @@ void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker
         s->piece_done += work;
         if (s->piece)
             return;
-        marking_found(sim, me->now, s->found);
+        if (s->found)
+            collector_rouse(sim, me->now);
         work = s->piece_done;
         s->piece_done = 0;
         s->found = false;
     } else if (mark_work_is_root(&m->work, kind)) {
-        marking_found(sim, me->now, mark_work_did_root(&m->work, who, kind));
+        if (mark_work_did_root(&m->work, who, kind))
+            collector_rouse(sim, me->now);
         s->unchecked += DRAIN_CHECK;
     }
     s->unchecked += (double)work;

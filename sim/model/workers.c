@@ -114,16 +114,12 @@ static void end_stint(struct sim *sim, struct process *me)
  * that takes the other. */
 static double stop_for_scan(struct sim *sim, uint64_t now)
 {
-    double ns = 0;
-    for (uint32_t i = 0; i < sim->p_count; i++) {
-        struct sim_p *sp = sim->ps[i];
-        if (sp != sim->collector.starter || !runs_program(sp) || sp->assists || sp->stint.on)
-            continue;
-        sp->preempt_at = now;
-        sp->stopped = true;
-        ns = sim->config.costs.mark_done / 3;
-    }
-    return ns;
+    struct sim_p *sp = sim->collector.starter;
+    if (!sp || !runs_program(sp) || sp->assists || sp->stint.on)
+        return 0;
+    sp->preempt_at = now;
+    sp->stopped = true;
+    return sim->config.costs.mark_done / 3;
 }
 
 /* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the
@@ -191,12 +187,6 @@ static void arrive(struct sim *sim, struct process *me)
     m->seeks = false;
 }
 
-static void sleep_on(struct sim *sim, struct process *me)
-{
-    collector_doze(sim);
-    arrive(sim, me);
-}
-
 /* No P is left for background workers, or nothing is in sight, until a P has nothing to do, or all is done. Others go
  * on with a piece that is not done. */
 static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
@@ -208,16 +198,15 @@ static void stop_work(struct sim *sim, struct process *me, uint32_t workers)
     if (s->piece_done)
         marking_credit(sim, s->piece_done, me->now);
     s->piece = s->piece_done = 0;
+    s->found = false;
     if (s->on) {
         end_stint(sim, me);
-    } else if (m->at_work == 0 && workers && mark_work_left(&m->work)) { /* who had it has not come to it */
-        mark_work_publish(&m->work);
+    } else if (m->at_work == 0 && workers) { /* who has anything has not come to it */
+        marking_answer(sim, me->now);
     } else {
         m->asleep |= workers && !sim->config.mark_wakes_idle;
-        if (m->at_work == 0 && workers)
-            marking_answer(sim, me->now);
-        if (!m->finished)
-            sleep_on(sim, me);
+        collector_doze(sim);
+        arrive(sim, me);
     }
 }
 
