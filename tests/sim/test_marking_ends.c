@@ -130,8 +130,8 @@ static void test_slice_from_the_end(void **state)
     assert_int_equal(background_with(3, forced, end * 1.05 * 3 / (2 * 1.2360679774997898)), next.background_ns);
 }
 
-/* Where the goroutine is not stopped at the start of a cycle, the slice goes on that it had: in the first cycle one since
- * the start of the run, of 4/3 of timeslice_ns. */
+/* Where the goroutine is not stopped at the start of a cycle, the slice goes on that it had: in the first cycle, where the
+ * other P comes after 43 us, during the assist, one since the start of the run, of 4/3 of timeslice_ns. */
 static void test_slice_goes_on(void **state)
 {
     (void)state;
@@ -141,8 +141,9 @@ static void test_slice_goes_on(void **state)
     assert_int_equal(background_with(1, "", end * 1.05 * 3 / 4), one.background_ns);
 }
 
-/* The second multiple of the square root of 2 has 0.83 behind the point, 0.65 or more: in the second cycle the other P
- * scans the goroutine's stack, and with that a slice begins that ends 1.236... times 2/3 of timeslice_ns later. */
+/* The second multiple of the square root of 2 has 0.83 behind the point: in the second cycle the other P comes after 76
+ * us, when the assist that did the globals, in 56, is over. It stops the goroutine to scan its stack, and with that a
+ * slice begins that ends 1.236... times 2/3 of timeslice_ns later. */
 static void test_slice_from_the_scan(void **state)
 {
     (void)state;
@@ -152,10 +153,10 @@ static void test_slice_from_the_scan(void **state)
     assert_int_equal(background_with(2, "", for_all * 1.05), two.background_ns);
 }
 
-/* The first automatic cycle after so many forced ones, with a table of one piece, on two Ps, of which the one that is idle comes after 0.2 of worker_wake and 1.6
- * times what the multiple of the square root of 2 has behind the point. The data's roots take 20 us, and those without
- * values as much; marking an object takes 100 ns. For all the pacer knows there is always more to mark: no assist at the
- * end of a cycle pays for all of the trace that is left. */
+/* The first automatic cycle after so many forced ones, with a table of one piece, on two Ps. The one that is idle comes
+ * after 25 us, as the heap is small, times 0.2 and 1.6 of what the multiple of the square root of 2 has behind the point.
+ * The data takes 10 us, the globals without values as much; marking an object takes 100 ns. For all the pacer knows there
+ * is always more to mark: no assist at the end of a cycle pays for all of the trace that is left. */
 static struct cycle_record raced(unsigned forced, const char *wakes)
 {
     static char first[1 << 20];
@@ -176,8 +177,8 @@ static struct cycle_record raced(unsigned forced, const char *wakes)
 }
 
 /* A piece of 16,384 pointers is marked by who scans the stack: the starter itself, if the other P comes while it is at the
- * data (the fifth multiple, 0.07: after 12 us), and takes the other globals. Else an assist has done enough with these
- * (the first, 0.41: after 33 us), and the other P has the stack, as a fractional worker, which looks only after the piece
+ * data (the fifth multiple, 0.07: after 8 us), and takes the other globals. Else an assist has done enough with these
+ * (the first, 0.41: after 21 us), and the other P has the stack, as a fractional worker, which looks only after the piece
  * whether it has done its share. */
 static void test_who_has_the_table(void **state)
 {
