@@ -1,5 +1,5 @@
-// The real collector in automatic mode: executes the alloc and free events of a goheap CSV trace in one goroutine and
-// says how often Go collected, and what its heap goals were.
+// The real collector in automatic mode: executes the alloc and free events of a goheap CSV trace in one goroutine, writes
+// to what it allocates, and says how often Go collected, and what its heap goals were.
 //
 //	automatic [-p N] TRACE.csv             GOGC, GOMEMLIMIT and GODEBUG are the environment's
 //	automatic -generate NAME -events N     a trace, see traces.go
@@ -164,13 +164,24 @@ var (
 	pointers []unsafe.Pointer
 )
 
+// What the OS backs a heap with. Larger pages would only be written to more than once.
+const page = 4096
+
+// allocate writes to each page of the object, as the program that the trace is of would have: fresh memory is backed by
+// whoever writes to it first, and neither the runtime nor the collector need.
 func allocate(what uint64) unsafe.Pointer {
+	var object unsafe.Pointer
 	if what&noscan != 0 {
 		bytes = make([]byte, what&sizeMask)
-		return *(*unsafe.Pointer)(unsafe.Pointer(&bytes))
+		object = *(*unsafe.Pointer)(unsafe.Pointer(&bytes))
+	} else {
+		pointers = make([]unsafe.Pointer, (what+7)/8)
+		object = *(*unsafe.Pointer)(unsafe.Pointer(&pointers))
 	}
-	pointers = make([]unsafe.Pointer, (what+7)/8)
-	return *(*unsafe.Pointer)(unsafe.Pointer(&pointers))
+	for at := uint64(0); at < what&sizeMask; at += page {
+		*(*byte)(unsafe.Add(object, at)) = 0
+	}
+	return object
 }
 
 const pollEvery = 1000
