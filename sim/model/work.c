@@ -279,13 +279,14 @@ bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work 
     return mark_work_in_sight(w);
 }
 
-/* A buffer is taken as a whole; the oldest has the pieces at its bottom. */
+/* A buffer is taken as a whole, and first the one that was put last (work.full); one has the pieces at its bottom. */
 static void fetch(struct mark_work *w, enum marker who)
 {
-    uint64_t objects = w->objects.left < w->buffer ? w->objects.left : w->buffer;
+    uint64_t above = w->objects.left - (w->pieces.left ? w->below : 0);
+    uint64_t objects = above < w->buffer ? above : w->buffer;
     w->objects.own[who] += objects;
     w->objects.left -= objects;
-    if (w->objects.left)
+    if (objects < above)
         return;
     w->pieces.own[who] += w->pieces.left;
     w->pieces.left = 0;
@@ -332,6 +333,7 @@ bool mark_work_balance(struct mark_work *w, enum marker who)
     uint64_t bytes = pieces <= given ? w->pieces.own[who] : (w->pieces.own[who] - (uint64_t)(pieces - given) * OBLET);
     w->pieces.own[who] -= bytes;
     w->pieces.left += bytes;
+    w->below = 0;
     if (pieces < given) {
         uint64_t objects = portion((given - pieces) / WORKBUF * (double)w->buffer, w->objects.own[who]);
         w->objects.own[who] -= objects;
@@ -346,10 +348,19 @@ static void show_all(struct work *kind, enum marker who)
     kind->own[who] = 0;
 }
 
+/* In a buffer above those that are there. */
+static void show_pieces(struct mark_work *w, enum marker who)
+{
+    if (!w->pieces.own[who])
+        return;
+    w->below = w->objects.left;
+    show_all(&w->pieces, who);
+}
+
 static void publish(struct mark_work *w, enum marker who)
 {
+    show_pieces(w, who);
     show_all(&w->objects, who);
-    show_all(&w->pieces, who);
     show_all(&w->spans, who);
     w->queued[MARKERS] += w->queued[who];
     w->queued[who] = 0;
@@ -382,7 +393,7 @@ void mark_work_swap(struct mark_work *w)
 
 void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes)
 {
-    w->pieces.left += bytes;
+    w->pieces.own[who] += bytes;
     publish(w, who);
 }
 
@@ -391,8 +402,8 @@ static void find_objects(struct mark_work *w, enum marker who, uint64_t found)
 {
     uint64_t *own = &w->objects.own[who];
     for (*own += found; *own >= 2 * w->buffer; *own -= w->buffer) {
+        show_pieces(w, who);
         w->objects.left += w->buffer;
-        show_all(&w->pieces, who);
         w->begun = true;
     }
 }

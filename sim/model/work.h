@@ -46,6 +46,7 @@ struct mark_work {
     bool unfound;        /* the program's stack has not been scanned: nobody sees anything but roots */
     struct work objects; /* roots, too, where they are not taken as wholes */
     struct work pieces;  /* taken as wholes */
+    uint64_t below;      /* of the objects that all see, bytes in buffers that were put before the pieces */
     struct work empty;   /* so are those that point to nothing, after all else but roots */
     struct work spans;   /* scanned as wholes (Green Tea) */
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */

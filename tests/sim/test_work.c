@@ -132,6 +132,33 @@ static void test_buffers(void **state)
     assert_int_equal(w.pieces.own[PROGRAM], PIECE / 2);
 }
 
+/* Buffers that were put before the one with the table's rest are taken after it. */
+static void test_last_in_first_out(void **state)
+{
+    (void)state;
+    struct mark_work w = {.buffer = 1000, .unscanned = PIECE, .hidden_objects = 3000};
+    struct work *kind;
+    w.objects.left = 1500;
+    w.pieces.own[BACKGROUND] = PIECE * 2;
+    mark_work_scanned(&w, BACKGROUND, PIECE, true); /* shows two buffers, the first with pieces, and keeps one */
+    assert_int_equal(w.objects.left, 3500);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(take(&w, PROGRAM, 1e9, &kind), 1000);
+    assert_int_equal(w.pieces.own[PROGRAM], PIECE * 2);
+    assert_int_equal(w.objects.left, 1500);
+    mark_work_give_back(&w, PROGRAM, 0); /* above what there is */
+    assert_int_equal(take(&w, BACKGROUND, 1e9, &kind), 1000);
+    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
+    assert_ptr_equal(kind, &w.pieces);
+    assert_int_equal(w.objects.left, 1500);
+    mark_work_publish(&w);
+    w.objects.left = 0;
+    w.pieces.left = 0;
+    w.pieces.own[BACKGROUND] = PIECE * 6;
+    assert_true(mark_work_balance(&w, BACKGROUND)); /* below which there is nothing */
+    assert_int_equal(w.below, 0);
+}
+
 /* The older half of more than four, pieces first, if nobody else has given any. 253 objects are in a buffer. */
 static void test_balance(void **state)
 {
@@ -300,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_empty_pieces),
         cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_last_in_first_out),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_spill),
