@@ -22,7 +22,7 @@ static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
         in_sight |= mark_work_scanned(&sim->marking.work, marking_program(sim), part, left == 0);
     }
     if (in_sight)
-        collector_rouse(sim, me->now);
+        marking_show(sim, me->now);
 }
 
 /* What an assist marks of one kind of work. */
@@ -39,7 +39,7 @@ static uint64_t drain(struct sim_p *sp, double want)
         process_sync(me);
     }
     if (mark_work_did_root(&sim->marking.work, marking_program(sim), kind))
-        collector_rouse(sim, me->now);
+        marking_show(sim, me->now);
     sim->marking.done += (double)work;
     return work;
 }
@@ -109,6 +109,10 @@ static void pay_with_work(struct sim_p *sp, double want)
 static bool park(struct sim_p *sp, uint64_t came)
 {
     struct stream *s = sp->stream;
+    if (marking_on_own_ps(sp->sim)) {
+        own_worker_earn(sp);
+        return true;
+    }
     if (s) {
         s->owes = true;
         s->came = came;
@@ -132,7 +136,7 @@ static bool assist(struct sim_p *sp, uint64_t came)
         else if (work > 0 && !m->finished && !park(sp, came))
             return false;
         if (sp->process.now >= sp->preempt_at)
-            fractional_preempt(sp);
+            own_worker_preempt(sp);
     }
     return true;
 }
@@ -141,7 +145,7 @@ static bool pay(struct sim_p *sp, uint64_t bytes, uint64_t came)
 {
     struct sim *sim = sp->sim;
     if (sp->process.now >= sp->preempt_at)
-        fractional_preempt(sp);
+        own_worker_preempt(sp);
     if (limiter_is_due(&sim->limiter, sp->process.now))
         limiter_update(&sim->limiter, sp->process.now, sim->p_count, sim_idle_ps(sim));
     sp->assist_bytes -= (double)bytes;

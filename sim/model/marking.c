@@ -1,8 +1,8 @@
 /* The mark phase: a pool of work (work.h), and those who take from it.
  *
  *     dedicated workers (whole Ps), Ps with nothing to do (workers.c) --credit--> [pool] <-- assists (assist.c): who
- *     fractional workers (fractional.c): a busy P's slice is over     --credit-->           allocates in debt pays with
- *                                                                                           credit, then with work
+ *     a busy P's own worker (own_worker.c), when its slice is over    --credit-->           allocates in debt pays with
+ *     or its goroutine waits for credit                                                     credit, then with work
  *
  * Follows runtime/mgcmark.go (gcDrain, gcFlushBgCredit), mgc.go (gcMarkDone) and mgcpacer.go (startCycle). Work is bytes
  * to scan; marking takes its time with them. Workers and assists are at work until their clocks have passed that time;
@@ -72,7 +72,7 @@ uint64_t marking_take(struct sim *sim, struct process *me, enum marker who, enum
 {
     struct mark_work *work = &sim->marking.work;
     if (mark_work_balance(work, who))
-        collector_rouse(sim, me->now);
+        marking_show(sim, me->now);
     return mark_work_take(work, who, turn, want, takers, kind);
 }
 
@@ -132,6 +132,31 @@ void marking_seek(struct sim *sim, uint64_t now)
     collector_rouse(sim, now);
 }
 
+void marking_park(struct sim_p *sp, struct waiters *waiters)
+{
+    struct sim *sim = sp->sim;
+    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
+    sp->blocked = true;
+    sim->ps_blocked++;
+    queue_park(&waiters->processes, &sp->process);
+    sim->ps_blocked--;
+    sp->blocked = false;
+    sim_p_does(sp, was);
+}
+
+bool marking_on_own_ps(const struct sim *sim)
+{
+    return !sim->sched.on && !sim->marking.dedicated;
+}
+
+/* Before Green Tea a P that sleeps is not (enlistWorker). */
+void marking_show(struct sim *sim, uint64_t now)
+{
+    collector_rouse(sim, now);
+    if (sim->config.mark_wakes_idle && sim->marking.naps)
+        queue_wake(&sim->marking.parked.processes, now);
+}
+
 bool marking_wait(struct sim_p *sp, struct waiters *waiters)
 {
     struct sim *sim = sp->sim;
@@ -139,14 +164,8 @@ bool marking_wait(struct sim_p *sp, struct waiters *waiters)
         sched_leave(sp, waiters);
         return false;
     }
-    enum timeline_what was = sim_p_does(sp, waiters == sim->awaiting ? TIMELINE_AWAITS : TIMELINE_PARKED);
-    sp->blocked = true;
-    sim->ps_blocked++;
     marking_seek(sim, sp->process.now);
-    queue_park(&waiters->processes, &sp->process);
-    sim->ps_blocked--;
-    sp->blocked = false;
-    sim_p_does(sp, was);
+    marking_park(sp, waiters);
     return true;
 }
 

@@ -32,6 +32,14 @@ bool marking_end_work(struct marking *m);
 /* They have been: all of it is everyone's. If there is none, and nobody at work, marking is finished. */
 void marking_answer(struct sim *sim, uint64_t now);
 
+/* A P whose goroutine waits for credit marks with what it has found itself, as a worker of its own; else the background
+ * does on it: where goroutines change Ps, and with dedicated workers, of whom nobody has measured it. */
+bool marking_on_own_ps(const struct sim *sim);
+/* Its goroutine has nothing to do until it is woken. */
+void marking_park(struct sim_p *sp, struct waiters *waiters);
+/* More is in sight, who sleeps is woken to look for it. */
+void marking_show(struct sim *sim, uint64_t now);
+
 /* --- stint.c --- */
 
 /* Before its P runs anything else the worker is a fractional one, which has not done its share yet. */
@@ -45,15 +53,17 @@ uint64_t stint_take(struct sim *sim, struct process *me, struct stint *s, enum m
                     struct work **kind);
 void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker who, uint64_t work,
                const struct work *kind);
-/* It looks, now and then, and leaves. */
-bool stint_is_over(struct marking *m, struct stint *s, uint64_t now);
+/* It looks, now and then, and leaves; an idle one if its P is wanted. */
+bool stint_is_over(struct marking *m, struct stint *s, bool wanted, uint64_t now);
 /* The P with nothing else to do and this one change places. */
 void stint_swap(struct marking *m, struct sim_p *sp);
 
-/* --- fractional.c --- */
+/* --- own_worker.c --- */
 
 /* The goroutine's slice is over: a worker does its P's share. Where others wait for the P, one of them takes it over as
  * soon as the event under way is done. */
-void fractional_preempt(struct sim_p *sp);
+void own_worker_preempt(struct sim_p *sp);
+/* The goroutine waits for credit: a worker does whatever there is to do. */
+void own_worker_earn(struct sim_p *sp);
 
 #endif

@@ -72,7 +72,8 @@ struct sim_p {
     bool lent;          /* the sweeper is using its time */
     bool waits;         /* idle until its process' time, with an event in hand */
     bool preempted;     /* its goroutine's time slice was over in the midst of an event */
-    bool blocked;       /* its goroutine waits for the collector, which may use its time to mark */
+    bool blocked;       /* its goroutine waits for the collector, which may use its time to mark, */
+    bool naps;          /* unless a worker of its own does when there is anything */
     uint8_t look_at;
     uint64_t fault_ns;   /* of the time that has passed: the program's, once it touches a new span's pages */
     _Alignas(64) struct sim *sim;
@@ -227,6 +228,7 @@ struct marking {
     const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
     struct waiters parked; /* in debt, with nothing left to do about it */
+    uint32_t naps;         /* Ps that wait for credit, or for something to mark */
 };
 
 /* Cycles that the trace tells of, where those are followed: all 0 where not. */

@@ -65,13 +65,13 @@ void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker
         if (s->piece)
             return;
         if (s->found)
-            collector_rouse(sim, me->now);
+            marking_show(sim, me->now);
         work = s->piece_done;
         s->piece_done = 0;
         s->found = false;
     } else if (mark_work_is_root(&m->work, kind)) {
         if (mark_work_did_root(&m->work, who, kind))
-            collector_rouse(sim, me->now);
+            marking_show(sim, me->now);
         s->unchecked += DRAIN_CHECK;
     }
     s->unchecked += (double)work;
@@ -80,12 +80,12 @@ void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker
 
 /* A worker looks after each root, and now and then: a fractional one whether it has done its share, and somewhat more
  * (pollFractionalWorkerExit), an idle one whether there is a goroutine to run (pollWork). */
-bool stint_is_over(struct marking *m, struct stint *s, uint64_t now)
+bool stint_is_over(struct marking *m, struct stint *s, bool wanted, uint64_t now)
 {
     if (s->piece || s->unchecked < DRAIN_CHECK * m->work.shown)
         return false;
     s->unchecked = 0;
-    return s->fractional ? !is_behind(m, s, EXIT_ABOVE * m->fractional, now) : m->waits != NULL;
+    return s->fractional ? !is_behind(m, s, EXIT_ABOVE * m->fractional, now) : wanted;
 }
 
 void stint_swap(struct marking *m, struct sim_p *sp)

@@ -330,7 +330,7 @@ void timeline_lend_idle(struct timeline *t, uint64_t from, uint64_t to)
 {
     for (uint32_t i = 0; i < t->sim->p_count; i++) {
         const struct sim_p *sp = t->sim->ps[i];
-        if ((sp->idle && !sp->lent) || sp->blocked)
+        if ((sp->idle && !sp->lent) || (sp->blocked && !sp->naps))
             lend(t, &t->ps[i], (struct timeline_slice){.what = TIMELINE_LENDS, .from = from, .to = to});
     }
 }

@@ -35,7 +35,7 @@ enum timeline_what {
     TIMELINE_ASSISTS,    /* marks, because it allocates */
     TIMELINE_FRACTIONAL, /* marks, as a fractional worker */
     TIMELINE_DEDICATED,  /* of a worker's track: marks */
-    TIMELINE_IDLE_MARKS, /* of a worker's track: marks because nobody needs the P */
+    TIMELINE_IDLE_MARKS, /* marks, because nobody needs the P */
     TIMELINE_LENDS,      /* has nothing to do, and marks in the background */
     TIMELINE_SWEEPS,
     TIMELINE_SCAVENGES,

@@ -30,7 +30,8 @@ static bool scavenges(const struct sim *sim)
 static uint32_t idle_workers(const struct sim *sim)
 {
     const struct marking *m = &sim->marking;
-    uint32_t free = sim_idle_ps(sim) - (sim_idle_ps(sim) > 0 && scavenges(sim));
+    uint32_t free = sim_idle_ps(sim) - m->naps;
+    free -= free > 0 && scavenges(sim);
     uint32_t idle = free > m->dedicated ? free - m->dedicated : 0;
     if (idle > sim->p_count - m->dedicated)
         idle = sim->p_count - m->dedicated;
@@ -161,7 +162,7 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     if (sim->timeline)
         timeline_marked(sim->timeline, began, me->now, workers, idle,
                         m->stint.fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
-    if (stint_is_over(m, &m->stint, me->now))
+    if (stint_is_over(m, &m->stint, m->waits != NULL, me->now))
         end_stint(sim, me);
 }
 

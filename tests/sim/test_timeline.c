@@ -268,7 +268,9 @@ static void check_marking(const struct told *t)
                          sum_named(t, "marking: fractional worker", false, from, to) +
                          sum_named(t, "marking: dedicated worker", false, from, to),
                      r->background_ns);
-        assert_about(sum_named(t, "marking: idle worker", false, from, to), r->idle_ns);
+        assert_about(sum_named(t, "marking: idle worker", true, from, to) +
+                         sum_named(t, "marking: idle worker", false, from, to),
+                     r->idle_ns);
         stops += sum_named(t, "stop: sweep termination", false, from, to) +
                  sum_named(t, "stop: mark termination", false, from, to);
         assert_int_equal(sum_named(t, "concurrent mark", false, from, to), r->mark_ns);
