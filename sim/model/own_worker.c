@@ -25,7 +25,7 @@ static void wait_for_a_p(struct sim_p *sp)
 }
 
 /* False: its goroutine is on another P, as this one's worker is in the background. */
-static bool goes_on(struct sim_p *sp)
+static bool keeps_goroutine(struct sim_p *sp)
 {
     struct marking *m = &sp->sim->marking;
     if (m->waits != sp)
@@ -85,7 +85,7 @@ static void work_for_a_while(struct sim_p *sp)
     do {
         step(sp);
     } while (!(m->waits == sp && m->comes) && goes_on_marking(sp, false));
-    if (goes_on(sp))
+    if (keeps_goroutine(sp))
         leave(sp);
     else
         change_places(sp);
