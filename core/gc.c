@@ -68,14 +68,17 @@ static void count_marked(const struct goheap *heap, struct goheap_marked *marked
     if (objects == 0)
         return;
     const uint64_t slot = gh_slot_bytes(heap, s), scan = scannable(heap, s, objects);
+    const unsigned class = gh_size_class(s);
     marked->objects += objects;
     marked->spans++;
     marked->bytes += objects * slot;
+    marked->class_objects[class] += objects;
+    marked->class_spans[class]++;
     if (scan == 0)
         return;
     marked->scan_bytes += scan * slot;
-    marked->scan_objects[gh_size_class(s)] += scan;
-    marked->scan_spans[gh_size_class(s)]++;
+    marked->scan_objects[class] += scan;
+    marked->scan_spans[class]++;
 }
 
 void goheap_gc_mark_live(struct goheap *heap, struct goheap_marked *marked)

@@ -222,9 +222,11 @@ struct goheap_marked {
     uint64_t objects;
     uint64_t spans;      /* that they lie in */
     uint64_t bytes;      /* slot bytes of all marked objects */
+    uint64_t class_objects[GOHEAP_MAX_CLASSES]; /* objects by size class; 0: large ones */
+    uint64_t class_spans[GOHEAP_MAX_CLASSES];   /* and the spans that they lie in */
     uint64_t scan_bytes; /* the part of them in spans whose objects may hold pointers */
-    uint64_t scan_objects[GOHEAP_MAX_CLASSES]; /* those objects, by size class; 0: large ones */
-    uint64_t scan_spans[GOHEAP_MAX_CLASSES];   /* and the spans that they lie in */
+    uint64_t scan_objects[GOHEAP_MAX_CLASSES]; /* those objects, */
+    uint64_t scan_spans[GOHEAP_MAX_CLASSES];   /* and their spans */
 };
 /* Marks every object whose live bit is set: the world is stopped. For embedders whose objects die by
  * goheap_free. O(spans). */

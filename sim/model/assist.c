@@ -38,7 +38,7 @@ static uint64_t drain(struct sim_p *sp, double want)
         me->now += (uint64_t)((double)work * marking_byte_ns(sim, kind) + 0.5);
         process_sync(me);
     }
-    if (mark_work_did_root(&sim->marking.work, marking_program(sim), kind))
+    if (mark_work_did_root(&sim->marking.work, marking_program(sim), kind, work))
         marking_show(sim, me->now);
     sim->marking.done += (double)work;
     return work;

@@ -11,7 +11,7 @@
 #include "model/marking.h"
 
 enum {
-    PREPARATION = 30000 /* ns from markStartTime to the start of the world, of 20 to 70 by program */
+    PREPARATION = 60000 /* ns from markStartTime to the first root, of 25 to 70 by program; half in small heaps */
 };
 
 #define GOLDEN 0.6180339887498949
@@ -49,7 +49,7 @@ void marking_next_slice(struct sim_p *sp, uint64_t now)
 
 double marking_byte_ns(const struct sim *sim, const struct work *w)
 {
-    double ns = w->byte_ns + w->marks * sim_shared_line(sim);
+    double ns = w->byte_ns + w->firsts * sim_shared_line(sim);
     return ns > 0 ? ns : 1e-9;
 }
 
@@ -199,12 +199,14 @@ static void end_slices(struct sim *sim, uint64_t now)
 void marking_begin(struct sim *sim, const struct goheap_marked *marked, uint64_t now)
 {
     struct marking *m = &sim->marking;
-    *m = (struct marking){.on = true, .start_ns = now > PREPARATION ? now - PREPARATION : 0};
+    *m = (struct marking){.on = true};
     const struct collector *c = &sim->collector;
     m->heap_scan_most = c->pacer.last_heap_scan + c->scan_seen - c->scan_counted; /* heapScan */
     plan_workers(m, sim->config.mark_share, sim->p_count);
     mark_work_plan(&m->work, sim, marked, m->dedicated == 0); /* with dedicated workers nobody has measured it */
     m->heap_scan = m->work.heap;
+    const uint64_t prepared = (uint64_t)(PREPARATION * m->work.cold);
+    m->start_ns = now > prepared ? now - prepared : 0;
     m->takers = 1;
     begin_slices(sim, sim->collector.starter, now);
     sim->paying++;

@@ -119,6 +119,7 @@ struct object {
     uint64_t dead : 1;    /* its death has been told to the heap */
     uint64_t death_due : 1;     /* a `dead` of it has been read and not executed yet: its `free` comes after that */
     uint64_t death_awaited : 1; /* and a P waits for it */
+    uint64_t era : 5; /* it was born in (sim_p.c), 0: it holds no pointers */
 };
 enum { ACCOUNT_TINY = GOHEAP_MAX_CLASSES, ACCOUNT_ZERO, ACCOUNTS }; /* objects that share a slot, or have none */
 enum { OBJECT_AWAITED = 1, AWAITING_LISTS = 1024 };

@@ -5,6 +5,7 @@
  * reports its steps; what the fast path takes is charged here.
  */
 #include "model/address_log.h"
+#include "model/marking.h"
 #include "model/sim.h"
 
 #include <stdlib.h>
@@ -112,6 +113,13 @@ static uint64_t counted_scan(const struct sim *sim, uint64_t size)
     return size <= sim->core.pointer_bits_max ? sizeof(void *) : size;
 }
 
+/* From one beginning of marking to the next, as many as there are bits for: an object of the present one is black, but so
+ * seems one of each 31 eras ago. */
+static unsigned era(const struct sim *sim)
+{
+    return 1 + (unsigned)((sim->collector.cycles + sim->marking.on) % 31);
+}
+
 static void do_alloc(struct sim_p *sp, const struct trace_event *event)
 {
     struct sim *sim = sp->sim;
@@ -138,7 +146,8 @@ static void do_alloc(struct sim_p *sp, const struct trace_event *event)
     *o = (struct object){.addr = addr,
                          .size = event->size & TRACE_SIZE_MASK,
                          .account = account & 0x1ff,
-                         .death_due = o->death_due};
+                         .death_due = o->death_due,
+                         .era = (event->noscan ? 0U : era(sim)) & 31};
     account_alloc(sim, o);
     if (!event->noscan) {
         sim->accounts.scan_allocated += counted_scan(sim, event->size);
@@ -202,6 +211,16 @@ static inline struct object *existing(struct sim_p *sp, uint32_t slot)
     return &sp->sim->objects[slot]; /* which may have moved */
 }
 
+/* The write barrier: what the program lets go of while marking lasts. Large objects are left to the pieces. */
+static void shade(struct sim *sim, const struct object *o)
+{
+    if (!o->era || o->era == era(sim) || !o->account || o->account >= sim->core.table.count)
+        return;
+    double size = sim->core.table.classes[o->account].size;
+    bool by_span = mark_work_by_span(sim, size);
+    mark_work_shade(&sim->marking.work, marking_program(sim), by_span ? size : (double)o->size, by_span);
+}
+
 static void end_object(struct sim_p *sp, struct object *o)
 {
     struct sim *sim = sp->sim;
@@ -210,6 +229,8 @@ static void end_object(struct sim_p *sp, struct object *o)
     o->dead = 1;
     account_death(sim, o);
     sp->process.now += sim->free_ns;
+    if (__builtin_expect(sim->marking.on, 0) && !sim->marking.finished)
+        shade(sim, o);
     uint64_t addr = o->addr;
     world_enter_core(sim);
     enum goheap_result result = goheap_free(sp->p, addr);

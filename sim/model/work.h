@@ -1,10 +1,13 @@
 /* What there is to mark, and what of it is in sight.
  *
  *     [roots] --the program's stack shows--> [pieces of large objects] --being scanned, they show--> [objects], [spans]
+ *        '---------------- globals show, and the program's write barriers --> [objects], [alone] ----'
  *
  * Work is bytes to scan. Most of a heap hangs on a few large objects, tables of pointers, which hang on the program's
  * stack: who scans it has the table; until the first piece of that has been scanned nobody else finds much to do, and
- * who scans it marks what it points to, for as long as that takes, and has it in buffers of its own.
+ * who scans it marks what it points to, for as long as that takes, and has it in buffers of its own. Meanwhile the
+ * program has what hangs on globals, and those it takes out of the table before they have been seen there, which its
+ * write barrier marks (mwbbuf.go, wbBufFlush1).
  * Follows runtime/mgcmark.go (gcMarkRootPrepare, markroot, scanobject, gcDrain, gcDrainN) and mgcwork.go (gcWork.put,
  * balance, handoff, dispose).
  */
@@ -24,11 +27,12 @@ struct work {
     uint64_t left;         /* bytes that nobody has taken and all see, */
     uint64_t own[MARKERS]; /* and that only those of one kind see, who have found them: in buffers, in a ring of spans */
     double byte_ns;        /* how long one takes */
-    double marks;          /* objects that are marked for one */
+    double firsts;         /* spans in which one is the first to mark an object */
 };
 
-/* Jobs, done one after the other. The runtime's own goroutines were the last to be begun. */
-enum root { DATA, BSS, STACK, RUNTIMES_STACKS, ROOTS };
+/* Jobs, done one after the other. Parts of the heap are looked through for spans with specials (markrootSpans), of which
+ * there are none. The runtime's own goroutines were the last to be begun. */
+enum root { DATA, BSS, SPECIALS, STACK, RUNTIMES_STACKS, ROOTS };
 
 /* A worker does all roots first (gcDrain), an assist comes to the next one when it sees nothing else (gcDrainN). */
 enum turn { ROOTS_FIRST, ROOTS_LAST };
@@ -36,19 +40,25 @@ enum turn { ROOTS_FIRST, ROOTS_LAST };
 /* The first object that is marked in a span takes longer than the others. */
 struct first_marks {
     double spans;
-    double ns;      /* so much longer */
-    double byte_ns; /* of a piece, but for that */
+    double ns;       /* so much longer */
+    double byte_ns;  /* of a piece, but for that */
     uint64_t pieces; /* bytes at the beginning */
+};
+
+enum {
+    OBLET = 128 << 10, /* maxObletBytes: objects that are larger are scanned in such pieces */
+    WORKBUF = 253      /* pointers in a work buffer, of which everyone has two */
 };
 
 struct mark_work {
     struct work roots[ROOTS]; /* taken as wholes */
-    bool unfound;        /* the program's stack has not been scanned: nobody sees anything but roots */
+    uint64_t unfound;    /* bytes of pieces, until the program's stack has been scanned */
     struct work objects; /* roots, too, where they are not taken as wholes */
     struct work pieces;  /* taken as wholes */
     uint64_t below;      /* of the objects that all see, bytes in buffers that were put before the pieces */
     struct work empty;   /* so are those that point to nothing, after all else but roots */
     struct work spans;   /* scanned as wholes (Green Tea) */
+    struct work alone;   /* objects in such spans that no piece has shown, scanned before many beside them are marked */
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
     uint64_t heap;       /* bytes of all of it that are no roots, taken or not */
     double objects_in_spans; /* that the pieces still have to show */
@@ -72,8 +82,10 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
 struct work *mark_work_next(struct mark_work *w, enum marker who, enum turn turn);
 /* Whether that is a root. */
 bool mark_work_is_root(const struct mark_work *w, const struct work *kind);
-/* It has scanned that root. True if more is in sight. */
-bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root);
+/* What a byte of pieces takes, after as many as have been scanned. */
+void mark_work_time_pieces(struct mark_work *w);
+/* It has scanned so many bytes of that root. True if more is in sight. */
+bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root, uint64_t bytes);
 /* Before it takes more, and the first piece has been scanned, it gives the older half of what its buffers hold away, if
  * that is more than a few and nobody else has given any (gcWork.balance). True if so. */
 bool mark_work_balance(struct mark_work *w, enum marker who);
@@ -86,6 +98,9 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, do
 void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes);
 /* So many bytes of pieces have been scanned, with the last of them a taker's all. True if more is in sight. */
 bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, bool last);
+/* An object that was there when marking began is taken out of where it hung: if no piece has shown it yet, it is marked
+ * now. It has so many bytes to scan, in a span that is scanned as a whole or not. */
+void mark_work_shade(struct mark_work *w, enum marker who, double bytes, bool by_span);
 /* Each has what the other had kept. */
 void mark_work_swap(struct mark_work *w);
 /* All that anyone has kept is everyone's. */

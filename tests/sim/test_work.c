@@ -14,9 +14,9 @@ enum { PIECE = 128 << 10 };
  * them to 10 objects of 500 bytes. It hangs on a stack of 3,000 bytes. */
 static struct mark_work table(void)
 {
-    struct mark_work w = {.pieces.left = PIECE * 5 / 2, .hidden_objects = 1000000, .hidden_spans = 500000, .unfound = true};
+    struct mark_work w = {.unfound = PIECE * 5 / 2, .hidden_objects = 1000000, .hidden_spans = 500000};
     w.roots[STACK].left = 3000;
-    w.unscanned = w.pieces.left;
+    w.unscanned = w.first.pieces = w.unfound;
     w.buffer = 1000;
     w.span_count = 100;
     w.objects_in_spans = 1000;
@@ -27,7 +27,7 @@ static uint64_t take(struct mark_work *w, enum marker who, double want, struct w
 {
     uint64_t work = mark_work_take(w, who, ROOTS_FIRST, want, 1, kind);
     if (mark_work_is_root(w, *kind))
-        mark_work_did_root(w, who, *kind);
+        mark_work_did_root(w, who, *kind, work);
     return work;
 }
 
@@ -42,7 +42,7 @@ static void test_order(void **state)
     assert_ptr_equal(kind, &w.roots[STACK]);
     assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST)); /* it has not been scanned yet */
     assert_null(mark_work_next(&w, BACKGROUND, ROOTS_FIRST));
-    assert_false(mark_work_did_root(&w, BACKGROUND, kind));
+    assert_false(mark_work_did_root(&w, BACKGROUND, kind, 3000));
     assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
     assert_ptr_equal(kind, &w.pieces);
     assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST)); /* the others are in the same buffer */
@@ -70,14 +70,19 @@ static void test_order(void **state)
 static void test_roots(void **state)
 {
     (void)state;
-    struct mark_work w = {.roots = {{.left = 10}, {.left = 20}, {.left = 30}, {.left = 40}}, .objects.left = 300};
+    struct mark_work w = {.roots = {{.left = 10}, {.left = 20}, {.left = 5}, {.left = 30}, {.left = 40}}};
     struct work *kind;
-    w.unfound = true;
-    assert_int_equal(mark_work_left(&w), 400);
+    w.unfound = 300;
+    assert_int_equal(mark_work_left(&w), 405);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 10); /* nothing else is in sight */
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 20);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 4); /* these by fours */
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 1);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 30);
-    assert_true(mark_work_did_root(&w, PROGRAM, kind));
+    assert_true(mark_work_did_root(&w, PROGRAM, kind, 30)); /* the last root is in sight still */
+    assert_int_equal(w.pieces.own[PROGRAM], 300);
+    w.pieces.own[PROGRAM] = 0;
+    w.objects.left = 300;
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 10);
     assert_ptr_equal(kind, &w.objects);
     struct mark_work worker = w;
@@ -157,6 +162,57 @@ static void test_last_in_first_out(void **state)
     w.pieces.own[BACKGROUND] = PIECE * 6;
     assert_true(mark_work_balance(&w, BACKGROUND)); /* below which there is nothing */
     assert_int_equal(w.below, 0);
+}
+
+/* What hangs on globals, 0.3 of their size, is there before the table is, and comes before other roots; where spans are
+ * scanned as wholes, as objects in them. */
+static void test_globals(void **state)
+{
+    (void)state;
+    struct mark_work w = table();
+    struct work *kind;
+    w.hidden_spans = 0;
+    w.roots[BSS].left = 1000;
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1, 1, &kind), 1000);
+    assert_false(mark_work_did_root(&w, PROGRAM, kind, 1000));
+    assert_int_equal(w.hidden_objects, 999700);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 300);
+    assert_ptr_equal(kind, &w.objects);
+    w.hidden_spans = 500000;
+    assert_false(mark_work_did_root(&w, PROGRAM, &w.roots[DATA], 2000));
+    assert_int_equal(w.hidden_spans, 499400);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 600);
+    assert_ptr_equal(kind, &w.alone);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 3000);
+    assert_true(mark_work_is_root(&w, kind));
+}
+
+/* What the program lets go of is its own to scan, unless a piece has shown it: in the mean, of what is let go of when half
+ * of the pieces have been scanned, half. */
+static void test_shade(void **state)
+{
+    (void)state;
+    struct mark_work w = table();
+    struct work *kind;
+    mark_work_shade(&w, PROGRAM, 100, true);
+    mark_work_shade(&w, PROGRAM, 200, false);
+    assert_int_equal(w.hidden_spans, 499900);
+    assert_int_equal(w.hidden_objects, 999800);
+    assert_ptr_equal(mark_work_next(&w, BACKGROUND, ROOTS_LAST), &w.roots[STACK]); /* nobody else sees it */
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 200); /* from its buffer first */
+    assert_ptr_equal(kind, &w.objects);
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 100);
+    assert_ptr_equal(kind, &w.alone);
+    w.unscanned /= 2;
+    mark_work_shade(&w, PROGRAM, 100, true);
+    assert_int_equal(w.alone.own[PROGRAM], 50);
+    mark_work_publish(&w); /* others see it */
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_LAST, 1000, 1, &kind), 50);
+    mark_work_shade(&w, PROGRAM, 1e9, true); /* not more than there is */
+    assert_int_equal(w.hidden_spans, 0);
+    w.unscanned = 0;
+    mark_work_shade(&w, PROGRAM, 100, false);
+    assert_int_equal(w.objects.own[PROGRAM], 0);
 }
 
 /* The older half of more than four, pieces first, if nobody else has given any. 253 objects are in a buffer. */
@@ -302,12 +358,16 @@ static void test_never_stuck(void **state)
         struct mark_work w = table();
         uint64_t pieces[3] = {0};
         w.buffer = 1 + round * 1000;
+        w.roots[DATA].left = w.roots[BSS].left = 5000;
+        w.roots[SPECIALS].left = 10;
         while (mark_work_left(&w) || pieces[0] || pieces[1] || pieces[2]) {
             random = random * 6364136223846793005u + 1442695040888963407u;
             uint64_t i = (random >> 33) % 3;
             act(&w, i ? PROGRAM : BACKGROUND, &pieces[i], (random >> 40) % 8 == 0);
             if ((random >> 50) % 16 == 0)
                 mark_work_swap(&w);
+            if ((random >> 54) % 4 == 0)
+                mark_work_shade(&w, PROGRAM, 5000, (random >> 56) % 2);
             if (pieces[0] || pieces[1] || pieces[2] || !mark_work_left(&w))
                 continue;
             assert_true(mark_work_next(&w, BACKGROUND, ROOTS_FIRST) || mark_work_next(&w, PROGRAM, ROOTS_FIRST));
@@ -328,6 +388,8 @@ int main(void)
         cmocka_unit_test(test_empty_pieces),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_last_in_first_out),
+        cmocka_unit_test(test_globals),
+        cmocka_unit_test(test_shade),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_spill),
