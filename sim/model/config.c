@@ -169,7 +169,7 @@ const struct setting config_table[] = {
     COST(wake, "ns: from a release to the one woken by it running on"),
     COST(mark_object, "ns: marking an object"),
     COST(mark_miss, "ns: and finding its span, in a heap much larger than mark_cache"),
-    COST(mark_span_miss, "ns: the same, for one that is scanned with its span"),
+    COST(mark_span_miss, "ns: the same, where spans have their marks in them"),
     COST(mark_first, "ns: and more, if it is the first in its span; where some have their marks in them, in those"),
     COST(mark_cache, "bytes"),
     COST(mark_byte, "ns a byte: scanning"),

@@ -62,7 +62,7 @@ struct costs {
     double wake;           /* from a release to the one woken by it running on */
     double mark_object;    /* marking one object */
     double mark_miss;      /* and more, in a heap much larger than mark_cache: finding its span */
-    double mark_span_miss; /* the same, for one that is scanned with its span (Green Tea) */
+    double mark_span_miss; /* the same, in a span that has its marks in it (Green Tea) */
     double mark_first;     /* and more, the first in its span; where some have their marks in them, in those */
     double mark_cache;     /* bytes */
     double mark_byte;      /* scanning a byte that may hold a pointer */

@@ -84,7 +84,7 @@ static bool roots_apart(double scanned, double objects, double rest, double poin
     return shown(scanned, objects) > 0.5 && (rest >= 1 || pointed > 0.99 * objects);
 }
 
-/* Of whole arenas. */
+/* Of whole arenas, each looked at whether it is used or not. */
 static uint64_t shards(const struct sim *sim)
 {
     struct goheap_gauges g;

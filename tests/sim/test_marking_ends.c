@@ -146,8 +146,8 @@ static void test_slice_goes_on(void **state)
     assert_int_equal(background_with(1, "", end * 1.05 * 3 / 4, at_once), one.background_ns);
 }
 
-/* When the other P comes to the program's stack, the assist that did globals is over, in the second cycle, too. It stops the goroutine to scan its stack, and with that a
- * slice begins that ends 1.236... times 2/3 of timeslice_ns later. */
+/* When the other P comes to the program's stack, the assist that did globals is over, in the second cycle, too. It stops
+ * the goroutine to scan its stack, and with that a slice begins that ends 1.236... times 2/3 of timeslice_ns later. */
 static void test_slice_from_the_scan(void **state)
 {
     (void)state;
@@ -159,8 +159,8 @@ static void test_slice_from_the_scan(void **state)
 
 /* The first automatic cycle after so many forced ones, with a table of one piece, on two Ps. The one that is idle comes
  * after 14 us, as the heap is small, times 0.2 and 1.6 of what the multiple of the square root of 2 has behind the point.
- * The data takes 7 us, the globals without values twice as much; marking an object takes 100 ns. For all the pacer knows there
- * is always more to mark: no assist at the end of a cycle pays for all of the trace that is left. */
+ * The data takes 7 us, the globals without values twice as much; marking an object takes 100 ns. For all the pacer knows
+ * there is always more to mark: no assist at the end of a cycle pays for all of the trace that is left. */
 static struct cycle_record raced(unsigned forced, const char *wakes)
 {
     static char first[1 << 20];
