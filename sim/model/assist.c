@@ -10,16 +10,20 @@ enum {
 };
 
 /* Whoever sleeps is woken for what lies behind a piece once all of that has been scanned, as after a root. */
-static void scan_pieces(struct sim *sim, struct process *me, uint64_t left)
+static void scan_piece(struct sim_p *sp, uint64_t bytes)
 {
+    struct sim *sim = sp->sim;
+    struct process *me = &sp->process;
     struct work *pieces = &sim->marking.work.pieces;
+    uint64_t *left = &sp->stint.piece;
     bool in_sight = false;
-    while (left) {
-        uint64_t part = portion(MARKING_STEP / marking_byte_ns(sim, pieces), left);
-        left -= part;
+    *left = bytes;
+    while (*left) {
+        uint64_t part = portion(MARKING_STEP / marking_byte_ns(sim, pieces), *left);
+        *left -= part;
         me->now += (uint64_t)((double)part * marking_byte_ns(sim, pieces) + 0.5);
         process_sync(me);
-        in_sight |= mark_work_scanned(&sim->marking.work, marking_program(sim), part, left == 0);
+        in_sight |= mark_work_scanned(&sim->marking.work, marking_program(sim), part, *left == 0);
     }
     if (in_sight)
         marking_show(sim, me->now);
@@ -33,7 +37,7 @@ static uint64_t drain(struct sim_p *sp, double want)
     struct work *kind;
     uint64_t work = marking_take(sim, me, marking_program(sim), ROOTS_LAST, want, 1, &kind);
     if (kind == &sim->marking.work.pieces) {
-        scan_pieces(sim, me, work);
+        scan_piece(sp, work);
     } else {
         me->now += (uint64_t)((double)work * marking_byte_ns(sim, kind) + 0.5);
         process_sync(me);
@@ -73,13 +77,12 @@ static double rest_of_slice(struct sim_p *sp)
 /* gcDrainN: of one kind of work after the other, until enough is done or nothing more is to be seen. */
 static uint64_t drain_kinds(struct sim_p *sp, double want)
 {
-    struct marking *m = &sp->sim->marking;
     uint64_t work = 0;
     do {
         double slice = rest_of_slice(sp), left = want - (double)work;
         work += drain(sp, left < slice ? left : slice);
     } while ((double)work < want && sp->process.now < sp->preempt_at &&
-             mark_work_next(&m->work, marking_program(sp->sim), ROOTS_LAST));
+             marking_sees(sp->sim, marking_program(sp->sim), ROOTS_LAST));
     return work;
 }
 
@@ -131,7 +134,7 @@ static bool assist(struct sim_p *sp, uint64_t came)
         if (sim->limiter.limiting)
             return true;
         double work = pay_with_credit(sp);
-        if (work > 0 && mark_work_next(&m->work, marking_program(sim), ROOTS_LAST))
+        if (work > 0 && marking_sees(sim, marking_program(sim), ROOTS_LAST))
             pay_with_work(sp, work);
         else if (work > 0 && !m->finished && !park(sp, came))
             return false;

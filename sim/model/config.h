@@ -64,14 +64,14 @@ struct costs {
     double mark_miss;      /* and more, in a heap much larger than mark_cache: finding its span */
     double mark_span_miss; /* the same, in a span that has its marks in it (Green Tea) */
     double mark_first;     /* and more, the first in its span; where some have their marks in them, in those */
-    double mark_cache;     /* bytes */
+    double mark_cache;     /* bytes; some of a heap that fits is not there, either */
     double mark_byte;      /* scanning a byte that may hold a pointer */
     double root_byte;      /* the same, of global variables */
     double mark_span_byte; /* the same in spans that are scanned as a whole (Green Tea) */
     double mark_span_miss_byte; /* and more, if it is not in the cache */
     double scan_miss_byte; /* a byte to scan that is not in the cache, where spans are not scanned as a whole, */
     double scan_miss;      /* up to so much an object: what follows has been fetched ahead */
-    double scan_cache;     /* bytes */
+    double scan_cache;     /* the same */
     double goroutine_switch; /* a P goes on with another stream, where streams outnumber the Ps */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */

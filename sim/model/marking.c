@@ -76,6 +76,28 @@ uint64_t marking_take(struct sim *sim, struct process *me, enum marker who, enum
     return mark_work_take(work, who, turn, want, takers, kind);
 }
 
+/* At work, and not amid a piece. */
+static bool may_give(const struct sim *sim, enum marker who)
+{
+    const struct stint *background = &sim->marking.stint;
+    if (who == BACKGROUND)
+        return background->on && !background->piece;
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        const struct sim_p *sp = sim->ps[i];
+        if ((sp->assists || sp->stint.on) && !sp->stint.piece)
+            return true;
+    }
+    return false;
+}
+
+/* Real ones look after each object whether to balance. */
+bool marking_sees(struct sim *sim, enum marker who, enum turn turn)
+{
+    struct mark_work *work = &sim->marking.work;
+    enum marker other = who == PROGRAM ? BACKGROUND : PROGRAM;
+    return mark_work_next(work, who, turn) || (may_give(sim, other) && mark_work_balance(work, other));
+}
+
 void marking_credit(struct sim *sim, uint64_t work, uint64_t now)
 {
     struct marking *m = &sim->marking;
@@ -94,7 +116,7 @@ void marking_begin_work(struct marking *m)
  * (gcMarkDone). */
 bool marking_end_work(struct marking *m)
 {
-    return --m->at_work == 0 && !mark_work_in_sight(&m->work) && !m->finished;
+    return --m->at_work == 0 && !mark_work_in_sight(&m->work) && !m->finished && !m->asked;
 }
 
 /* What they have shown calls for no worker (gcWork.dispose, which unlike balance does not set mayNeedWorker). */

@@ -23,6 +23,8 @@ enum marker marking_program(const struct sim *sim);
 /* As mark_work_take, after it has given some of what it has away, if it has much. */
 uint64_t marking_take(struct sim *sim, struct process *me, enum marker who, enum turn turn, double want, uint32_t takers,
                       struct work **kind);
+/* Something is in its sight: else others give it some of what they have, but for those amid a piece. */
+bool marking_sees(struct sim *sim, enum marker who, enum turn turn);
 /* So much has been done in the background. */
 void marking_credit(struct sim *sim, uint64_t work, uint64_t now);
 /* A worker or an assist begins, and ends. True if nobody is at work any more, and nothing is in sight: all Ps are to be

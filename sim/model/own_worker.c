@@ -58,7 +58,7 @@ static void step(struct sim_p *sp)
 
 static bool sees_work(const struct sim_p *sp)
 {
-    return mark_work_next(&sp->sim->marking.work, marking_program(sp->sim), ROOTS_FIRST);
+    return marking_sees(sp->sim, marking_program(sp->sim), ROOTS_FIRST);
 }
 
 static bool goes_on_marking(struct sim_p *sp, bool wanted)
@@ -133,4 +133,6 @@ void own_worker_earn(struct sim_p *sp)
         else
             nap(sp);
     } while (m->on && !m->finished && m->credit <= 0 && !sim->failed);
+    marking_slice_from(sim, sp, sp->process.now);
+    work_for_a_while(sp); /* the goroutine can go on, but a fractional worker comes first (findRunnable) */
 }

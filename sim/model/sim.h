@@ -226,6 +226,7 @@ struct marking {
     bool seeks;             /* the P that comes to mark has not been asleep */
     struct sim_p *waits;    /* its goroutine waits until that P has worked off its share, or another comes for it, */
     bool comes;             /* as one does */
+    bool asked; /* somebody asks all Ps for what only they see: nobody else does (markDoneSema) */
     const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
     struct waiters parked; /* in debt, with nothing left to do about it */

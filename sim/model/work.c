@@ -153,6 +153,14 @@ static void fetch(struct mark_work *w, enum marker who)
     w->pieces.left = 0;
 }
 
+/* So many of the pieces that are left, those put last: the end of the object, which is shorter, is the first of them,
+ * once its beginning has put it there (scanobject). */
+static uint64_t last_pieces(const struct mark_work *w, uint64_t bytes, uint64_t pieces)
+{
+    uint64_t end = bytes % OBLET;
+    return w->begun && end ? end + (pieces - 1) * OBLET : pieces * OBLET;
+}
+
 uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, double want, uint32_t takers,
                         struct work **kind)
 {
@@ -168,7 +176,7 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, do
         return 0;
     uint64_t *left = own ? &next->own[who] : &next->left;
     if (next == &w->pieces || next == &w->empty)
-        want = (double)OBLET * takers - 1; /* portion() gives a byte more */
+        want = (double)last_pieces(w, *left, takers) - 1; /* portion() gives a byte more */
     if (mark_work_is_root(w, next))
         want = next == &w->roots[SPECIALS] ? SHARDS_MORE : (double)next->left;
     uint64_t work = portion(want, *left);
@@ -192,7 +200,9 @@ bool mark_work_balance(struct mark_work *w, enum marker who)
     if (all <= KEPT || buffers_in_sight(w))
         return false;
     double given = all - (double)(uint64_t)(all / 2);
-    uint64_t bytes = pieces <= given ? w->pieces.own[who] : (w->pieces.own[who] - (uint64_t)(pieces - given) * OBLET);
+    uint64_t bytes = w->pieces.own[who];
+    if (pieces > given)
+        bytes -= last_pieces(w, bytes, (uint64_t)(pieces - given));
     w->pieces.own[who] -= bytes;
     w->pieces.left += bytes;
     w->below = 0;

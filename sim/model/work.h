@@ -40,6 +40,8 @@ enum turn { ROOTS_FIRST, ROOTS_LAST };
 /* The first object that is marked in a span takes longer than the others. */
 struct first_marks {
     double spans;
+    double even;     /* spans for an object, where these lie in the order of the pieces, */
+    double ordered;  /* and the part that does */
     double ns;       /* so much longer */
     double byte_ns;  /* of a piece, but for that */
     uint64_t pieces; /* bytes at the beginning */

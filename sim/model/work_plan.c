@@ -8,6 +8,7 @@
 enum {
     TABLE = 32 << 10, /* less in large objects is no table */
     RUNTIMES = 1100,  /* of stacks, bytes of those of the runtime's own goroutines */
+    NEAR = 4 << 20,   /* bytes of a heap beside which stacks and the runtime's own stay in the cache */
     ARENA = 64 << 20,
     SHARD = 4 << 20   /* 512 pages (pagesPerSpanRoot) */
 };
@@ -15,6 +16,14 @@ enum {
 bool mark_work_by_span(const struct sim *sim, double size)
 {
     return sim->core.mark_bytes && size >= sim->core.mark_from && size <= sim->core.pointer_bits_max;
+}
+
+/* What of a heap is not in the cache when it is marked: some of it in one that would fit, too, as the program has run
+ * meanwhile. */
+static double marking_miss(double cache, double heap)
+{
+    const double least = 0.28; /* gctraces of both Gos, of heaps that grow from 4 MB to 100 */
+    return least + (1 - least) * cache_miss(cache, heap);
 }
 
 static double scan_cost(const struct sim *sim, double size, double missing)
@@ -94,38 +103,55 @@ static uint64_t shards(const struct sim *sim)
 }
 
 /* In logs of both Gos, of globals those that begin with a value, a sixth, take half as long as all others. A stack's
- * frames are looked up; those of the runtime's goroutines are many and small. All take twice as long where much else
- * has been in the cache since the last cycle. */
+ * frames are looked up; those of the runtime's goroutines are many and small. These, and what tells of parts of the heap,
+ * take twice as long where much else has been in the cache since the last cycle. */
 static void plan_roots(struct mark_work *w, const struct sim *sim)
 {
     const double data = 1. / 6;
     const double shard = 1700, stack = 12, runtimes = 68; /* one, or a byte of these, as many bytes of globals */
     const struct sim_config *c = &sim->config;
-    double byte = c->costs.root_byte * w->cold;
+    double byte = c->costs.root_byte, cold = byte * w->cold;
     uint64_t values = (uint64_t)(data * (double)c->globals_bytes);
     uint64_t last = c->stack_bytes < RUNTIMES ? c->stack_bytes : RUNTIMES;
     w->roots[DATA] = (struct work){.left = values, .byte_ns = byte / 3 / data};
     w->roots[BSS] = (struct work){.left = c->globals_bytes - values, .byte_ns = byte * 2 / 3 / (1 - data)};
-    w->roots[SPECIALS] = (struct work){.left = c->globals_bytes ? shards(sim) : 0, .byte_ns = shard * byte};
-    w->roots[STACK] = (struct work){.left = c->stack_bytes - last, .byte_ns = stack * byte};
-    w->roots[RUNTIMES_STACKS] = (struct work){.left = last, .byte_ns = runtimes * byte};
+    w->roots[SPECIALS] = (struct work){.left = c->globals_bytes ? shards(sim) : 0, .byte_ns = shard * cold};
+    w->roots[STACK] = (struct work){.left = c->stack_bytes - last, .byte_ns = stack * cold};
+    w->roots[RUNTIMES_STACKS] = (struct work){.left = last, .byte_ns = runtimes * cold};
     if (w->roots[STACK].left) {
         w->unfound = w->pieces.left;
         w->pieces.left = 0;
     }
 }
 
-/* Objects lie anywhere: after so many there are so many spans in which none has been marked. */
+/* Tables are filled in the order in which objects are allocated. These lie one beside the other, in spans that are full
+ * but for the last of each class, as long as none of them has died and another taken its place: as spans get half empty
+ * between collections, they lie anywhere. */
+static double in_order(const struct sim *sim, const struct goheap_marked *marked)
+{
+    double objects = 0, slots = 0;
+    for (unsigned i = 1; i < sim->core.table.count; i++) {
+        if (!marked->class_spans[i])
+            continue;
+        const struct goheap_size_class *c = &sim->core.table.classes[i];
+        double span = (double)((uint64_t)c->pages << sim->core.page_shift) / c->size;
+        objects += (double)marked->class_objects[i];
+        slots += span * ((double)marked->class_spans[i] - 0.5);
+    }
+    return 2 * objects > slots ? fmin(2 * objects / slots - 1, 1) : 0;
+}
+
+/* What part of the objects are the first in their spans to be marked, after so many that lie anywhere. */
 static double untouched(const struct first_marks *first, double objects)
 {
-    return first->spans * exp(-objects / first->spans);
+    return first->ordered * first->even + (1 - first->ordered) * exp(-objects / first->spans);
 }
 
 void mark_work_time_pieces(struct mark_work *w)
 {
     const struct first_marks *first = &w->first;
     double objects = (double)(first->pieces - w->unscanned) / sizeof(void *);
-    w->pieces.firsts = first->spans > 0 ? untouched(first, objects) / first->spans / sizeof(void *) : 0;
+    w->pieces.firsts = first->spans > 0 ? untouched(first, objects) / sizeof(void *) : 0;
     w->pieces.byte_ns = first->byte_ns + first->ns * w->pieces.firsts;
 }
 
@@ -175,11 +201,13 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
 {
     const struct costs *c = &sim->config.costs;
     double heap = (double)goheap_heap_live(sim->heap), objects = (double)marked->objects;
-    double missing = cache_miss(c->scan_cache, heap);
+    double missing = marking_miss(c->scan_cache, heap);
     struct small s = count_small(sim, marked, missing);
-    double far = cache_miss(c->mark_cache, heap);
+    double far = marking_miss(c->mark_cache, heap);
     struct marked_inside inside = count_inside(sim, marked);
-    double mark = mark_cost(c, inside.objects, far), first = first_cost(sim, inside.spans, far);
+    double spans = (double)marked->spans, even = objects > 0 ? spans / objects : 0, ordered = in_order(sim, marked);
+    double mark = mark_cost(c, inside.objects, far * (1 - ordered + ordered * even));
+    double first = first_cost(sim, inside.spans, far);
     double large = ((double)marked->scan_bytes - s.bytes) * asked(sim, 0);
     double pieces = large < objects * sizeof(void *) ? large : objects * sizeof(void *); /* pointers, not nil */
     if (pieces < TABLE || !tables)
@@ -190,12 +218,11 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     rest -= empty;
     bool apart = tables && roots_apart(s.spans + s.rest + large, objects, rest, pointed);
     double roots = apart ? 0 : (double)(sim->config.stack_bytes + sim->config.globals_bytes);
-    double spans = (double)marked->spans;
     double firsts = objects > 0 ? spans * (1 - pointed / objects) : 0;
     double ns = s.ns + (objects - pointed) * mark + firsts * first + (roots + large - pieces - empty) * c->mark_byte;
     double bytes = roots + rest >= 1 ? roots + rest : 1;
     *w = (struct mark_work){
-        .cold = (1 + missing) / 2,
+        .cold = (1 + cache_miss(NEAR, heap)) / 2,
         .heap = (uint64_t)(s.spans + s.rest + large),
         .objects = {.left = (uint64_t)roots, .byte_ns = ns / bytes, .firsts = firsts / bytes},
         .pieces = {.left = (uint64_t)pieces, .byte_ns = mark / sizeof(void *) + c->mark_byte},
@@ -205,7 +232,7 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     };
     if (w->pieces.left) {
         hide_behind_pieces(w, (uint64_t)rest, &s);
-        w->first = (struct first_marks){spans, first, w->pieces.byte_ns, w->pieces.left};
+        w->first = (struct first_marks){spans, even, ordered, first, w->pieces.byte_ns, w->pieces.left};
         mark_work_time_pieces(w);
     } else {
         w->objects.left += (uint64_t)rest;

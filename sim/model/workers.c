@@ -63,7 +63,7 @@ static void ask(struct sim *sim, struct process *me)
 {
     process_sync(me); /* whoever it has just given credit goes on before that */
     if (sim_idle_ps(sim) < sim->p_count)
-        me->now += (uint64_t)sim->config.costs.mark_done;
+        me->now += (uint64_t)(sim->config.costs.mark_done * sim->marking.work.cold);
     process_sync(me);
 }
 
@@ -93,7 +93,9 @@ static void after_asking(struct sim *sim, uint64_t now)
 static void ask_all_ps(struct sim *sim, struct process *me)
 {
     struct marking *m = &sim->marking;
+    m->asked = true;
     ask(sim, me);
+    m->asked = false;
     if (m->finished || sim->done)
         return;
     marking_answer(sim, me->now);
@@ -222,7 +224,7 @@ void marking_run(struct sim *sim, struct process *me)
             m->comes = true;
             at_work(sim, 0);
             collector_doze(sim);
-        } else if (workers && (m->stint.piece || mark_work_next(&m->work, BACKGROUND, ROOTS_FIRST))) {
+        } else if (workers && (m->stint.piece || marking_sees(sim, BACKGROUND, ROOTS_FIRST))) {
             at_work(sim, workers);
             work_in_background(sim, me, workers, idle);
         } else {

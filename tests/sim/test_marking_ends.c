@@ -154,7 +154,7 @@ static void test_slice_from_the_scan(void **state)
     struct cycle_record two = nth_cycle(2, growing(), "ps=2", "timeslice_ns=1000000000", comes);
     double for_all = (double)two.mark_ns * 3 / (2 * 1.2360679774997898);
     assert_true(background_with(2, "", for_all * 0.9, comes) > two.background_ns);
-    assert_int_equal(background_with(2, "", for_all * 1.05, comes), two.background_ns);
+    assert_int_equal(background_with(2, "", for_all * 1.1, comes), two.background_ns);
 }
 
 /* The first automatic cycle after so many forced ones, with a table of one piece, on two Ps. The one that is idle comes
@@ -171,7 +171,7 @@ static struct cycle_record raced(unsigned forced, const char *wakes)
         at += (size_t)snprintf(first + at, sizeof first - at, "0,gc,,,\n");
     struct run r;
     run_trace(&r, growing_after(first),
-              (const char *const[]){"ps=2", "timeslice_ns=1000000000", "costs.mark_object=100", "costs.root_byte=0.2",
+              (const char *const[]){"ps=2", "timeslice_ns=1000000000", "costs.mark_object=100", "costs.root_byte=0.1",
                                     "costs.mark_cache=1e9", "costs.scan_cache=1e9", "costs.cache_line=0",
                                     "globals_bytes=200000", "stack_room_bytes=16MiB", wakes, NULL});
     assert_true(r.sim->collector.cycles > forced);
@@ -288,7 +288,7 @@ static void test_mark_done(void **state)
     assert_int_equal(marking_with(forced, "ps=2", ms), marking_with(forced, "ps=2", never));
     assert_int_equal(marking_with(growing(), "ps=1", ms), marking_with(growing(), "ps=1", never));
     uint64_t asked = marking_with(then_frees(), "ps=2", ms) - marking_with(then_frees(), "ps=2", never);
-    assert_in_range(asked, 2000000, 4500000);
+    assert_in_range(asked, 1600000, 3600000); /* beside 10 MB a question takes four fifths of that */
 }
 
 int main(void)

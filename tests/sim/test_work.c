@@ -59,9 +59,9 @@ static void test_order(void **state)
     assert_int_equal(w.objects.own[PROGRAM], 989);
     w.objects.left = 500;
     assert_int_equal(take(&w, BACKGROUND, 1e9, &kind), 500); /* the oldest, with the pieces at its bottom */
-    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
+    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE / 2); /* the end of the table was put last */
     assert_ptr_equal(kind, &w.pieces);
-    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE / 2);
+    assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
     assert_true(take(&w, BACKGROUND, 1e9, &kind) > 0);
     assert_ptr_equal(kind, &w.spans);
 }
@@ -132,9 +132,9 @@ static void test_buffers(void **state)
     assert_int_equal(w.objects.left, 1000);
     assert_in_range(w.objects.own[BACKGROUND], 1090, 1100);
     assert_int_equal(take(&w, PROGRAM, 1e9, &kind), 1000);
-    assert_int_equal(take(&w, PROGRAM, 1, &kind), PIECE);
+    assert_int_equal(take(&w, PROGRAM, 1, &kind), PIECE / 2);
     assert_ptr_equal(kind, &w.pieces);
-    assert_int_equal(w.pieces.own[PROGRAM], PIECE / 2);
+    assert_int_equal(w.pieces.own[PROGRAM], PIECE);
 }
 
 /* Buffers that were put before the one with the table's rest are taken after it. */
@@ -224,8 +224,8 @@ static void test_balance(void **state)
     w.begun = true;
     assert_false(mark_work_balance(&w, BACKGROUND));
     assert_true(mark_work_balance(&w, PROGRAM));
-    assert_int_equal(w.pieces.own[PROGRAM], PIECE * 4);
-    assert_int_equal(w.pieces.left, PIECE * 9 / 2);
+    assert_int_equal(w.pieces.own[PROGRAM], PIECE * 7 / 2); /* the end of the table is the newest */
+    assert_int_equal(w.pieces.left, PIECE * 5);
     w.pieces.own[PROGRAM] = PIECE * 6;
     assert_false(mark_work_balance(&w, PROGRAM));
     w.pieces.left = 0;
@@ -233,13 +233,13 @@ static void test_balance(void **state)
     assert_false(mark_work_balance(&w, PROGRAM));
     w.pieces.own[PROGRAM]++;
     assert_true(mark_work_balance(&w, PROGRAM));
-    assert_int_equal(w.pieces.own[PROGRAM], PIECE * 2);
-    assert_int_equal(w.pieces.left, PIECE * 2 + 1);
+    assert_int_equal(w.pieces.own[PROGRAM], PIECE + 1);
+    assert_int_equal(w.pieces.left, PIECE * 3);
     w.pieces.left = 0;
     w.objects.own[PROGRAM] = 800; /* 8 objects and 2 pieces: these and 3 of those */
     assert_true(mark_work_balance(&w, PROGRAM));
     assert_int_equal(w.pieces.own[PROGRAM], 0);
-    assert_int_equal(w.pieces.left, PIECE * 2);
+    assert_int_equal(w.pieces.left, PIECE + 1);
     assert_in_range(w.objects.left, 300, 301);
     assert_int_equal(w.objects.left + w.objects.own[PROGRAM], 800);
 }
@@ -286,6 +286,22 @@ static void test_first_marks(void **state)
     assert_in_range(w.pieces.byte_ns * 1000, 5678, 5679);
     mark_work_scanned(&w, PROGRAM, PIECE - 8000, true);
     assert_in_range(w.pieces.byte_ns * 1000, 2000, 2001);
+}
+
+/* Of one that points to them in their order, ten in a span, every tenth does; of one half of which is so, half of both. */
+static void test_first_marks_in_order(void **state)
+{
+    (void)state;
+    struct mark_work w = {.unscanned = 2 * PIECE, .buffer = 1000};
+    w.first = (struct first_marks){
+        .spans = 1000, .even = 0.1, .ordered = 1, .ns = 80, .byte_ns = 2, .pieces = 2 * PIECE};
+    mark_work_time_pieces(&w);
+    assert_in_range(w.pieces.byte_ns * 1000, 2999, 3001);
+    mark_work_scanned(&w, PROGRAM, PIECE, true);
+    assert_in_range(w.pieces.byte_ns * 1000, 2999, 3001);
+    w.first.ordered = 0.5;
+    mark_work_time_pieces(&w);
+    assert_in_range(w.pieces.byte_ns * 1000, 2499, 2501);
 }
 
 /* Who stops keeps nothing; the others do. */
@@ -394,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_spill),
         cmocka_unit_test(test_first_marks),
+        cmocka_unit_test(test_first_marks_in_order),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_sum),
         cmocka_unit_test(test_never_stuck),
