@@ -104,7 +104,7 @@ costs() {
     [ "$(field base host.json)" = '"cost/go1.19"' ]
     grep -qE '^alloc +[0-9]' table
     silently replay --print-config -c host.json >config.json
-    [ "$(field mark_miss config.json)" = 44.0 ]
+    [ "$(field mark_miss config.json)" = 51.0 ]
     goheap calibrate --samples 3 -q -o - >quiet.json 2>table
     is_json quiet.json
     [ ! -s table ]
