@@ -11,8 +11,8 @@
 
 enum { TRACE_BYTES = 1 << 23 };
 
-/* A forced cycle's, of a table of 64 KiB and so many objects of 1 KiB, of which all live, or each fourth. Marking one takes
- * 10 ns, and 100 if it is not in the cache. */
+/* A forced cycle's, of a table of 64 KiB and so many objects of 1 KiB, of which all live, or each fourth. Marking one
+ * takes 10 ns, and 100 if it is not in the cache. */
 static struct mark_work planned(unsigned objects, bool most_die, const char *setting)
 {
     static char text[TRACE_BYTES];
