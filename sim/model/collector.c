@@ -57,11 +57,11 @@ static double end_ns(const struct sim *sim, double store)
 void collector_tax(struct sim *sim, double tax)
 {
     const struct costs *c = &sim->config.costs;
-    double shared = sim->marking.on ? sim_shared_line(sim) : 0, store = sim->marking.on ? c->barrier : 0;
+    double store = sim->marking.on ? c->barrier : 0;
     sim->tax = tax;
-    sim->alloc_ns = (uint64_t)((c->alloc + sim->doublings * c->alloc_doubling + store * new_store + shared) * tax + 0.5);
+    sim->alloc_ns = (uint64_t)((c->alloc + sim->doublings * c->alloc_doubling + store * new_store) * tax + 0.5);
     sim->alloc_scan_1024 = (uint64_t)(c->alloc_scan_byte * 1024 * tax + 0.5);
-    sim->free_ns = (uint64_t)(end_ns(sim, store * last_store + shared) * tax + 0.5);
+    sim->free_ns = (uint64_t)(end_ns(sim, store * last_store) * tax + 0.5);
 }
 
 /* --- a cycle ------------------------------------------------------------------------------------------- */

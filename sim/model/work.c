@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 enum {
-    SHARDS_MORE = 3, /* than one that are looked through at once */
+    SHARDS = 4,      /* that are looked through at once */
+    GOROUTINE = 184, /* bytes of a stack of the runtime's own, each taken by itself */
     KEPT = 4,        /* so many pointers nobody halves with others (gcWork.balance) */
     RING = 256,      /* of spans, so many a P keeps, or half of them once they do not go in (spanQueue.put); */
     PERIOD = 64,     /* each time that it has found so many, */
@@ -161,6 +162,11 @@ static uint64_t last_pieces(const struct mark_work *w, uint64_t bytes, uint64_t 
     return w->begun && end ? end + (pieces - 1) * OBLET : pieces * OBLET;
 }
 
+static uint64_t whole_root(const struct mark_work *w, const struct work *root)
+{
+    return root == &w->roots[SPECIALS] ? SHARDS : root == &w->roots[RUNTIMES_STACKS] ? GOROUTINE : root->left;
+}
+
 uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, double want, uint32_t takers,
                         struct work **kind)
 {
@@ -176,9 +182,9 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, do
         return 0;
     uint64_t *left = own ? &next->own[who] : &next->left;
     if (next == &w->pieces || next == &w->empty)
-        want = (double)last_pieces(w, *left, takers) - 1; /* portion() gives a byte more */
+        want = (double)last_pieces(w, *left, takers) - 1;
     if (mark_work_is_root(w, next))
-        want = next == &w->roots[SPECIALS] ? SHARDS_MORE : (double)next->left;
+        want = (double)whole_root(w, next) - 1;
     uint64_t work = portion(want, *left);
     if (next == &w->spans)
         w->queued[own ? who : MARKERS] *= 1 - (double)work / (double)*left;

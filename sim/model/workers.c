@@ -59,11 +59,11 @@ static bool runs_program(const struct sim_p *sp)
 
 /* gcMarkDone: all Ps are asked for what they have found and not shown (forEachP), for which those that run a goroutine
  * stop it; until then it goes on. */
-static void ask(struct sim *sim, struct process *me)
+static void ask(struct sim *sim, struct process *me, double times)
 {
     process_sync(me); /* whoever it has just given credit goes on before that */
     if (sim_idle_ps(sim) < sim->p_count)
-        me->now += (uint64_t)(sim->config.costs.mark_done * sim->marking.work.cold);
+        me->now += (uint64_t)(sim->config.costs.mark_done * times);
     process_sync(me);
 }
 
@@ -89,18 +89,19 @@ static void after_asking(struct sim *sim, uint64_t now)
     }
 }
 
-/* Who is asked last, and has found nothing since, is asked once more. */
+/* Who is asked last, and has found nothing since, is asked once more. The first time takes twice as long beside a large
+ * heap. */
 static void ask_all_ps(struct sim *sim, struct process *me)
 {
     struct marking *m = &sim->marking;
     m->asked = true;
-    ask(sim, me);
+    ask(sim, me, 2 * m->work.cold);
     m->asked = false;
     if (m->finished || sim->done)
         return;
     marking_answer(sim, me->now);
     if (m->finished)
-        ask(sim, me);
+        ask(sim, me, 1);
     else
         after_asking(sim, me->now);
 }
@@ -122,7 +123,7 @@ static double stop_for_scan(struct sim *sim, uint64_t now)
         return 0;
     sp->preempt_at = now;
     sp->stopped = true;
-    return sim->config.costs.mark_done / 3;
+    return sim->config.costs.mark_done / 2;
 }
 
 /* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the
