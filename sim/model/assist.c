@@ -6,7 +6,8 @@
 
 enum {
     OVER_ASSIST = 64 << 10,   /* gcOverAssistWork */
-    ASSIST_TIME_SLACK = 5000 /* gcAssistTimeSlack, ns */
+    ASSIST_TIME_SLACK = 5000, /* gcAssistTimeSlack, ns */
+    FIRST_ASSIST = 18000      /* ns until a cycle's first has memory for buffers: 15 to 35, half in small heaps */
 };
 
 /* Whoever sleeps is woken for what lies behind a piece once all of that has been scanned, as after a root. */
@@ -86,6 +87,15 @@ static uint64_t drain_kinds(struct sim_p *sp, double want)
     return work;
 }
 
+/* Of a cycle's first assist. False: meanwhile others have taken all there was. */
+static bool get_buffers(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    sp->process.now += (uint64_t)(FIRST_ASSIST * sim->marking.work.cold);
+    process_sync(&sp->process);
+    return marking_sees(sim, marking_program(sim), ROOTS_LAST);
+}
+
 static void pay_with_work(struct sim_p *sp, double want)
 {
     struct sim *sim = sp->sim;
@@ -93,7 +103,8 @@ static void pay_with_work(struct sim_p *sp, double want)
     uint64_t began = sp->process.now;
     sp->assists = true;
     marking_begin_work(m);
-    uint64_t work = drain_kinds(sp, want), ns = sp->process.now - began;
+    bool has_buffers = m->assist_ns > 0 || get_buffers(sp);
+    uint64_t work = has_buffers ? drain_kinds(sp, want) : 0, ns = sp->process.now - began;
     sp->assists = false;
     if (marking_end_work(m))
         marking_answer(sim, sp->process.now);

@@ -182,7 +182,7 @@ const struct setting config_table[] = {
     COST(goroutine_switch, "ns: a P goes on with another stream, where there are more streams than Ps"),
     COST(stop_world, "ns: stopping or starting the world"),
     COST(stop_p, "ns: and for each P"),
-    COST(mark_done, "ns: asking all Ps for what they found to mark and kept, while programs run; half beside a small heap"),
+    COST(mark_done, "ns: asking all Ps for what they found to mark and kept, while programs run; the first time up to twice that"),
     COST(worker_wake, "ns: until a P that was asleep comes to mark; half beside a small heap"),
 };
 

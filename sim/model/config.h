@@ -76,7 +76,7 @@ struct costs {
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
     double mark_done;      /* while programs run, all Ps are asked what they have found to mark and not shown */
-    double worker_wake;    /* a P that sleeps has been woken and comes to mark; both half beside a small heap */
+    double worker_wake;    /* a P that sleeps has been woken and comes to mark; half beside a small heap */
 };
 
 /* ns a byte that zeroing takes more, so many doublings of COSTS_NEAR away, COSTS_NEAREST at the least: by straight

@@ -120,13 +120,14 @@ bool marking_end_work(struct marking *m)
 }
 
 /* What they have shown calls for no worker (gcWork.dispose, which unlike balance does not set mayNeedWorker). */
-void marking_answer(struct sim *sim, uint64_t now)
+bool marking_answer(struct sim *sim, uint64_t now)
 {
     struct marking *m = &sim->marking;
-    mark_work_publish(&m->work);
+    bool flushed = mark_work_publish(&m->work);
     m->finished = m->at_work == 0 && mark_work_left(&m->work) == 0;
     if (m->finished)
         collector_rouse(sim, now);
+    return flushed;
 }
 
 /* --- the phase ----------------------------------------------------------------------------------------- */

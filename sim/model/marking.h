@@ -31,8 +31,9 @@ void marking_credit(struct sim *sim, uint64_t work, uint64_t now);
  * asked for what only they see. */
 void marking_begin_work(struct marking *m);
 bool marking_end_work(struct marking *m);
-/* They have been: all of it is everyone's. If there is none, and nobody at work, marking is finished. */
-void marking_answer(struct sim *sim, uint64_t now);
+/* They have been: all of it is everyone's. If there is none, and nobody at work, marking is finished. True if anything
+ * has become everyone's since they were asked last. */
+bool marking_answer(struct sim *sim, uint64_t now);
 
 /* A P whose goroutine waits for credit marks with what it has found itself, as a worker of its own; else the background
  * does on it: where goroutines change Ps, and with dedicated workers, of whom nobody has measured it. */

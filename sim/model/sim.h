@@ -227,6 +227,7 @@ struct marking {
     struct sim_p *waits;    /* its goroutine waits until that P has worked off its share, or another comes for it, */
     bool comes;             /* as one does */
     bool asked; /* somebody asks all Ps for what only they see: nobody else does (markDoneSema) */
+    uint64_t asked_ns; /* when they had been asked last; 0: they have not */
     const struct sim_p *finisher; /* whose assist took the last work; NULL: another's */
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
     struct waiters parked; /* in debt, with nothing left to do about it */
@@ -526,7 +527,7 @@ static inline uint32_t sim_idle_ps(const struct sim *sim)
 {
     return sim->ps_idle + sim->ps_blocked;
 }
-/* ns that a write to the heap takes longer because another P that is at work may have been the last to write there;
+/* ns that a mark takes longer because another P that is at work may have been the last to set one in that span;
  * where there are dedicated workers, all Ps are at work. */
 static inline double sim_shared_line(const struct sim *sim)
 {

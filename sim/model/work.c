@@ -7,6 +7,7 @@
 enum {
     SHARDS = 4,      /* that are looked through at once */
     GOROUTINE = 184, /* bytes of a stack of the runtime's own, each taken by itself */
+    HUNG = 2,        /* objects on globals that do not lie in spans which are scanned as wholes */
     KEPT = 4,        /* so many pointers nobody halves with others (gcWork.balance) */
     RING = 256,      /* of spans, so many a P keeps, or half of them once they do not go in (spanQueue.put); */
     PERIOD = 64,     /* each time that it has found so many, */
@@ -35,6 +36,14 @@ static struct work *next_root(struct mark_work *w)
     return NULL;
 }
 
+/* Objects in a span take as long as they would alone, in as far as others beside them have not been marked. */
+static struct work *next_spans(struct mark_work *w, uint64_t bytes, double spans)
+{
+    double full = (double)bytes < spans * w->span_bytes ? (double)bytes / (spans * w->span_bytes) : 1;
+    w->spans.byte_ns = full * w->full_ns + (1 - full) * w->alone.byte_ns;
+    return &w->spans;
+}
+
 /* Where a P looks on the heap, one after the other (gcDrain). */
 static struct work *look(struct mark_work *w, enum marker who, bool *own)
 {
@@ -49,9 +58,11 @@ static struct work *look(struct mark_work *w, enum marker who, bool *own)
         return objects;
     *own = spans->own[who];
     if (*own)
-        return spans;
-    if (pieces->left || spans->left)
-        return pieces->left ? pieces : spans;
+        return next_spans(w, spans->own[who], w->queued[who]);
+    if (pieces->left)
+        return pieces;
+    if (spans->left)
+        return next_spans(w, spans->left, w->queued[MARKERS]);
     return w->empty.left && !w->unfound ? &w->empty : NULL;
 }
 
@@ -110,10 +121,11 @@ static void find_objects(struct mark_work *w, enum marker who, uint64_t found)
     for (*own += found; *own >= 2 * w->buffer; *own -= w->buffer) {
         show_pieces(w, who);
         w->objects.left += w->buffer;
+        w->flushed = true;
     }
 }
 
-static uint64_t hide_less(uint64_t *hidden, double bytes)
+static uint64_t take_part(uint64_t *hidden, double bytes)
 {
     uint64_t part = bytes < (double)*hidden ? (uint64_t)(bytes + 0.5) : *hidden;
     *hidden -= part;
@@ -124,16 +136,18 @@ static uint64_t hide_less(uint64_t *hidden, double bytes)
 static void find_alone(struct mark_work *w, enum marker who, double bytes, bool by_span)
 {
     if (by_span)
-        w->alone.own[who] += hide_less(&w->hidden_spans, bytes);
+        w->alone.own[who] += take_part(&w->hidden_spans, bytes);
     else if (w->hidden_objects)
-        find_objects(w, who, hide_less(&w->hidden_objects, bytes));
+        find_objects(w, who, take_part(&w->hidden_objects, bytes));
 }
 
 bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root, uint64_t bytes)
 {
     const double hanging = 0.3; /* on globals, of their size, in logs of both Gos */
-    if (root == &w->roots[DATA] || root == &w->roots[BSS])
+    if (root == &w->roots[DATA] || root == &w->roots[BSS]) {
         find_alone(w, who, hanging * (double)bytes, w->hidden_spans > 0);
+        w->hung[who] = HUNG;
+    }
     if (root != &w->roots[STACK] || !w->unfound)
         return false;
     w->pieces.own[who] += w->unfound;
@@ -186,6 +200,8 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, do
     if (mark_work_is_root(w, next))
         want = (double)whole_root(w, next) - 1;
     uint64_t work = portion(want, *left);
+    if (next == &w->alone)
+        w->hung[who] = 0;
     if (next == &w->spans)
         w->queued[own ? who : MARKERS] *= 1 - (double)work / (double)*left;
     *left -= work;
@@ -197,7 +213,7 @@ static double entries(const struct mark_work *w, enum marker who, double *of_pie
 {
     uint64_t pieces = (w->pieces.own[who] + OBLET - 1) / OBLET;
     *of_pieces = w->begun ? (double)pieces : pieces > 0; /* one object, whose pieces nobody has put anywhere yet */
-    return *of_pieces + (w->buffer ? (double)w->objects.own[who] / (double)w->buffer * WORKBUF : 0);
+    return *of_pieces + w->hung[who] + (w->buffer ? (double)w->objects.own[who] / (double)w->buffer * WORKBUF : 0);
 }
 
 bool mark_work_balance(struct mark_work *w, enum marker who)
@@ -205,13 +221,15 @@ bool mark_work_balance(struct mark_work *w, enum marker who)
     double pieces, all = entries(w, who, &pieces);
     if (all <= KEPT || buffers_in_sight(w))
         return false;
-    double given = all - (double)(uint64_t)(all / 2);
+    double given = all - (double)(uint64_t)(all / 2) - w->hung[who];
     uint64_t bytes = w->pieces.own[who];
     if (pieces > given)
         bytes -= last_pieces(w, bytes, (uint64_t)(pieces - given));
     w->pieces.own[who] -= bytes;
     w->pieces.left += bytes;
     w->below = 0;
+    w->hung[who] = 0;
+    w->flushed = true;
     if (pieces < given) {
         uint64_t objects = portion((given - pieces) / WORKBUF * (double)w->buffer, w->objects.own[who]);
         w->objects.own[who] -= objects;
@@ -228,12 +246,21 @@ static void publish(struct mark_work *w, enum marker who)
     show_all(&w->spans, who);
     w->queued[MARKERS] += w->queued[who];
     w->queued[who] = 0;
+    w->hung[who] = 0;
 }
 
-void mark_work_publish(struct mark_work *w)
+static uint64_t own_of(const struct mark_work *w, enum marker who)
 {
+    return w->objects.own[who] + w->pieces.own[who] + w->alone.own[who] + w->spans.own[who];
+}
+
+bool mark_work_publish(struct mark_work *w)
+{
+    bool flushed = w->flushed || own_of(w, BACKGROUND) || own_of(w, PROGRAM);
     publish(w, BACKGROUND);
     publish(w, PROGRAM);
+    w->flushed = false;
+    return flushed;
 }
 
 static void swap(struct work *kind)
@@ -254,6 +281,9 @@ void mark_work_swap(struct mark_work *w)
     w->queued[PROGRAM] = queued;
     w->put[BACKGROUND] = w->put[PROGRAM];
     w->put[PROGRAM] = put;
+    uint32_t hung = w->hung[BACKGROUND];
+    w->hung[BACKGROUND] = w->hung[PROGRAM];
+    w->hung[PROGRAM] = hung;
 }
 
 void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes)
@@ -270,16 +300,30 @@ static void show_spans(struct mark_work *w, enum marker who, double spans)
     w->spans.left += bytes;
     w->queued[who] -= spans;
     w->queued[MARKERS] += spans;
+    w->flushed = true;
 }
 
-/* Objects lie anywhere. A span is queued when one in it is marked, unless it is already. */
+/* Bytes of spans that one marker keeps, or with MARKERS that all see. */
+static uint64_t *spans_of(struct mark_work *w, unsigned who)
+{
+    return who == MARKERS ? &w->spans.left : &w->spans.own[who];
+}
+
+/* Objects lie anywhere. A span is queued when one in it is marked, unless it is already; then more of it is scanned when
+ * its turn comes. */
 static void find_spans(struct mark_work *w, enum marker who, uint64_t found, double objects)
 {
     double *queued = &w->queued[who], others = w->span_count;
-    for (unsigned i = 0; i <= MARKERS; i++)
+    if (others <= 0)
+        return;
+    uint64_t rest = found;
+    for (unsigned i = 0; i <= MARKERS; i++) {
+        uint64_t there = take_part(&rest, (double)found * w->queued[i] / w->span_count);
+        *spans_of(w, i) += there;
         others -= w->queued[i];
+    }
     double put = others > 0 ? others * (1 - exp(-objects / w->span_count)) : 0;
-    w->spans.own[who] += found;
+    w->spans.own[who] += rest;
     *queued += put;
     w->put[who] += put;
     double half = *queued / 2, spill = half < SPILL ? half : SPILL;
@@ -298,7 +342,8 @@ bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, boo
     uint64_t objects = portion(share * (double)w->hidden_objects, w->hidden_objects);
     uint64_t spans = portion(share * (double)w->hidden_spans, w->hidden_spans);
     double marked = share * w->objects_in_spans;
-    uint64_t before = w->objects.left + w->spans.left;
+    uint64_t before = w->objects.left;
+    double queued = w->queued[MARKERS];
     w->unscanned -= bytes;
     w->hidden_objects -= objects;
     w->hidden_spans -= spans;
@@ -308,7 +353,7 @@ bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, boo
     find_spans(w, who, spans, marked);
     w->begun |= last || w->pieces.own[who] < kept;
     mark_work_time_pieces(w);
-    return w->objects.left + w->spans.left > before;
+    return w->objects.left > before || w->queued[MARKERS] > queued;
 }
 
 void mark_work_shade(struct mark_work *w, enum marker who, double bytes, bool by_span)

@@ -64,12 +64,16 @@ struct mark_work {
     uint64_t hidden_objects, hidden_spans; /* bytes that the pieces still have to show */
     uint64_t heap;       /* bytes of all of it that are no roots, taken or not */
     double objects_in_spans; /* that the pieces still have to show */
+    double span_bytes;   /* of one, if all objects in it are marked that live */
+    double full_ns;      /* a byte of such a span */
     double span_count;   /* all of them, */
     double queued[MARKERS + 1]; /* those that one keeps, and last those that all see; */
     double put[MARKERS]; /* and those that one has found since it last looked whether to show some */
+    uint32_t hung[MARKERS]; /* objects below all others in the buffers of who has scanned globals */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
     struct first_marks first; /* while these are scanned */
     uint64_t buffer;     /* bytes of objects that one holds; 0: nobody has any, all is in sight */
+    bool flushed;        /* something that only one saw all see, since all Ps were asked */
     bool begun;          /* the first piece has been scanned, or others have been given what follows it */
     double cold;         /* part of the time of what is not in the cache: 1/2 in a small heap, up to 1 */
     double shown;        /* part of the memory that is scanned, of which the trace tells: 1, or less */
@@ -105,8 +109,8 @@ bool mark_work_scanned(struct mark_work *w, enum marker who, uint64_t bytes, boo
 void mark_work_shade(struct mark_work *w, enum marker who, double bytes, bool by_span);
 /* Each has what the other had kept. */
 void mark_work_swap(struct mark_work *w);
-/* All that anyone has kept is everyone's. */
-void mark_work_publish(struct mark_work *w);
+/* All that anyone has kept is everyone's. False if nothing has become so since it was last called. */
+bool mark_work_publish(struct mark_work *w);
 /* Nobody has taken so much. */
 uint64_t mark_work_left(const struct mark_work *w);
 

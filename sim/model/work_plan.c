@@ -108,7 +108,7 @@ static uint64_t shards(const struct sim *sim)
 static void plan_roots(struct mark_work *w, const struct sim *sim)
 {
     const double data = 1. / 6;
-    const double shard = 1700, stack = 12, runtimes = 68; /* one, or a byte of these, as many bytes of globals */
+    const double shard = 2400, stack = 12, runtimes = 68; /* one, or a byte of these, as many bytes of globals */
     const struct sim_config *c = &sim->config;
     double byte = c->costs.root_byte, cold = byte * w->cold;
     uint64_t values = (uint64_t)(data * (double)c->globals_bytes);
@@ -228,7 +228,9 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
         .pieces = {.left = (uint64_t)pieces, .byte_ns = mark / sizeof(void *) + c->mark_byte},
         .empty = {.left = (uint64_t)empty, .byte_ns = c->mark_byte},
         .alone = {.byte_ns = s.spans > 0 ? s.alone_ns / s.spans : 0},
-        .spans = {.left = (uint64_t)s.spans, .byte_ns = c->mark_span_byte + c->mark_span_miss_byte * missing},
+        .spans = {.left = (uint64_t)s.spans},
+        .full_ns = c->mark_span_byte + c->mark_span_miss_byte * missing,
+        .span_bytes = s.span_count > 0 ? s.spans / s.span_count : 0,
     };
     if (w->pieces.left) {
         hide_behind_pieces(w, (uint64_t)rest, &s);

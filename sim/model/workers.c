@@ -57,13 +57,32 @@ static bool runs_program(const struct sim_p *sp)
     return !sp->idle && !sp->blocked;
 }
 
-/* gcMarkDone: all Ps are asked for what they have found and not shown (forEachP), for which those that run a goroutine
- * stop it; until then it goes on. */
-static void ask(struct sim *sim, struct process *me, double times)
+/* Goroutines stand still until then. */
+static void stop_goroutines(struct sim *sim, uint64_t until)
 {
+    for (uint32_t i = 0; i < sim->p_count; i++) {
+        struct sim_p *sp = sim->ps[i];
+        if (runs_program(sp) && sp->not_before < until)
+            sp->not_before = until;
+    }
+}
+
+/* gcMarkDone: all Ps are asked for what they have found and not shown (forEachP). Those that run a goroutine stop it for
+ * that, and it goes on before who has asked does. */
+static void ask(struct sim *sim, struct process *me)
+{
+    const double again = 2;        /* times mark_done: so soon after they have been asked it takes no longer than that */
+    const double stopped = 1. / 2; /* of mark_done, in logs of both Gos */
+    struct marking *m = &sim->marking;
+    double ns = sim->config.costs.mark_done;
     process_sync(me); /* whoever it has just given credit goes on before that */
-    if (sim_idle_ps(sim) < sim->p_count)
-        me->now += (uint64_t)(sim->config.costs.mark_done * times);
+    if (sim_idle_ps(sim) < sim->p_count) {
+        stop_goroutines(sim, me->now + (uint64_t)(stopped * ns));
+        if (m->asked_ns == 0 || (double)(me->now - m->asked_ns) > again * ns)
+            ns *= 2 * m->work.cold;
+        me->now += (uint64_t)ns;
+        m->asked_ns = me->now;
+    }
     process_sync(me);
 }
 
@@ -89,21 +108,20 @@ static void after_asking(struct sim *sim, uint64_t now)
     }
 }
 
-/* Who is asked last, and has found nothing since, is asked once more. The first time takes twice as long beside a large
- * heap. */
+/* gcMarkDone: once more if anybody has had anything to show. */
 static void ask_all_ps(struct sim *sim, struct process *me)
 {
     struct marking *m = &sim->marking;
     m->asked = true;
-    ask(sim, me, 2 * m->work.cold);
+    ask(sim, me);
     m->asked = false;
     if (m->finished || sim->done)
         return;
-    marking_answer(sim, me->now);
-    if (m->finished)
-        ask(sim, me, 1);
-    else
+    bool flushed = marking_answer(sim, me->now);
+    if (!m->finished)
         after_asking(sim, me->now);
+    else if (flushed)
+        ask(sim, me);
 }
 
 static void end_stint(struct sim *sim, struct process *me)
@@ -181,7 +199,7 @@ static void at_work(struct sim *sim, uint32_t workers)
  * dedicated workers nobody has measured it. */
 static void arrive(struct sim *sim, struct process *me)
 {
-    const double least = 0.2, most = 1.8; /* of the mean, in logs of both Gos on 2 Ps */
+    const double least = 0.1, most = 1.9; /* of the mean, in logs of both Gos on 2 Ps */
     struct marking *m = &sim->marking;
     double mean = sim->config.costs.worker_wake * m->work.cold;
     if (!m->finished && !m->dedicated && !m->seeks && sim_idle_ps(sim) < sim->p_count) {

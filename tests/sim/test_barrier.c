@@ -27,7 +27,7 @@ static uint64_t assisted(const char *config, bool pointers, bool old)
     struct run r;
     run_trace_on(&r, config, text,
                  (const char *const[]){"ps=2", "stack_bytes=8192", "costs.mark_object=10000", "costs.root_byte=0.07",
-                                       "timeslice_ns=1000000000", NULL});
+                                       "costs.worker_wake=45000", "timeslice_ns=1000000000", NULL});
     assert_true(r.sim->collector.cycles >= 1);
     uint64_t ns = r.sim->collector.records[0].assist_ns;
     end_run(&r);

@@ -112,7 +112,9 @@ static uint64_t marked_at(const struct cycle_record *record)
     return record->start_ns + record->first_stop_ns + record->mark_ns;
 }
 
-static const char *comes = "costs.worker_wake=28000", *at_once = "costs.worker_wake=1"; /* the other P */
+/* The other P, in small heaps after so much of half of that: 0.1 and 1.8 of what the multiple of the square root of 2 has
+ * behind the point. The program's first assist begins after 9 us. */
+static const char *comes = "costs.worker_wake=28000", *soon = "costs.worker_wake=18000";
 
 static uint64_t background_with(unsigned cycle, const char *first, double timeslice_ns, const char *other)
 {
@@ -127,23 +129,23 @@ static void test_slice_from_the_end(void **state)
 {
     (void)state;
     const char *forced = "0,gc,,,\n0,gc,,,\n";
-    struct cycle_record next = nth_cycle(3, growing_after(forced), "ps=2", "timeslice_ns=1000000000", at_once);
+    struct cycle_record next = nth_cycle(3, growing_after(forced), "ps=2", "timeslice_ns=1000000000", soon);
     double end = (double)marked_at(&next);
-    assert_true(background_with(3, forced, end * 1.05 * 3 / 4, at_once) > next.background_ns);
-    assert_int_equal(background_with(3, forced, end * 1.05 * 3 / (2 * 1.2360679774997898), at_once),
+    assert_true(background_with(3, forced, end * 1.05 * 3 / 4, soon) > next.background_ns);
+    assert_int_equal(background_with(3, forced, end * 1.05 * 3 / (2 * 1.2360679774997898), soon),
                      next.background_ns);
 }
 
-/* Where the goroutine is not stopped at the start of a cycle, as the other P comes at once and takes what would have been
+/* Where the goroutine is not stopped at the start of a cycle, as the other P comes soon and takes what would have been
  * enough for an assist, which scans its own stack: the slice goes on that it had, in the first cycle one since the start
  * of the run, of 4/3 of timeslice_ns. */
 static void test_slice_goes_on(void **state)
 {
     (void)state;
-    struct cycle_record one = nth_cycle(1, growing(), "ps=2", "timeslice_ns=1000000000", at_once);
+    struct cycle_record one = nth_cycle(1, growing(), "ps=2", "timeslice_ns=1000000000", soon);
     double end = (double)marked_at(&one);
-    assert_true(background_with(1, "", end * 0.95 * 3 / 4, at_once) > one.background_ns);
-    assert_int_equal(background_with(1, "", end * 1.05 * 3 / 4, at_once), one.background_ns);
+    assert_true(background_with(1, "", end * 0.95 * 3 / 4, soon) > one.background_ns);
+    assert_int_equal(background_with(1, "", end * 1.05 * 3 / 4, soon), one.background_ns);
 }
 
 /* When the other P comes to the program's stack, the assist that did globals is over, in the second cycle, too. It stops
@@ -158,9 +160,9 @@ static void test_slice_from_the_scan(void **state)
 }
 
 /* The first automatic cycle after so many forced ones, with a table of one piece, on two Ps. The one that is idle comes
- * after 14 us, as the heap is small, times 0.2 and 1.6 of what the multiple of the square root of 2 has behind the point.
- * The data takes 7 us, the globals without values twice as much; marking an object takes 100 ns. For all the pacer knows
- * there is always more to mark: no assist at the end of a cycle pays for all of the trace that is left. */
+ * after 20 us, times 0.1 and so on, the program's assist after 9 us. The data takes 7 us, the globals without values twice
+ * as much; marking an object takes 100 ns. For all the pacer knows there is always more to mark: no assist at the end of a
+ * cycle pays for all of the trace that is left. */
 static struct cycle_record raced(unsigned forced, const char *wakes)
 {
     static char first[1 << 20];
@@ -181,14 +183,14 @@ static struct cycle_record raced(unsigned forced, const char *wakes)
 }
 
 /* A piece of 16,384 pointers is marked by who scans the stack: the starter itself, if the other P comes while it is at the
- * data (the fifth multiple, 0.07: after 4 us), and takes the other globals. Else an assist has done enough with these
- * (the first, 0.41: after 12 us), and the other P has the stack, as a fractional worker, which looks only after the piece
- * whether it has done its share. */
+ * data, or what hangs on it (the first multiple, 0.41: after 17 us), and takes the other globals. Else an assist has done
+ * enough with these (the second, 0.83: after 32 us), and the other P has the stack, as a fractional worker, which looks
+ * only after the piece whether it has done its share. */
 static void test_who_has_the_table(void **state)
 {
     (void)state;
-    struct cycle_record starter = raced(4, "mark_wakes_idle=true");
-    struct cycle_record other = raced(0, "mark_wakes_idle=true");
+    struct cycle_record starter = raced(0, "mark_wakes_idle=true");
+    struct cycle_record other = raced(1, "mark_wakes_idle=true");
     assert_true(starter.assist_ns > 1638400);
     assert_true(starter.background_ns < 1638400);
     assert_true(other.background_ns > 1638400);
@@ -199,8 +201,8 @@ static void test_who_has_the_table(void **state)
 static void test_sleeps_on(void **state)
 {
     (void)state;
-    struct cycle_record woken = raced(4, "mark_wakes_idle=true");
-    struct cycle_record asleep = raced(4, "mark_wakes_idle=false");
+    struct cycle_record woken = raced(0, "mark_wakes_idle=true");
+    struct cycle_record asleep = raced(0, "mark_wakes_idle=false");
     assert_true(asleep.idle_ns + asleep.background_ns < 100000); /* roots */
     assert_true(woken.idle_ns + woken.background_ns > 500000);
     assert_true(asleep.assist_ns > woken.assist_ns);
@@ -278,7 +280,7 @@ static uint64_t marking_with(const char *trace, const char *ps, const char *mark
     return ns;
 }
 
-/* As long as a program runs its P has to be asked for what it has left to mark, and once more when it had nothing; a lone
+/* As long as a program runs its P has to be asked for what it has left to mark, and once more when it had any; a lone
  * one knows, and one that waits is not in the way. */
 static void test_mark_done(void **state)
 {
@@ -289,6 +291,26 @@ static void test_mark_done(void **state)
     assert_int_equal(marking_with(growing(), "ps=1", ms), marking_with(growing(), "ps=1", never));
     uint64_t asked = marking_with(then_frees(), "ps=2", ms) - marking_with(then_frees(), "ps=2", never);
     assert_in_range(asked, 1600000, 3600000); /* beside 10 MB a question takes four fifths of that */
+}
+
+/* How long the program takes. */
+static uint64_t running_with(const char *trace, const char *ps, const char *mark_done)
+{
+    struct run r;
+    run_trace(&r, trace, (const char *const[]){ps, "costs.death=2000", mark_done, NULL});
+    uint64_t ns = r.sim->ps[0]->process.now;
+    end_run(&r);
+    return ns;
+}
+
+/* While its P is asked, once, as it has nothing that others do not see, the program stands still for half of mark_done. */
+static void test_stands_still(void **state)
+{
+    (void)state;
+    const char *never = "costs.mark_done=0", *ms = "costs.mark_done=1000000";
+    uint64_t still = running_with(then_frees(), "ps=2", ms) - running_with(then_frees(), "ps=2", never);
+    assert_in_range(still, 490000, 510000);
+    assert_int_equal(running_with(then_frees(), "ps=1", ms), running_with(then_frees(), "ps=1", never));
 }
 
 int main(void)
@@ -305,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_forced_alone),
         cmocka_unit_test(test_forced_with_table),
         cmocka_unit_test(test_mark_done),
+        cmocka_unit_test(test_stands_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* What there is to mark, by hand: in what order it is taken, and when others see what a piece of a table points to. */
 #include <setjmp.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -273,6 +274,78 @@ static void test_spill(void **state)
     assert_int_equal(w.spans.left, 0);
 }
 
+/* Stacks of the runtime's goroutines are jobs of their own: a worker that has done its share stops between them. */
+static void test_goroutines(void **state)
+{
+    (void)state;
+    struct mark_work w = {0};
+    struct work *kind;
+    w.roots[RUNTIMES_STACKS].left = 1100;
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_FIRST, 9, 1, &kind), 184);
+    assert_true(mark_work_in_sight(&w));
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_FIRST, 9, 1, &kind), 180);
+    assert_false(mark_work_in_sight(&w));
+}
+
+/* Two objects that hang on globals lie below a table's other pieces with who has scanned both, and are given away first. */
+static void test_hung(void **state)
+{
+    (void)state;
+    struct mark_work w = {.buffer = 25300, .begun = true};
+    w.pieces.own[BACKGROUND] = PIECE * 17 / 2;
+    assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS], 1000));
+    assert_true(mark_work_balance(&w, BACKGROUND));
+    assert_int_equal(w.pieces.own[BACKGROUND], PIECE * 9 / 2); /* 5 of 11 */
+    assert_int_equal(w.pieces.left, PIECE * 4);
+    w.pieces.left = 0;
+    assert_true(mark_work_balance(&w, BACKGROUND)); /* they are gone */
+    assert_int_equal(w.pieces.left, PIECE * 3);
+}
+
+/* Whether anything has become everyone's since all Ps were asked last: in buffers, as spans, or by asking. */
+static void test_flushed(void **state)
+{
+    (void)state;
+    struct mark_work w = {.buffer = 1000, .unscanned = PIECE, .hidden_objects = 3000, .begun = true};
+    assert_false(mark_work_publish(&w));
+    mark_work_scanned(&w, PROGRAM, PIECE / 4, false);
+    assert_true(mark_work_publish(&w)); /* 750 bytes that only it saw */
+    assert_false(mark_work_publish(&w));
+    mark_work_scanned(&w, PROGRAM, PIECE * 3 / 4, false);
+    w.objects.own[PROGRAM] = 0;
+    assert_true(mark_work_publish(&w)); /* a buffer */
+    w.objects.left = 0;
+    w.pieces.own[PROGRAM] = PIECE * 6;
+    assert_true(mark_work_balance(&w, PROGRAM));
+    w.pieces.own[PROGRAM] = 0;
+    assert_true(mark_work_publish(&w));
+    assert_false(mark_work_publish(&w));
+}
+
+/* A byte takes 5 ns in an object alone, 1 ns in a full span of 1,000 bytes: in one of which a fifth is to be scanned 4.2.
+ * Of 100 spans 50 are queued: half of what is found lies in these. */
+static void test_sparse_spans(void **state)
+{
+    (void)state;
+    struct mark_work w = {.span_count = 100, .span_bytes = 1000, .full_ns = 1, .alone.byte_ns = 5, .buffer = 1000};
+    w.spans.left = 10000;
+    w.queued[MARKERS] = 50;
+    struct work *spans = mark_work_next(&w, PROGRAM, ROOTS_LAST);
+    assert_ptr_equal(spans, &w.spans);
+    assert_true(fabs(spans->byte_ns - 4.2) < 1e-9);
+    w.unscanned = PIECE;
+    w.hidden_spans = 40000;
+    w.objects_in_spans = 1e6;
+    mark_work_scanned(&w, PROGRAM, PIECE, false);
+    assert_int_equal(w.spans.left, 30000);
+    assert_int_equal(w.spans.own[PROGRAM], 20000);
+    assert_true(fabs(w.queued[PROGRAM] - 50) < 1e-9);
+    assert_true(fabs(mark_work_next(&w, BACKGROUND, ROOTS_LAST)->byte_ns - (0.6 + 0.4 * 5)) < 1e-9);
+    w.spans.left = 60000; /* more than spans can hold */
+    assert_true(fabs(mark_work_next(&w, BACKGROUND, ROOTS_LAST)->byte_ns - 1) < 1e-9);
+}
+
 /* The first object that is marked in a span takes 80 ns longer: of a table whose pieces point anywhere in 1,000 spans,
  * nearly all do at the beginning, 1/e of them after 1,000, none after a piece. */
 static void test_first_marks(void **state)
@@ -409,6 +482,10 @@ int main(void)
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_spill),
+        cmocka_unit_test(test_goroutines),
+        cmocka_unit_test(test_hung),
+        cmocka_unit_test(test_flushed),
+        cmocka_unit_test(test_sparse_spans),
         cmocka_unit_test(test_first_marks),
         cmocka_unit_test(test_first_marks_in_order),
         cmocka_unit_test(test_given_back),
