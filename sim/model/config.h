@@ -75,7 +75,8 @@ struct costs {
     double goroutine_switch; /* a P goes on with another stream, where streams outnumber the Ps */
     double stop_world;     /* stopping or starting the world, apart from waiting for the Ps */
     double stop_p;         /* and for each P */
-    double mark_done;      /* while programs run, all Ps are asked what they have found to mark and not shown */
+    double mark_done;      /* while programs run, all Ps are asked what they have found to mark and not shown; for the
+                            * first time in a cycle that takes up to twice as long */
     double worker_wake;    /* a P that sleeps has been woken and comes to mark; half beside a small heap */
 };
 

@@ -70,7 +70,7 @@ void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker
         s->piece_done = 0;
         s->found = false;
     } else if (mark_work_is_root(&m->work, kind)) {
-        if (mark_work_did_root(&m->work, who, kind, work))
+        if (mark_work_did_root(&m->work, who, kind))
             marking_show(sim, me->now);
         s->unchecked += DRAIN_CHECK;
     }

@@ -7,7 +7,6 @@
 enum {
     SHARDS = 4,      /* that are looked through at once */
     GOROUTINE = 184, /* bytes of a stack of the runtime's own, each taken by itself */
-    HUNG = 2,        /* objects on globals that do not lie in spans which are scanned as wholes */
     KEPT = 4,        /* so many pointers nobody halves with others (gcWork.balance) */
     RING = 256,      /* of spans, so many a P keeps, or half of them once they do not go in (spanQueue.put); */
     PERIOD = 64,     /* each time that it has found so many, */
@@ -141,13 +140,25 @@ static void find_alone(struct mark_work *w, enum marker who, double bytes, bool 
         find_objects(w, who, take_part(&w->hidden_objects, bytes));
 }
 
-bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root, uint64_t bytes)
+uint64_t mark_work_shaded_first(struct mark_work *w, double part)
 {
-    const double hanging = 0.3; /* on globals, of their size, in logs of both Gos */
-    if (root == &w->roots[DATA] || root == &w->roots[BSS]) {
-        find_alone(w, who, hanging * (double)bytes, w->hidden_spans > 0);
-        w->hung[who] = HUNG;
-    }
+    double bytes = part * w->hanging;
+    w->hanging -= bytes;
+    return take_part(w->hidden_spans > 0 ? &w->hidden_spans : &w->hidden_objects, bytes);
+}
+
+/* On globals. What the runtime has of each P is too large to lie in a span that is scanned as a whole. */
+static void find_hanging(struct mark_work *w, enum marker who)
+{
+    w->hung[who] = w->hanging > 0 && w->hidden_spans > 0 ? w->ps : 0;
+    find_alone(w, who, w->hanging, w->hidden_spans > 0);
+    w->hanging = 0;
+}
+
+bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root)
+{
+    if (root == &w->roots[BSS])
+        find_hanging(w, who);
     if (root != &w->roots[STACK] || !w->unfound)
         return false;
     w->pieces.own[who] += w->unfound;
@@ -155,8 +166,39 @@ bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work 
     return mark_work_in_sight(w);
 }
 
+/* Bytes of spans that one marker keeps, or with MARKERS that all see. */
+static uint64_t *spans_of(struct mark_work *w, unsigned who)
+{
+    return who == MARKERS ? &w->spans.left : &w->spans.own[who];
+}
+
+/* So many of the spans that one has queued. */
+static void move_spans(struct mark_work *w, unsigned from, unsigned to, double spans)
+{
+    uint64_t *queue = spans_of(w, from);
+    uint64_t bytes = spans < w->queued[from] ? portion((double)*queue * spans / w->queued[from], *queue) : *queue;
+    double moved = spans < w->queued[from] ? spans : w->queued[from];
+    *queue -= bytes;
+    *spans_of(w, to) += bytes;
+    w->queued[from] -= moved;
+    w->queued[to] += moved;
+}
+
+static void show_spans(struct mark_work *w, enum marker who, double spans)
+{
+    move_spans(w, who, MARKERS, spans);
+    w->flushed = true;
+}
+
+/* Half of those that all see, as many as half a ring holds (spanQueue.refill). */
+static void fetch_spans(struct mark_work *w, enum marker who)
+{
+    double all = w->queued[MARKERS], half = all - floor(all / 2);
+    move_spans(w, MARKERS, who, half < RING / 2 ? half : RING / 2);
+}
+
 /* A buffer is taken as a whole, and first the one that was put last (work.full); one has the pieces at its bottom. */
-static void fetch(struct mark_work *w, enum marker who)
+static void fetch_buffer(struct mark_work *w, enum marker who)
 {
     uint64_t above = w->objects.left - (w->pieces.left ? w->below : 0);
     uint64_t objects = above < w->buffer ? above : w->buffer;
@@ -187,9 +229,13 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, do
     bool own = false;
     struct work *next = look_all(w, who, turn, &own);
     if (w->buffer && !own && (next == &w->objects || next == &w->pieces)) {
-        fetch(w, who);
+        fetch_buffer(w, who);
         own = true;
         next = w->objects.own[who] ? &w->objects : &w->pieces;
+    }
+    if (next == &w->spans && !own) {
+        fetch_spans(w, who);
+        own = true;
     }
     *kind = next;
     if (!next)
@@ -203,7 +249,7 @@ uint64_t mark_work_take(struct mark_work *w, enum marker who, enum turn turn, do
     if (next == &w->alone)
         w->hung[who] = 0;
     if (next == &w->spans)
-        w->queued[own ? who : MARKERS] *= 1 - (double)work / (double)*left;
+        w->queued[who] *= 1 - (double)work / (double)*left;
     *left -= work;
     return work;
 }
@@ -290,23 +336,6 @@ void mark_work_give_back(struct mark_work *w, enum marker who, uint64_t bytes)
 {
     w->pieces.own[who] += bytes;
     publish(w, who);
-}
-
-/* The P shows so many of the spans that it has queued. */
-static void show_spans(struct mark_work *w, enum marker who, double spans)
-{
-    uint64_t bytes = portion((double)w->spans.own[who] * spans / w->queued[who], w->spans.own[who]);
-    w->spans.own[who] -= bytes;
-    w->spans.left += bytes;
-    w->queued[who] -= spans;
-    w->queued[MARKERS] += spans;
-    w->flushed = true;
-}
-
-/* Bytes of spans that one marker keeps, or with MARKERS that all see. */
-static uint64_t *spans_of(struct mark_work *w, unsigned who)
-{
-    return who == MARKERS ? &w->spans.left : &w->spans.own[who];
 }
 
 /* Objects lie anywhere. A span is queued when one in it is marked, unless it is already; then more of it is scanned when

@@ -69,7 +69,9 @@ struct mark_work {
     double span_count;   /* all of them, */
     double queued[MARKERS + 1]; /* those that one keeps, and last those that all see; */
     double put[MARKERS]; /* and those that one has found since it last looked whether to show some */
-    uint32_t hung[MARKERS]; /* objects below all others in the buffers of who has scanned globals */
+    double hanging;      /* bytes of the runtime's own, which hang on globals, that nobody has found yet */
+    uint32_t ps;
+    uint32_t hung[MARKERS]; /* of those, large objects, one for each P, below all others in the buffers of who has found them */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
     struct first_marks first; /* while these are scanned */
     uint64_t buffer;     /* bytes of objects that one holds; 0: nobody has any, all is in sight */
@@ -90,8 +92,11 @@ struct work *mark_work_next(struct mark_work *w, enum marker who, enum turn turn
 bool mark_work_is_root(const struct mark_work *w, const struct work *kind);
 /* What a byte of pieces takes, after as many as have been scanned. */
 void mark_work_time_pieces(struct mark_work *w);
-/* It has scanned so many bytes of that root. True if more is in sight. */
-bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root, uint64_t bytes);
+/* So large a part of what hangs on globals has been marked by the program's write barrier before any root is scanned:
+ * bytes of that. */
+uint64_t mark_work_shaded_first(struct mark_work *w, double part);
+/* It has scanned that root. True if more is in sight. */
+bool mark_work_did_root(struct mark_work *w, enum marker who, const struct work *root);
 /* Before it takes more, and the first piece has been scanned, it gives the older half of what its buffers hold away, if
  * that is more than a few and nobody else has given any (gcWork.balance). True if so. */
 bool mark_work_balance(struct mark_work *w, enum marker who);

@@ -107,7 +107,7 @@ static uint64_t shards(const struct sim *sim)
  * take twice as long where much else has been in the cache since the last cycle. */
 static void plan_roots(struct mark_work *w, const struct sim *sim)
 {
-    const double data = 1. / 6;
+    const double data = 1. / 6, hanging = 0.3; /* of their size hangs on them */
     const double shard = 2400, stack = 12, runtimes = 68; /* one, or a byte of these, as many bytes of globals */
     const struct sim_config *c = &sim->config;
     double byte = c->costs.root_byte, cold = byte * w->cold;
@@ -118,6 +118,7 @@ static void plan_roots(struct mark_work *w, const struct sim *sim)
     w->roots[SPECIALS] = (struct work){.left = c->globals_bytes ? shards(sim) : 0, .byte_ns = shard * cold};
     w->roots[STACK] = (struct work){.left = c->stack_bytes - last, .byte_ns = stack * cold};
     w->roots[RUNTIMES_STACKS] = (struct work){.left = last, .byte_ns = runtimes * cold};
+    w->hanging = hanging * (double)c->globals_bytes;
     if (w->roots[STACK].left) {
         w->unfound = w->pieces.left;
         w->pieces.left = 0;
@@ -223,6 +224,7 @@ void mark_work_plan(struct mark_work *w, const struct sim *sim, const struct goh
     double bytes = roots + rest >= 1 ? roots + rest : 1;
     *w = (struct mark_work){
         .cold = (1 + cache_miss(NEAR, heap)) / 2,
+        .ps = sim->p_count,
         .heap = (uint64_t)(s.spans + s.rest + large),
         .objects = {.left = (uint64_t)roots, .byte_ns = ns / bytes, .firsts = firsts / bytes},
         .pieces = {.left = (uint64_t)pieces, .byte_ns = mark / sizeof(void *) + c->mark_byte},

@@ -67,17 +67,22 @@ static void stop_goroutines(struct sim *sim, uint64_t until)
     }
 }
 
+/* How long it takes to stop a goroutine on another P and have it go on. */
+static double stopping_ns(const struct sim *sim)
+{
+    return sim->config.costs.mark_done / 2; /* a third to two thirds of it, in logs of both Gos */
+}
+
 /* gcMarkDone: all Ps are asked for what they have found and not shown (forEachP). Those that run a goroutine stop it for
  * that, and it goes on before who has asked does. */
 static void ask(struct sim *sim, struct process *me)
 {
-    const double again = 2;        /* times mark_done: so soon after they have been asked it takes no longer than that */
-    const double stopped = 1. / 2; /* of mark_done, in logs of both Gos */
+    const double again = 2; /* times mark_done: so soon after they have been asked it takes no longer than that */
     struct marking *m = &sim->marking;
     double ns = sim->config.costs.mark_done;
     process_sync(me); /* whoever it has just given credit goes on before that */
     if (sim_idle_ps(sim) < sim->p_count) {
-        stop_goroutines(sim, me->now + (uint64_t)(stopped * ns));
+        stop_goroutines(sim, me->now + (uint64_t)stopping_ns(sim));
         if (m->asked_ns == 0 || (double)(me->now - m->asked_ns) > again * ns)
             ns *= 2 * m->work.cold;
         me->now += (uint64_t)ns;
@@ -141,7 +146,7 @@ static double stop_for_scan(struct sim *sim, uint64_t now)
         return 0;
     sp->preempt_at = now;
     sp->stopped = true;
-    return sim->config.costs.mark_done / 2;
+    return stopping_ns(sim);
 }
 
 /* Of the Ps with nothing to do, those that are no idle workers: for the limiter they are as busy as with the
@@ -199,7 +204,7 @@ static void at_work(struct sim *sim, uint32_t workers)
  * dedicated workers nobody has measured it. */
 static void arrive(struct sim *sim, struct process *me)
 {
-    const double least = 0.1, most = 1.9; /* of the mean, in logs of both Gos on 2 Ps */
+    const double least = 0.3, most = 1.7; /* of the mean, in logs of both Gos on 2 Ps */
     struct marking *m = &sim->marking;
     double mean = sim->config.costs.worker_wake * m->work.cold;
     if (!m->finished && !m->dedicated && !m->seeks && sim_idle_ps(sim) < sim->p_count) {

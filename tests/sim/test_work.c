@@ -1,6 +1,6 @@
 /* What there is to mark, by hand: in what order it is taken, and when others see what a piece of a table points to. */
-#include <setjmp.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +28,7 @@ static uint64_t take(struct mark_work *w, enum marker who, double want, struct w
 {
     uint64_t work = mark_work_take(w, who, ROOTS_FIRST, want, 1, kind);
     if (mark_work_is_root(w, *kind))
-        mark_work_did_root(w, who, *kind, work);
+        mark_work_did_root(w, who, *kind);
     return work;
 }
 
@@ -43,7 +43,7 @@ static void test_order(void **state)
     assert_ptr_equal(kind, &w.roots[STACK]);
     assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST)); /* it has not been scanned yet */
     assert_null(mark_work_next(&w, BACKGROUND, ROOTS_FIRST));
-    assert_false(mark_work_did_root(&w, BACKGROUND, kind, 3000));
+    assert_false(mark_work_did_root(&w, BACKGROUND, kind));
     assert_int_equal(take(&w, BACKGROUND, 1, &kind), PIECE);
     assert_ptr_equal(kind, &w.pieces);
     assert_null(mark_work_next(&w, PROGRAM, ROOTS_FIRST)); /* the others are in the same buffer */
@@ -80,7 +80,7 @@ static void test_roots(void **state)
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 4); /* these by fours */
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 1);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 9, 1, &kind), 30);
-    assert_true(mark_work_did_root(&w, PROGRAM, kind, 30)); /* the last root is in sight still */
+    assert_true(mark_work_did_root(&w, PROGRAM, kind)); /* the last root is in sight still */
     assert_int_equal(w.pieces.own[PROGRAM], 300);
     w.pieces.own[PROGRAM] = 0;
     w.objects.left = 300;
@@ -165,8 +165,8 @@ static void test_last_in_first_out(void **state)
     assert_int_equal(w.below, 0);
 }
 
-/* What hangs on globals, 0.3 of their size, is there before the table is, and comes before other roots; where spans are
- * scanned as wholes, as objects in them. */
+/* What hangs on globals is there before the table is, and comes before other roots; where spans are scanned as wholes, as
+ * objects in them. Of that, what a write barrier has marked before is nobody's any more. */
 static void test_globals(void **state)
 {
     (void)state;
@@ -174,14 +174,20 @@ static void test_globals(void **state)
     struct work *kind;
     w.hidden_spans = 0;
     w.roots[BSS].left = 1000;
+    w.hanging = 400;
+    assert_int_equal(mark_work_shaded_first(&w, 0.25), 100);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1, 1, &kind), 1000);
-    assert_false(mark_work_did_root(&w, PROGRAM, kind, 1000));
-    assert_int_equal(w.hidden_objects, 999700);
+    assert_false(mark_work_did_root(&w, PROGRAM, kind));
+    assert_int_equal(w.hidden_objects, 999600);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 300);
     assert_ptr_equal(kind, &w.objects);
     w.hidden_spans = 500000;
-    assert_false(mark_work_did_root(&w, PROGRAM, &w.roots[DATA], 2000));
-    assert_int_equal(w.hidden_spans, 499400);
+    w.hanging = 800;
+    assert_int_equal(mark_work_shaded_first(&w, 0.25), 200);
+    assert_false(mark_work_did_root(&w, PROGRAM, &w.roots[DATA]));
+    assert_int_equal(w.hidden_spans, 499800);
+    assert_false(mark_work_did_root(&w, PROGRAM, &w.roots[BSS]));
+    assert_int_equal(w.hidden_spans, 499200);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 600);
     assert_ptr_equal(kind, &w.alone);
     assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 1000, 1, &kind), 3000);
@@ -274,6 +280,28 @@ static void test_spill(void **state)
     assert_int_equal(w.spans.left, 0);
 }
 
+/* Who takes a span that all see takes half of these into its ring, half a ring at most: what it does not scan of them
+ * nobody else sees. */
+static void test_refill(void **state)
+{
+    (void)state;
+    struct mark_work w = {.spans.left = 100000, .queued[MARKERS] = 1000, .span_bytes = 100, .span_count = 1000};
+    struct work *kind;
+    assert_int_equal(mark_work_take(&w, PROGRAM, ROOTS_LAST, 99, 1, &kind), 100);
+    assert_in_range(w.spans.own[PROGRAM], 12690, 12710); /* 128 of 1,000, less one */
+    assert_int_equal(w.spans.own[PROGRAM] + w.spans.left, 99900);
+    w.spans.left = 500;
+    w.queued[MARKERS] = 5;
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_FIRST, 99, 1, &kind), 100);
+    assert_in_range(w.spans.own[BACKGROUND], 199, 202); /* 3 of 5, less one */
+    w.spans.own[BACKGROUND] = w.spans.left = 100;
+    w.queued[BACKGROUND] = w.queued[MARKERS] = 1;
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_FIRST, 1000, 1, &kind), 100);
+    assert_int_equal(w.spans.left, 100); /* its own come first */
+    assert_int_equal(mark_work_take(&w, BACKGROUND, ROOTS_FIRST, 1000, 1, &kind), 100);
+    assert_false(mark_work_in_sight(&w));
+}
+
 /* Stacks of the runtime's goroutines are jobs of their own: a worker that has done its share stops between them. */
 static void test_goroutines(void **state)
 {
@@ -288,19 +316,26 @@ static void test_goroutines(void **state)
     assert_false(mark_work_in_sight(&w));
 }
 
-/* Two objects that hang on globals lie below a table's other pieces with who has scanned both, and are given away first. */
+/* An object for each P, of those that hang on globals, lies below a table's other pieces with who has found both, and is
+ * given away first. */
 static void test_hung(void **state)
 {
     (void)state;
-    struct mark_work w = {.buffer = 25300, .begun = true};
+    struct mark_work w = {.buffer = 25300, .begun = true, .hidden_spans = 1000, .ps = 2, .hanging = 100};
     w.pieces.own[BACKGROUND] = PIECE * 17 / 2;
-    assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS], 1000));
+    assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS]));
     assert_true(mark_work_balance(&w, BACKGROUND));
     assert_int_equal(w.pieces.own[BACKGROUND], PIECE * 9 / 2); /* 5 of 11 */
     assert_int_equal(w.pieces.left, PIECE * 4);
     w.pieces.left = 0;
     assert_true(mark_work_balance(&w, BACKGROUND)); /* they are gone */
     assert_int_equal(w.pieces.left, PIECE * 3);
+    assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS])); /* all that hung there has been found */
+    assert_int_equal(w.hung[BACKGROUND], 0);
+    w.hanging = 100;
+    w.hidden_spans = 0; /* small objects are in buffers as well, and counted there */
+    assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS]));
+    assert_int_equal(w.hung[BACKGROUND], 0);
 }
 
 /* Whether anything has become everyone's since all Ps were asked last: in buffers, as spans, or by asking. */
@@ -481,7 +516,7 @@ int main(void)
         cmocka_unit_test(test_shade),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_spill),
+        cmocka_unit_test(test_spill), cmocka_unit_test(test_refill),
         cmocka_unit_test(test_goroutines),
         cmocka_unit_test(test_hung),
         cmocka_unit_test(test_flushed),
