@@ -214,7 +214,7 @@ static void fetch_buffer(struct mark_work *w, enum marker who)
  * once its beginning has put it there (scanobject). */
 static uint64_t last_pieces(const struct mark_work *w, uint64_t bytes, uint64_t pieces)
 {
-    uint64_t end = bytes % OBLET;
+    uint64_t end = pieces ? bytes % OBLET : 0;
     return w->begun && end ? end + (pieces - 1) * OBLET : pieces * OBLET;
 }
 

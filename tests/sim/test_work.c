@@ -249,6 +249,12 @@ static void test_balance(void **state)
     assert_int_equal(w.pieces.left, PIECE + 1);
     assert_in_range(w.objects.left, 300, 301);
     assert_int_equal(w.objects.left + w.objects.own[PROGRAM], 800);
+    w.pieces.left = w.objects.left = 0;
+    w.pieces.own[PROGRAM] = PIECE * 5 / 2;
+    w.objects.own[PROGRAM] = 120; /* 3 pieces and 1.2 objects: of 4.2 half are 2.2, and no piece that is whole is kept */
+    assert_true(mark_work_balance(&w, PROGRAM));
+    assert_int_equal(w.pieces.own[PROGRAM], 0);
+    assert_int_equal(w.pieces.left, PIECE * 5 / 2);
 }
 
 /* Of 10,000 spans, 100 bytes in each, one that marks 2,000 objects in as many keeps half a ring of 256. */
@@ -482,8 +488,12 @@ static void test_never_stuck(void **state)
         struct mark_work w = table();
         uint64_t pieces[3] = {0};
         w.buffer = 1 + round * 1000;
+        w.hidden_objects = round % 2 ? round * 5000 : w.hidden_objects;
+        w.hanging = round * 100;
+        w.ps = round % 4;
         w.roots[DATA].left = w.roots[BSS].left = 5000;
         w.roots[SPECIALS].left = 10;
+        uint64_t all = mark_work_left(&w);
         while (mark_work_left(&w) || pieces[0] || pieces[1] || pieces[2]) {
             random = random * 6364136223846793005u + 1442695040888963407u;
             uint64_t i = (random >> 33) % 3;
@@ -492,6 +502,7 @@ static void test_never_stuck(void **state)
                 mark_work_swap(&w);
             if ((random >> 54) % 4 == 0)
                 mark_work_shade(&w, PROGRAM, 5000, (random >> 56) % 2);
+            assert_in_range(mark_work_left(&w), 0, all);
             if (pieces[0] || pieces[1] || pieces[2] || !mark_work_left(&w))
                 continue;
             assert_true(mark_work_next(&w, BACKGROUND, ROOTS_FIRST) || mark_work_next(&w, PROGRAM, ROOTS_FIRST));
@@ -516,7 +527,8 @@ int main(void)
         cmocka_unit_test(test_shade),
         cmocka_unit_test(test_balance),
         cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_spill), cmocka_unit_test(test_refill),
+        cmocka_unit_test(test_spill),
+        cmocka_unit_test(test_refill),
         cmocka_unit_test(test_goroutines),
         cmocka_unit_test(test_hung),
         cmocka_unit_test(test_flushed),
