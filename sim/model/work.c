@@ -267,7 +267,8 @@ bool mark_work_balance(struct mark_work *w, enum marker who)
     double pieces, all = entries(w, who, &pieces);
     if (all <= KEPT || buffers_in_sight(w))
         return false;
-    double given = all - (double)(uint64_t)(all / 2) - w->hung[who];
+    double given = all - floor(all / 2);
+    given = given > w->hung[who] ? given - w->hung[who] : 0;
     uint64_t bytes = w->pieces.own[who];
     if (pieces > given)
         bytes -= last_pieces(w, bytes, (uint64_t)(pieces - given));

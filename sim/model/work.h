@@ -71,7 +71,7 @@ struct mark_work {
     double put[MARKERS]; /* and those that one has found since it last looked whether to show some */
     double hanging;      /* bytes of the runtime's own, which hang on globals, that nobody has found yet */
     uint32_t ps;
-    uint32_t hung[MARKERS]; /* of those, large objects, one for each P, below all others in the buffers of who has found them */
+    uint32_t hung[MARKERS]; /* of those, a large object for each P, below all others in buffers of who has found them */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
     struct first_marks first; /* while these are scanned */
     uint64_t buffer;     /* bytes of objects that one holds; 0: nobody has any, all is in sight */

@@ -338,6 +338,15 @@ static void test_hung(void **state)
     assert_int_equal(w.pieces.left, PIECE * 3);
     assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS])); /* all that hung there has been found */
     assert_int_equal(w.hung[BACKGROUND], 0);
+    w.pieces.left = 0;
+    w.ps = 64; /* 64 and 3 pieces: half are fewer than what is older */
+    w.hanging = 100;
+    w.pieces.own[BACKGROUND] = PIECE * 5 / 2;
+    assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS]));
+    assert_true(mark_work_balance(&w, BACKGROUND));
+    assert_int_equal(w.pieces.own[BACKGROUND], PIECE * 5 / 2);
+    assert_int_equal(w.pieces.left, 0);
+    assert_int_equal(w.hung[BACKGROUND], 0);
     w.hanging = 100;
     w.hidden_spans = 0; /* small objects are in buffers as well, and counted there */
     assert_false(mark_work_did_root(&w, BACKGROUND, &w.roots[BSS]));
