@@ -276,13 +276,13 @@ bool mark_work_balance(struct mark_work *w, enum marker who)
     w->pieces.left += bytes;
     w->below = 0;
     w->hung[who] = 0;
-    w->flushed = true;
     if (pieces < given) {
         uint64_t objects = portion((given - pieces) / WORKBUF * (double)w->buffer, w->objects.own[who]);
         w->objects.own[who] -= objects;
         w->objects.left += objects;
     }
-    return true;
+    w->flushed |= buffers_in_sight(w);
+    return buffers_in_sight(w);
 }
 
 static void publish(struct mark_work *w, enum marker who)
