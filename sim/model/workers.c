@@ -252,9 +252,9 @@ void marking_run(struct sim *sim, struct process *me)
     arrive(sim, me);
     while (!m->finished && !sim->done) {
         uint32_t idle, workers = background_workers(sim, &idle);
-        if (workers && m->waits && !m->stint.on && !stint_is_due(m, &m->stint, me->now)) {
-            /* it takes the goroutine over, as soon as that's P looks up */
-            m->comes = true;
+        /* it takes the goroutine over, as soon as that's P looks up */
+        m->comes = workers && m->waits && !m->stint.on && !stint_is_due(m, &m->stint, me->now);
+        if (m->comes) {
             at_work(sim, 0);
             collector_doze(sim);
         } else if (workers && (m->stint.piece || marking_sees(sim, BACKGROUND, ROOTS_FIRST))) {

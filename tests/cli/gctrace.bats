@@ -51,3 +51,12 @@ line+="[0-9]+->[0-9]+->[0-9]+ MB, [0-9]+ MB goal, [0-9]+ MB stacks, [0-9]+ MB gl
     goheap replay -q --gctrace churn.csv 2>second
     cmp first second
 }
+
+# No P has a worker to itself, and several goroutines wait for credit while others are idle.
+@test "few workers among many Ps, or long ones: each collection ends" {
+    for args in "-c go1.26 -P 5" "-c go1.11 -P 7" "-c go1.19 -P 3" "-c go1.26 -P 2 --set timeslice_ns=0"; do
+        # shellcheck disable=SC2086 # words are wanted
+        goheap replay -q $args --set mark_share=0.03 --gogc 25 --set scheduler=dealt --gctrace "$root/traces/go.csv.zst" 2>trace
+        [ "$(grep -c '^gc ' trace)" -gt 20 ]
+    done
+}
