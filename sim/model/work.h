@@ -70,7 +70,7 @@ struct mark_work {
     double queued[MARKERS + 1]; /* those that one keeps, and last those that all see; */
     double put[MARKERS]; /* and those that one has found since it last looked whether to show some */
     double hanging;      /* bytes of the runtime's own, which hang on globals, that nobody has found yet */
-    uint32_t ps;
+    uint32_t ps;         /* whose structs are among them */
     uint32_t hung[MARKERS]; /* of those, a large object for each P, below all others in buffers of who has found them */
     uint64_t unscanned;  /* bytes of pieces, taken or not */
     struct first_marks first; /* while these are scanned */

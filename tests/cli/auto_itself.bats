@@ -35,6 +35,8 @@ setup() {
 @test "one output, or what is none, is an error" {
     run "$root/scripts/auto-itself" first
     [ "$status" -eq 2 ]
+    [ "$output" = "auto-itself: expected two outputs or more, got 1; see --help" ]
+    "$root/scripts/auto-itself" --help | grep -q '^  scripts/auto-itself OUTPUT OUTPUT'
     echo nothing >none
     run "$root/scripts/auto-itself" first none
     [ "$status" -eq 1 ]
