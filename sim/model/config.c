@@ -17,6 +17,7 @@ static const char *const gc_names[] = {"paced", "recorded", NULL};
 static const char *const cons_mark_names[] = {"controller", "highest", NULL};
 static const char *const counts_from_names[] = {"trigger", "heap", NULL};
 static const char *const mutex_names[] = {"fifo", "go", NULL};
+static const char *const sleep_names[] = {"polled", "timed", NULL};
 static const char *const pacing_names[] = {"auto", "recorded", "think", "max", NULL};
 static const char *const stream_names[] = {"p", "g", NULL};
 static const char *const scheduler_names[] = {"auto", "queue", "dealt", NULL};
@@ -118,6 +119,9 @@ const struct setting config_table[] = {
      .help = "how a lock is waited for: first come, first served; as Go's runtime does, spinning and then asleep"},
     {.key = "pacing", .type = SETTING_ENUM, AT(pacing), .names = pacing_names,
      .help = "recorded: no event before its time; think: recorded gaps are kept; max: back to back"},
+    {.key = "sleep", .type = SETTING_ENUM, AT(sleep), .names = sleep_names,
+     .help = "what a program waits for between events: polled: the network or the like, which idle mark workers look at; "
+             "timed: timers, which they do not"},
     {.key = "stream_by", .type = SETTING_ENUM, AT(stream_by), .names = stream_names,
      .help = "what a stream of events is: a recorded P or thread, or a goroutine"},
     {.key = "scheduler", .type = SETTING_ENUM, AT(scheduler), .names = scheduler_names,

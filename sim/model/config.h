@@ -11,6 +11,7 @@
 #include "model/pacer.h"
 #include "size_class.h"
 
+enum config_sleep { SLEEP_POLLED, SLEEP_TIMED }; /* what ends a wait for an event's time */
 enum config_pacing { PACING_AUTO, PACING_RECORDED, PACING_THINK, PACING_MAX };
 enum config_gc { GC_PACED, GC_RECORDED };
 enum config_scheduler { SCHEDULER_AUTO, SCHEDULER_QUEUE, SCHEDULER_DEALT };
@@ -137,6 +138,7 @@ struct sim_config {
     uint64_t quantum_ns;
     unsigned mutex;       /* enum lock_policy: how the heap's locks are waited for */
     unsigned pacing;      /* enum config_pacing */
+    unsigned sleep;       /* enum config_sleep */
     unsigned stream_by;   /* TRACE_STREAM_BY_P or _G */
     unsigned scheduler;   /* enum config_scheduler: who runs streams that outnumber the Ps */
     uint64_t window;      /* events read ahead at most */

@@ -33,9 +33,14 @@ static uint64_t look_ns(const struct sim *sim)
 
 /* As is done after the world has been stopped, save with the one that stopped it, which goes on. Where sysmon's looks lie
  * is anything. */
+uint64_t marking_slice_end(const struct sim *sim, uint64_t now)
+{
+    return now + (uint64_t)((1 + marking_spread(sim, GOLDEN)) * (double)look_ns(sim));
+}
+
 void marking_slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now)
 {
-    sp->preempt_at = now + (uint64_t)((1 + marking_spread(sim, GOLDEN)) * (double)look_ns(sim));
+    sp->preempt_at = marking_slice_end(sim, now);
 }
 
 void marking_next_slice(struct sim_p *sp, uint64_t now)

@@ -10,7 +10,9 @@ enum { MARKING_STEP = 10000 }; /* ns; workers, and whoever scans a piece, are lo
 
 /* Multiples of an irrational number spread evenly between integers: this cycle's, 0 to 1. */
 double marking_spread(const struct sim *sim, double irrational);
-/* A goroutine is put on its P anew. */
+/* Who is put on a P now is stopped then. */
+uint64_t marking_slice_end(const struct sim *sim, uint64_t now);
+/* A goroutine is. */
 void marking_slice_from(const struct sim *sim, struct sim_p *sp, uint64_t now);
 /* The slice that a goroutine has after one that has ended, if each that ended was followed by another. */
 void marking_next_slice(struct sim_p *sp, uint64_t now);
@@ -38,6 +40,8 @@ bool marking_answer(struct sim *sim, uint64_t now);
 /* A P whose goroutine waits for credit marks with what it has found itself, as a worker of its own; else the background
  * does on it: where goroutines change Ps, and with dedicated workers, of whom nobody has measured it. */
 bool marking_on_own_ps(const struct sim *sim);
+/* The P has something to do again: as soon as one of those with nothing else to do looks up, where all are marking. */
+void marking_await_p(struct sim_p *sp);
 /* Its goroutine has nothing to do until it is woken. */
 void marking_park(struct sim_p *sp, struct waiters *waiters);
 /* More is in sight, who sleeps is woken to look for it. */
@@ -56,6 +60,8 @@ uint64_t stint_take(struct sim *sim, struct process *me, struct stint *s, enum m
                     struct work **kind);
 void stint_did(struct sim *sim, struct process *me, struct stint *s, enum marker who, uint64_t work,
                const struct work *kind);
+/* So much of its P's time. */
+void stint_spent(struct sim *sim, struct stint *s, double ns);
 /* It looks, now and then, and leaves; an idle one if its P is wanted. */
 bool stint_is_over(struct marking *m, struct stint *s, bool wanted, uint64_t now);
 /* The P with nothing else to do and this one change places. */

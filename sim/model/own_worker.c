@@ -51,7 +51,7 @@ static void step(struct sim_p *sp)
     stint_did(sim, me, s, marking_program(sim), work, kind);
     double ns = (double)(me->now - began);
     *(s->fractional ? &m->fractional_ns : &m->idle_ns) += ns;
-    s->fractional_ns += s->fractional ? ns : 0;
+    stint_spent(sim, s, ns);
     if (sim->timeline)
         timeline_did(sim->timeline, sp, s->fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS, began);
 }

@@ -232,6 +232,8 @@ struct marking {
     double assist_ns, dedicated_ns, fractional_ns, idle_ns;
     struct waiters parked; /* in debt, with nothing left to do about it */
     uint32_t naps;         /* Ps that wait for credit, or for something to mark */
+    struct process *wanted; /* Ps that have something to do, but for the worker on them */
+    uint64_t slice_ends;    /* that one's */
 };
 
 /* Cycles that the trace tells of, where those are followed: all 0 where not. */

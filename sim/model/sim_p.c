@@ -53,6 +53,7 @@ static void arrive(struct sim_p *sp)
 {
     if (sp->idle) {
         sp->waits = false;
+        marking_await_p(sp);
         sweeper_busy(sp);
     }
     if (__builtin_expect(sp->sim->stopped, 0))

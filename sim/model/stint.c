@@ -88,6 +88,25 @@ bool stint_is_over(struct marking *m, struct stint *s, bool wanted, uint64_t now
     return s->fractional ? !is_behind(m, s, EXIT_ABOVE * m->fractional, now) : wanted;
 }
 
+/* A single P is the background's and the program's. */
+static struct stint *same_p(struct sim *sim, const struct stint *s)
+{
+    struct stint *background = &sim->marking.stint;
+    if (sim->p_count > 1)
+        return NULL;
+    return s == background ? &sim->ps[0]->stint : background;
+}
+
+void stint_spent(struct sim *sim, struct stint *s, double ns)
+{
+    struct stint *same = same_p(sim, s);
+    if (!s->fractional)
+        return;
+    s->fractional_ns += ns;
+    if (same)
+        same->fractional_ns = s->fractional_ns;
+}
+
 void stint_swap(struct marking *m, struct sim_p *sp)
 {
     struct stint mine = sp->stint;

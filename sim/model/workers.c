@@ -129,6 +129,41 @@ static void ask_all_ps(struct sim *sim, struct process *me)
         ask(sim, me);
 }
 
+static void begin_stint(struct sim *sim, uint64_t now)
+{
+    struct marking *m = &sim->marking;
+    stint_begin(m, &m->stint, now);
+    m->slice_ends = marking_slice_end(sim, now);
+}
+
+/* Where another goroutine can run, but for those whose timers have gone off: an idle worker does not look at these
+ * (proc.go, pollWork), and has its P until sysmon stops it. */
+static bool is_wanted(const struct sim *sim, uint64_t now)
+{
+    const struct marking *m = &sim->marking;
+    return m->waits || (m->wanted && (sim->config.sleep == SLEEP_POLLED || now >= m->slice_ends));
+}
+
+void marking_await_p(struct sim_p *sp)
+{
+    struct sim *sim = sp->sim;
+    struct marking *m = &sim->marking;
+    while (marking_on_own_ps(sim) && m->stint.on && m->background >= sim->ps_idle)
+        queue_park(&m->wanted, &sp->process);
+    if (!sim->sched.on)
+        marking_slice_from(sim, sp, sp->process.now);
+}
+
+/* To those who wait for a P, as none is a worker; but before anything else it does its share. */
+static void hand_over(struct sim *sim, struct process *me)
+{
+    struct marking *m = &sim->marking;
+    if (!m->wanted || m->stint.on || stint_is_due(m, &m->stint, me->now))
+        return;
+    queue_wake(&m->wanted, me->now);
+    process_sync(me);
+}
+
 static void end_stint(struct sim *sim, struct process *me)
 {
     struct marking *m = &sim->marking;
@@ -163,7 +198,7 @@ static void account_step(struct sim *sim, double ns, uint32_t workers, uint32_t 
     struct marking *m = &sim->marking;
     m->dedicated_ns += ns * (workers - idle);
     sim->limiter.worker_ns += ns * employed(sim, idle);
-    m->stint.fractional_ns += idle && m->stint.fractional ? ns : 0;
+    stint_spent(sim, &m->stint, idle ? ns : 0);
     *(m->stint.fractional ? &m->fractional_ns : &m->idle_ns) += ns * idle;
 }
 
@@ -181,7 +216,7 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     struct marking *m = &sim->marking;
     struct work *kind;
     if (!m->stint.on)
-        stint_begin(m, &m->stint, me->now);
+        begin_stint(sim, me->now);
     if (mark_work_in_sight(&m->work))
         m->takers = workers;
     uint64_t began = me->now, work = stint_take(sim, me, &m->stint, BACKGROUND, workers, &kind);
@@ -197,7 +232,7 @@ static void work_in_background(struct sim *sim, struct process *me, uint32_t wor
     if (sim->timeline)
         timeline_marked(sim->timeline, began, me->now, workers, idle,
                         m->stint.fractional ? TIMELINE_FRACTIONAL : TIMELINE_IDLE_MARKS);
-    if (stint_is_over(m, &m->stint, m->waits != NULL, me->now))
+    if (stint_is_over(m, &m->stint, is_wanted(sim, me->now), me->now))
         end_stint(sim, me);
 }
 
@@ -251,6 +286,7 @@ void marking_run(struct sim *sim, struct process *me)
     struct marking *m = &sim->marking;
     arrive(sim, me);
     while (!m->finished && !sim->done) {
+        hand_over(sim, me);
         uint32_t idle, workers = background_workers(sim, &idle);
         /* it takes the goroutine over, as soon as that's P looks up */
         m->comes = workers && m->waits && !m->stint.on && !stint_is_due(m, &m->stint, me->now);
@@ -264,4 +300,5 @@ void marking_run(struct sim *sim, struct process *me)
             stop_work(sim, me, workers);
         }
     }
+    queue_wake(&m->wanted, me->now);
 }
